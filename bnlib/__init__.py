@@ -1,0 +1,31 @@
+"""The small package behind the course *Batch Normalization, Measured*."""
+
+from bnlib.claims import claim
+from bnlib.exercises import check, hint
+from bnlib.norms import (
+    backward,
+    batch_norm,
+    batch_norm_inference,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
+from bnlib.scaling import min_max, z_score
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "backward",
+    "batch_norm",
+    "batch_norm_inference",
+    "check",
+    "claim",
+    "group_norm",
+    "hint",
+    "instance_norm",
+    "layer_norm",
+    "min_max",
+    "rms_norm",
+    "z_score",
+]

@@ -1,0 +1,481 @@
+"""The five layers against PyTorch, central differences and their own invariances."""
+
+from math import prod
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bnlib.norms import (
+    backward,
+    batch_norm,
+    batch_norm_inference,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
+
+EPS = 1e-5
+SHAPES = {
+    "2-D": (8, 6),
+    "3-D": (4, 6, 5),
+    "4-D": (4, 6, 5, 3),
+    "5-D": (3, 6, 2, 3, 4),
+}
+
+# name -> (ours, PyTorch's, shape of gamma and beta for an input of this shape).
+LAYERS = {
+    "batch": (
+        lambda x, g, b: batch_norm(x, g, b, eps=EPS),
+        lambda x, g, b: F.batch_norm(x, None, None, g, b, training=True, eps=EPS),
+        lambda shape: shape[1:2],
+    ),
+    "layer": (
+        lambda x, g, b: layer_norm(x, g, b, eps=EPS),
+        lambda x, g, b: F.layer_norm(x, x.shape[1:], g, b, eps=EPS),
+        lambda shape: shape[1:],
+    ),
+    "layer, last axis": (
+        lambda x, g, b: layer_norm(x, g, b, axis=-1, eps=EPS),
+        lambda x, g, b: F.layer_norm(x, x.shape[-1:], g, b, eps=EPS),
+        lambda shape: shape[-1:],
+    ),
+    "instance": (
+        lambda x, g, b: instance_norm(x, g, b, eps=EPS),
+        lambda x, g, b: F.instance_norm(x, weight=g, bias=b, eps=EPS),
+        lambda shape: shape[1:2],
+    ),
+    "group": (
+        lambda x, g, b: group_norm(x, 2, g, b, eps=EPS),
+        lambda x, g, b: F.group_norm(x, 2, g, b, eps=EPS),
+        lambda shape: shape[1:2],
+    ),
+    "rms": (
+        lambda x, g, b: rms_norm(x, g, axis=1, eps=EPS),
+        lambda x, g, b: F.rms_norm(x, x.shape[1:], g, eps=EPS),
+        lambda shape: shape[1:],
+    ),
+}
+CASES = [
+    pytest.param(layer, shape, id=f"{layer}-{dims}")
+    for layer in LAYERS
+    for dims, shape in SHAPES.items()
+    if not (layer == "instance" and dims == "2-D")
+]
+each_case = pytest.mark.parametrize("layer, shape", CASES)
+
+
+def draw(shape, parameter_shape, seed=0):
+    """Draw x, gamma, beta and an upstream gradient, none at a special value."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(3, 2, size=shape)
+    gamma = rng.uniform(0.5, 2, size=parameter_shape)
+    beta = rng.normal(size=parameter_shape)
+    return x, gamma, beta, rng.normal(size=shape)
+
+
+def run_both(layer, shape, with_parameters=True):
+    """Return (y, d_x, d_gamma, d_beta) of ours and of PyTorch's autograd."""
+    ours, torchs, parameter_shape = LAYERS[layer]
+    x, gamma, beta, d_y = draw(shape, parameter_shape(shape))
+    if not with_parameters:
+        gamma = beta = None
+    y, cache = ours(x, gamma, beta)
+    mine = (y, *backward(d_y, cache))
+
+    leaves = [
+        None if a is None else torch.tensor(a, requires_grad=True)
+        for a in (x, gamma, beta)
+    ]
+    t_y = torchs(*leaves)
+    t_y.backward(torch.tensor(d_y))
+    grads = [None if a is None or a.grad is None else a.grad.numpy() for a in leaves]
+    return mine, (t_y.detach().numpy(), *grads)
+
+
+@each_case
+@pytest.mark.parametrize("with_parameters", [True, False], ids=["affine", "plain"])
+def test_forward_and_gradients_match_torch(layer, shape, with_parameters):
+    (y, *grads), (t_y, *t_grads) = run_both(layer, shape, with_parameters)
+    np.testing.assert_allclose(y, t_y, rtol=0, atol=1e-12, equal_nan=False)
+    assert np.abs(t_grads[0]).max() > 1e-2, "gradient is ~0: this input tests nothing"
+    for mine, torchs in zip(grads, t_grads, strict=True):
+        assert (mine is None) == (torchs is None)
+        if mine is not None:
+            assert mine.shape == torchs.shape
+            np.testing.assert_allclose(
+                mine, torchs, rtol=0, atol=1e-10, equal_nan=False
+            )
+
+
+@pytest.mark.parametrize(
+    "layer, shape, argument",
+    [
+        pytest.param(*case.values, argument, id=f"{case.id}-{argument}")
+        for case in CASES
+        for argument in ("x", "gamma", "beta")
+        if not (case.values[0] == "rms" and argument == "beta")
+    ],
+)
+def test_gradient_matches_central_differences(layer, shape, argument):
+    ours, _, parameter_shape = LAYERS[layer]
+    x, gamma, beta, d_y = draw(shape, parameter_shape(shape))
+    at = {"x": x, "gamma": gamma, "beta": beta}
+    direction = np.random.default_rng(1).normal(size=at[argument].shape)
+
+    def loss(step):
+        moved = {**at, argument: at[argument] + step * direction}
+        return np.sum(d_y * ours(moved["x"], moved["gamma"], moved["beta"])[0])
+
+    step = 1e-5
+    numeric = (loss(step) - loss(-step)) / (2 * step)
+    grads = dict(zip(at, backward(d_y, ours(x, gamma, beta)[1]), strict=True))
+    exact = np.sum(grads[argument] * direction)
+    assert abs(exact) > 1e-3, "slope is ~0: this direction tests nothing"
+    assert exact == pytest.approx(numeric, rel=1e-6)
+
+
+@each_case
+def test_statistics_in_the_cache_are_those_that_normalised(layer, shape):
+    ours, _, parameter_shape = LAYERS[layer]
+    x, gamma, beta, _ = draw(shape, parameter_shape(shape))
+    _, cache = ours(x, gamma, beta)
+    groups = {
+        "batch": np.moveaxis(x, 1, 0).reshape(shape[1], -1),
+        "layer": x.reshape(shape[0], -1),
+        "layer, last axis": x,
+        "instance": x.reshape(*shape[:2], -1),
+        "group": x.reshape(shape[0], 2, -1),
+        "rms": x.reshape(shape[0], -1),
+    }[layer]
+    if layer == "rms":
+        assert cache.mean is None
+        np.testing.assert_allclose(cache.var, (groups**2).mean(-1), rtol=1e-12)
+        return
+    assert cache.mean.shape == cache.var.shape == groups.shape[:-1]
+    np.testing.assert_allclose(cache.mean, groups.mean(-1), rtol=1e-12)
+    np.testing.assert_allclose(cache.var, groups.var(-1), rtol=1e-12)
+
+
+@each_case
+def test_x_hat_has_mean_0_and_variance_1_in_the_shape_of_x(layer, shape):
+    ours, _, parameter_shape = LAYERS[layer]
+    x, gamma, beta, _ = draw(shape, parameter_shape(shape))
+    y, cache = ours(x, gamma, beta)
+    plain, _ = ours(x, None, None)
+    assert cache.x_hat.shape == shape
+    np.testing.assert_allclose(cache.x_hat, plain, rtol=1e-12, equal_nan=False)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@each_case
+def test_dtype_is_kept_and_nothing_given_is_modified(layer, shape, dtype):
+    ours, _, parameter_shape = LAYERS[layer]
+    arrays = [a.astype(dtype) for a in draw(shape, parameter_shape(shape))]
+    copies = [a.copy() for a in arrays]
+    y, cache = ours(*arrays[:3])
+    grads = [g for g in backward(arrays[3], cache) if g is not None]
+    assert {a.dtype for a in (y, *grads)} == {np.dtype(dtype)}
+    for before, after in zip(copies, arrays, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@each_case
+def test_changing_arrays_after_the_call_does_not_reach_the_cache(layer, shape):
+    ours, _, parameter_shape = LAYERS[layer]
+    x, gamma, beta, d_y = draw(shape, parameter_shape(shape))
+    y, cache = ours(x, gamma, beta)
+    before = backward(d_y, cache)
+    for array in (x, gamma, beta, y, before[0].copy()):
+        array *= 2
+    for a, b in zip(before, backward(d_y, cache), strict=True):
+        if a is not None:
+            np.testing.assert_array_equal(a, b)
+
+
+def test_non_contiguous_input_gives_the_same_result():
+    x = np.random.default_rng(0).normal(3, 2, size=(6, 5, 7, 4))
+    channels_last = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    for layer in (batch_norm, layer_norm, instance_norm, rms_norm):
+        np.testing.assert_allclose(layer(channels_last)[0], layer(x)[0], rtol=1e-12)
+    np.testing.assert_allclose(
+        group_norm(channels_last, 5)[0], group_norm(x, 5)[0], rtol=1e-12
+    )
+
+
+# --- inference ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("affine", [True, False], ids=["affine", "plain"])
+def test_inference_matches_torch(shape, affine):
+    x, gamma, beta, _ = draw(shape, shape[1:2])
+    rng = np.random.default_rng(2)
+    mean, var = rng.normal(size=shape[1]), rng.uniform(0.1, 3, size=shape[1])
+    if not affine:
+        gamma = beta = None
+    y = batch_norm_inference(x, mean, var, gamma, beta, eps=1e-3)
+    tensors = [
+        None if a is None else torch.tensor(a) for a in (x, mean, var, gamma, beta)
+    ]
+    expected = F.batch_norm(*tensors, training=False, eps=1e-3)
+    np.testing.assert_allclose(y, expected.numpy(), rtol=0, atol=1e-12, equal_nan=False)
+
+
+def test_inference_with_the_batch_statistics_equals_training_mode():
+    x, gamma, beta, _ = draw((5, 4, 3), (4,))
+    y, cache = batch_norm(x, gamma, beta)
+    again = batch_norm_inference(x, cache.mean, cache.var, gamma, beta)
+    np.testing.assert_allclose(again, y, rtol=1e-12, equal_nan=False)
+
+
+def test_inference_takes_a_single_example():
+    y = batch_norm_inference(np.array([[3.0, 5.0]]), [1.0, 5.0], [4.0, 1.0], eps=1e-12)
+    np.testing.assert_allclose(y, [[1.0, 0.0]], atol=1e-12)
+
+
+# --- far from zero ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(4096, 3), (16, 3, 32, 32)], ids=str)
+def test_float32_far_from_zero_stays_accurate(shape):
+    x = (1e4 + np.random.default_rng(0).normal(size=shape)).astype(np.float32)
+    y, cache = batch_norm(x)
+    exact, exact_cache = batch_norm(x.astype(np.float64))
+    np.testing.assert_allclose(y, exact, rtol=2e-6, atol=1e-6, equal_nan=False)
+    np.testing.assert_allclose(cache.var, exact_cache.var, rtol=1e-5)
+    inference = batch_norm_inference(x, cache.mean, cache.var)
+    # The mean itself, as a float32, is known to half a unit of 2 ** -10 only.
+    np.testing.assert_allclose(inference, exact, rtol=0, atol=6e-4, equal_nan=False)
+
+
+def test_backward_far_from_zero_stays_accurate_in_float32():
+    x = (1e4 + np.random.default_rng(0).normal(size=(512, 3))).astype(np.float32)
+    d_y = np.random.default_rng(1).normal(size=x.shape).astype(np.float32)
+    exact = backward(d_y.astype(np.float64), batch_norm(x.astype(np.float64))[1])[0]
+    d_x = backward(d_y, batch_norm(x)[1])[0]
+    np.testing.assert_allclose(d_x, exact, rtol=0, atol=1e-5, equal_nan=False)
+
+
+# --- properties ---------------------------------------------------------------------
+
+shapes = st.tuples(
+    st.integers(2, 6), st.sampled_from([2, 4, 6]), st.integers(2, 4), st.integers(1, 3)
+).flatmap(lambda s: st.sampled_from([s[:2], s[:3], s]))
+seeds = st.integers(0, 2**32 - 1)
+
+
+def normal(shape, seed):
+    return np.random.default_rng(seed).normal(3, 2, size=shape)
+
+
+def close(a, b, tolerance=1e-6):
+    np.testing.assert_allclose(a, b, rtol=0, atol=tolerance, equal_nan=False)
+
+
+@given(shapes, seeds)
+def test_shapes_of_all_results(shape, seed):
+    x = normal(shape, seed)
+    gamma, beta = np.full(shape[1], 1.5), np.full(shape[1], -0.5)
+    y, cache = batch_norm(x, gamma, beta)
+    d_x, d_gamma, d_beta = backward(normal(shape, seed + 1), cache)
+    assert y.shape == d_x.shape == cache.x_hat.shape == shape
+    assert d_gamma.shape == d_beta.shape == cache.mean.shape == (shape[1],)
+
+
+@given(shapes, seeds, st.floats(-50, 50), st.floats(0.5, 20))
+def test_batch_norm_ignores_shift_and_scale_of_the_input(shape, seed, shift, scale):
+    x = normal(shape, seed)
+    if batch_norm(x)[1].var.min() < 0.1:
+        return  # eps shows beside a small variance: chapter 2 measures that
+    close(batch_norm(x * scale + shift)[0], batch_norm(x)[0], 1e-3)
+    close(
+        batch_norm(x * scale + shift, eps=1e-12)[0],
+        batch_norm(x, eps=1e-12)[0],
+    )
+
+
+@given(shapes, seeds)
+def test_permuting_the_batch_permutes_output_and_gradient(shape, seed):
+    x, d_y = normal(shape, seed), normal(shape, seed + 1)
+    order = np.random.default_rng(seed).permutation(shape[0])
+    y, cache = batch_norm(x)
+    y_p, cache_p = batch_norm(x[order])
+    close(y_p, y[order])
+    close(backward(d_y[order], cache_p)[0], backward(d_y, cache)[0][order])
+
+
+@given(shapes, seeds, st.floats(-3, 3), st.floats(-3, 3))
+def test_backward_is_linear_in_the_upstream_gradient(shape, seed, a, b):
+    x, gamma = normal(shape, seed), normal(shape[1], seed)
+    _, cache = batch_norm(x, gamma, gamma)
+    u, v = normal(shape, seed + 1), normal(shape, seed + 2)
+    together = backward(a * u + b * v, cache)
+    for whole, of_u, of_v in zip(
+        together, backward(u, cache), backward(v, cache), strict=True
+    ):
+        size = 1 + np.abs(of_u).max() + np.abs(of_v).max()
+        close(whole / size, (a * of_u + b * of_v) / size)
+
+
+@given(shapes.filter(lambda s: len(s) > 2), seeds)
+def test_group_norm_lies_between_layer_norm_and_instance_norm(shape, seed):
+    x = normal(shape, seed)
+    close(group_norm(x, 1)[0], layer_norm(x)[0], 1e-10)
+    if prod(shape[2:]) > 1:
+        close(group_norm(x, shape[1])[0], instance_norm(x)[0], 1e-10)
+
+
+@given(shapes, seeds)
+def test_an_example_of_layer_norm_does_not_see_its_batch_mates(shape, seed):
+    x = normal(shape, seed)
+    other = np.concatenate([x[:1], normal(shape, seed + 1)])
+    close(layer_norm(x)[0][0], layer_norm(other)[0][0], 1e-12)
+
+
+@settings(max_examples=50)
+@given(shapes, seeds)
+def test_rms_norm_of_centred_input_is_layer_norm(shape, seed):
+    x = normal(shape, seed)
+    x -= x.mean(axis=tuple(range(1, x.ndim)), keepdims=True)
+    close(rms_norm(x, axis=1)[0], layer_norm(x)[0], 1e-9)
+
+
+# --- bad input: one sentence, each with what was received ----------------------------
+
+X = np.arange(12.0).reshape(4, 3)
+IMAGE = np.arange(48.0).reshape(2, 6, 2, 2)
+WITH_NAN = np.where(X == 7, np.nan, X)
+BAD_VALUES = {
+    "too few dimensions": (
+        lambda: batch_norm(np.ones(5)),
+        r"at least 2 dimensions, got shape \(5,\)",
+    ),
+    "no spatial axis": (
+        lambda: instance_norm(X),
+        r"at least 3 dimensions, got shape \(4, 3\)",
+    ),
+    "gamma of the wrong length": (
+        lambda: batch_norm(X, np.ones(4)),
+        r"gamma must have shape \(3,\) to fit x, got \(4,\)",
+    ),
+    "beta of the wrong length": (
+        lambda: batch_norm(X, None, np.ones((1, 3))),
+        r"beta must have shape \(3,\) to fit x, got \(1, 3\)",
+    ),
+    "gamma per channel for layer norm": (
+        lambda: layer_norm(IMAGE, np.ones(6)),
+        r"gamma must have shape \(6, 2, 2\) to fit x, got \(6,\)",
+    ),
+    "NaN in gamma": (
+        lambda: batch_norm(X, [1, np.nan, 1]),
+        r"gamma must be finite, got nan at index \(1,\)",
+    ),
+    "groups that do not divide C": (
+        lambda: group_norm(IMAGE, 4),
+        r"divides the 6 channels, got 4; choose one of \[1, 2, 3, 6\]",
+    ),
+    "no groups": (lambda: group_norm(IMAGE, 0), "got 0; choose one of"),
+    "half a group": (lambda: group_norm(IMAGE, 1.5), "got 1.5; choose one of"),
+    "one value per channel": (
+        lambda: batch_norm(np.ones((1, 3))),
+        r"more than one value .* got shape \(1, 3\).*use a larger batch, or layer_norm",
+    ),
+    "one position": (
+        lambda: instance_norm(np.ones((4, 3, 1))),
+        r"more than one value .* got shape \(4, 3, 1\)",
+    ),
+    "one feature": (lambda: layer_norm(np.ones((4, 1))), r"got shape \(4, 1\)"),
+    "one value per group": (lambda: group_norm(X, 3), "use fewer groups"),
+    "eps of zero": (lambda: batch_norm(X, eps=0), "above 0, got 0; the usual"),
+    "negative eps": (lambda: layer_norm(X, eps=-1e-5), "above 0, got -1e-05"),
+    "infinite eps": (lambda: rms_norm(X, eps=np.inf), "above 0, got inf"),
+    "eps that is no number": (lambda: batch_norm(X, eps=np.nan), "above 0, got nan"),
+    "inference with eps of zero": (
+        lambda: batch_norm_inference(X, X[0], X[1], eps=0),
+        "above 0, got 0",
+    ),
+    "negative variance": (
+        lambda: batch_norm_inference(X, np.zeros(3), [1, -0.5, 1]),
+        "var must not be negative, got -0.5 for channel 1",
+    ),
+    "NaN in the running mean": (
+        lambda: batch_norm_inference(X, [0, np.nan, 0], np.ones(3)),
+        r"mean must be finite, got nan at index \(1,\)",
+    ),
+    "mean of the wrong length": (
+        lambda: batch_norm_inference(X, np.zeros(4), np.ones(3)),
+        r"mean must have shape \(3,\) to fit x, got \(4,\)",
+    ),
+    "empty batch": (
+        lambda: batch_norm(np.ones((0, 3))),
+        r"at least one value, got shape \(0, 3\); leave empty batches out",
+    ),
+    "NaN in the input": (
+        lambda: batch_norm(WITH_NAN),
+        r"x must be finite, got nan at index \(2, 1\) \(1 such values\)",
+    ),
+    "infinity in the input": (
+        lambda: layer_norm(np.where(X == 7, -np.inf, X)),
+        r"x must be finite, got -inf at index \(2, 1\)",
+    ),
+    "NaN in the input of group norm, in the caller's indices": (
+        lambda: group_norm(np.where(IMAGE == 29, np.nan, IMAGE), 2),
+        r"got nan at index \(1, 1, 0, 1\)",
+    ),
+    "overflow of the variance": (
+        lambda: batch_norm((1e25 * X).astype(np.float32)),
+        r"fit into float32, got values up to 1.1e\+26",
+    ),
+    "normalizing over the examples": (
+        lambda: layer_norm(X, axis=0),
+        r"between 1 and 1 for x of shape \(4, 3\), got 0",
+    ),
+    "an axis that x does not have": (lambda: rms_norm(X, axis=-3), "got -3"),
+    "upstream gradient of another shape": (
+        lambda: backward(X[:3], batch_norm(X)[1]),
+        r"shape \(4, 3\) of the layer's output, got \(3, 3\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("call, match", BAD_VALUES.values(), ids=BAD_VALUES.keys())
+def test_bad_values_are_refused_in_one_sentence(call, match):
+    with pytest.raises(ValueError, match=match) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+BAD_TYPES = {
+    "integers": (
+        lambda: batch_norm(np.arange(12).reshape(4, 3)),
+        r"because its mean is not an integer, got dtype int64.*x\.astype\(float\)",
+    ),
+    "objects": (lambda: layer_norm(X.astype(object)), "got dtype object"),
+    "half precision": (lambda: rms_norm(X.astype(np.float16)), "got dtype float16"),
+    "a list": (lambda: batch_norm([[1.0, 2.0]]), "NumPy array, got list"),
+    "a tensor": (lambda: batch_norm(torch.ones(4, 3)), "NumPy array, got Tensor"),
+    "gamma of words": (
+        lambda: batch_norm(X, ["a", "b", "c"]),
+        "gamma must hold real numbers, got dtype <U1",
+    ),
+    "no running variance": (
+        lambda: batch_norm_inference(X, X[0], None),
+        r"var must be an array of shape \(3,\), got None",
+    ),
+    "an integer gradient": (
+        lambda: backward(np.ones((4, 3), int), batch_norm(X)[1]),
+        "d_y must be float32 or float64",
+    ),
+}
+
+
+@pytest.mark.parametrize("call, match", BAD_TYPES.values(), ids=BAD_TYPES.keys())
+def test_bad_types_are_refused_in_one_sentence(call, match):
+    with pytest.raises(TypeError, match=match) as caught:
+        call()
+    assert "\n" not in str(caught.value)
