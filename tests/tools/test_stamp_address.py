@@ -1,0 +1,122 @@
+"""One address, one version: both are written by hand in one place only."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from samples import chapter, code, text
+
+from tools import normal_form
+from tools.stamp_address import SETUP_METADATA, main, setup_source
+
+FILES = {
+    "_config.yml": "repository:\n  url: https://github.com/new-org/new-name\n",
+    "bnlib/__init__.py": '__version__ = "0.3.0"\n',
+    "README.md": "pip install git+https://github.com/org/old-name@v0.1.0\n"
+    "[site](https://org.github.io/old-name/), not https://github.com/numpy/numpy\n",
+    "CITATION.cff": "version: 0.1.0\nrepository: https://github.com/org/old-name\n",
+    "pyproject.toml": '[project]\nname = "bnlib"\nversion = "0.1.0"\n\n[project.urls]\n'
+    'Source = "https://github.com/org/old-name"\n',
+}
+RAW = "https://raw.githubusercontent.com/{}/main/a.svg"
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Return a repository whose address and version have just been changed."""
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    (tmp_path / "book").mkdir()
+    notebook = chapter(
+        text("# Chapter 1: A sample"),
+        code("outdated", tags=["setup"]),
+        text(f"![a graph]({RAW.format('org/old-name')})"),
+    )
+    normal_form.write(notebook, tmp_path / "book" / "01-sample.ipynb")
+    return tmp_path
+
+
+def test_address_and_version_reach_every_file(root):
+    assert main([], root) == 0
+    notebook = normal_form.read(root / "book" / "01-sample.ipynb")
+    assert 'git+https://github.com/new-org/new-name@v0.3.0"' in notebook.cells[1].source
+    assert notebook.cells[1].metadata == SETUP_METADATA
+    assert RAW.format("new-org/new-name") in notebook.cells[2].source
+    everything = "".join((root / name).read_text() for name in FILES)
+    assert "old-name" not in everything
+    assert "https://new-org.github.io/new-name/" in everything
+    assert "git+https://github.com/new-org/new-name@v0.3.0" in everything
+    assert (root / "CITATION.cff").read_text().startswith("version: 0.3.0\n")
+    assert 'version = "0.3.0"' in (root / "pyproject.toml").read_text()
+
+
+def test_other_projects_keep_their_address(root):
+    main([], root)
+    assert "https://github.com/numpy/numpy\n" in (root / "README.md").read_text()
+
+
+def test_a_second_time_changes_nothing(root, capsys):
+    main([], root)
+    before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    capsys.readouterr()
+    assert main([], root) == 0
+    assert capsys.readouterr().out == ""
+    assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before
+
+
+def test_check_names_the_files_that_differ_and_changes_none(root, capsys):
+    before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    assert main(["--check"], root) == 1
+    named = [line.split()[0] for line in capsys.readouterr().err.splitlines()]
+    assert named == [
+        "book/01-sample.ipynb",
+        "README.md",
+        "CITATION.cff",
+        "pyproject.toml",
+    ]
+    assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before
+    main([], root)
+    assert main(["--check"], root) == 0
+
+
+def test_a_fork_under_another_owner_needs_one_edit(root):
+    main([], root)
+    config = root / "_config.yml"
+    config.write_text(config.read_text().replace("new-org", "someone"))
+    main([], root)
+    assert "new-org" not in (root / "README.md").read_text()
+    assert "https://someone.github.io/new-name/" in (root / "README.md").read_text()
+
+
+def test_an_address_elsewhere_than_github_is_refused(root):
+    (root / "_config.yml").write_text("repository:\n  url: https://example.org/x\n")
+    with pytest.raises(ValueError, match="got https://example.org/x"):
+        main([], root)
+
+
+@pytest.mark.parametrize("number, tags", [(0, []), (2, ["setup"])])
+def test_a_chapter_needs_exactly_one_set_up_cell(root, number, tags):
+    cells = [code("1"), code("2"), code("3")]
+    cells[number].metadata["tags"] = tags
+    normal_form.write(chapter(*cells), root / "book" / "02-other.ipynb")
+    with pytest.raises(ValueError, match="02-other.ipynb must have one set-up cell"):
+        main([], root)
+
+
+def test_the_set_up_cell_finds_a_clone_that_is_not_installed(root):
+    (root / "book" / "deep").mkdir()
+    script = "\n".join([setup_source(root), "import bnlib", "print(bnlib.__version__)"])
+    command = [sys.executable, "-S", "-c", script]  # -S: as if nothing were installed
+    done = subprocess.run(
+        command, cwd=root / "book" / "deep", capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("0.3.0\n", "")
+
+
+def test_the_set_up_cell_is_plain_python_without_output(root):
+    source = setup_source(root)
+    assert source.startswith("# @title ")
+    assert not re.search(r"^\s*[%!]|print", source, re.MULTILINE)
+    compile(source, "<set-up>", "exec")

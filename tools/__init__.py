@@ -1,0 +1,1 @@
+"""The scripts of the trade: run, compare, lint and stamp the chapters."""

@@ -1,0 +1,126 @@
+"""Pytest plugin: nbval, strict where it is blind and patient where it need not be.
+
+Loaded through ``addopts = "-p tools.nbval_plus"``. It touches notebooks only:
+
+- outputs are compared by ``tools.compare``: numbers to the last printed place, figures
+  by pixels (not with ``NBVAL_FIGURES=0``, for another matplotlib than the pinned one);
+- a stored warning, and a cell that was never executed, are failures;
+- kernels run in the exact environment, and a dead one is noticed within a second;
+- a line per chapter says how long it ran.
+"""
+
+import os
+import time
+from collections import defaultdict
+from pathlib import Path
+from queue import Empty
+
+import nbval
+import nbval.kernel
+import nbval.plugin
+import pytest
+
+from tools.compare import differences
+from tools.exact_env import kernel_environment
+
+if nbval.__version__ != "0.11.0":
+    raise ImportError(
+        "tools.nbval_plus changes the inside of nbval 0.11.0, "
+        f"got {nbval.__version__}; install requirements.txt"
+    )
+
+
+class Cell(nbval.plugin.IPyNbCell):
+    """A code cell that is compared by ``tools.compare``."""
+
+    def runtest(self):
+        """Run the cell, unless what is stored cannot be right."""
+        if self.cell.execution_count is None and self.cell.source.strip():
+            # nbval would run it and compare nothing.
+            self.raise_cell_error("the cell was never executed; run make execute")
+        for output in self.cell.outputs:
+            if output.get("name") == "stderr":
+                self.raise_cell_error("a warning is stored", output.text)
+        super().runtest()
+
+    def compare_outputs(self, test, ref, skip_compare=None):
+        """Return whether both agree; nbval shows ``comparison_traceback`` if not."""
+        figures = os.environ.get("NBVAL_FIGURES", "1") != "0"
+        self.comparison_traceback = differences(ref, test, figures)
+        return not self.comparison_traceback
+
+
+def _collect(self, collect=nbval.plugin.IPyNbFile.collect):
+    for item in collect(self):
+        # nbval names its class inside super(), so replacing the class would recurse.
+        item.__class__ = Cell
+        yield item
+
+
+def _start_new_kernel(*args, start=nbval.kernel.start_new_kernel, **kwargs):
+    return start(*args, env=kernel_environment(), **kwargs)
+
+
+def _execute_cell_input(self, cell_input, allow_stdin=None):
+    # Without a history IPython ignores the `;` that silences a result.
+    return self.kc.execute(
+        cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False
+    )
+
+
+def _await_reply(self, msg_id, timeout=None):
+    """Wait as nbval does, but look once a second whether the kernel still lives."""
+    end = time.monotonic() + (timeout or float("inf"))
+    while True:
+        try:
+            msg = self.get_message(stream="shell", timeout=1)
+        except Empty:
+            if not self.km.is_alive():
+                raise RuntimeError("the kernel died in this cell") from None
+            if time.monotonic() > end:
+                raise
+            continue
+        if msg["parent_header"].get("msg_id") == msg_id:
+            return
+
+
+nbval.plugin.IPyNbFile.collect = _collect
+nbval.kernel.start_new_kernel = _start_new_kernel
+nbval.kernel.RunningKernel.execute_cell_input = _execute_cell_input
+nbval.kernel.RunningKernel.await_reply = _await_reply
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep the cells of one notebook together when pytest-xdist spreads the tests."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    return LoadScopeScheduling(config, log) if config.option.nbval else None
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print how long each chapter ran: its cells, and starting its kernel."""
+    cells, counts, starts = defaultdict(float), defaultdict(int), defaultdict(float)
+    for report in _cell_reports(terminalreporter):
+        chapter = Path(report.location[0]).stem
+        if report.when == "call":
+            cells[chapter] += report.duration
+            counts[chapter] += 1
+        elif report.when == "setup":
+            starts[chapter] += report.duration
+    if not counts:
+        return
+    terminalreporter.section("chapters")
+    width = max(map(len, counts))
+    for chapter in sorted(counts):
+        terminalreporter.write_line(
+            f"{chapter:{width}}  {cells[chapter]:5.1f} s  {counts[chapter]:3d} cells"
+            f"  (kernel {starts[chapter]:.1f} s)"
+        )
+
+
+def _cell_reports(terminalreporter):
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "location", [""])[0].endswith(".ipynb"):
+                yield report
