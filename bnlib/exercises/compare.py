@@ -1,0 +1,245 @@
+"""Compares what came back with what was expected, and says the difference in words."""
+
+from numbers import Number
+
+import numpy as np
+
+
+def snapshot(value):
+    """Copy a result out of the learner's hands, tensors as arrays.
+
+    Parameters
+    ----------
+    value : object
+        Array, tensor, number, bool, str or None, in tuples, lists and dicts.
+
+    Returns
+    -------
+    object
+        The same structure. Arrays are copies, because a result may be a view of an
+        input that the next line changes.
+    """
+    if hasattr(value, "detach") and not isinstance(value, type):
+        return np.array(value.detach().cpu().numpy())
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(snapshot, value))
+    if isinstance(value, tuple | list):
+        return (tuple if isinstance(value, tuple) else list)(map(snapshot, value))
+    if isinstance(value, dict):
+        return {key: snapshot(item) for key, item in value.items()}
+    if hasattr(value, "__array__") and not isinstance(value, type | np.generic):
+        return np.array(value)
+    return value
+
+
+def leaves(value):
+    """Walk through the parts of a result.
+
+    Parameters
+    ----------
+    value : object
+        A result, as ``snapshot`` returns it.
+
+    Yields
+    ------
+    object
+        Each part that is not a tuple, list or dict.
+    """
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, tuple | list):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
+def describe(value):
+    """Say what a value is.
+
+    Parameters
+    ----------
+    value : object
+        Anything a learner's function may return.
+
+    Returns
+    -------
+    str
+        A noun phrase: ``"an array of shape (6, 4)"``.
+    """
+    if isinstance(value, str):
+        return f"the string {value[:40]!r}"
+    if value is None or isinstance(value, bool):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return f"a {'tuple' if isinstance(value, tuple) else 'list'} of {len(value)}"
+    if isinstance(value, dict):
+        return f"a dict with the keys {', '.join(map(str, value))}"
+    if isinstance(value, np.ndarray | np.generic | float | int | complex):
+        array = np.asarray(value)
+        if array.ndim == 0:
+            return "a bool" if array.dtype.kind == "b" else "a number"
+        what = {"b": " of bools", "O": " of objects", "U": " of strings"}
+        return f"an array{what.get(array.dtype.kind, '')} of shape {array.shape}"
+    if callable(value):
+        return "a function (was it not called?)"
+    return f"an object of type {type(value).__name__}"
+
+
+def difference(got, want, *, rtol, atol, dtype=True, values=True, where="Your result"):
+    """Say in one or two sentences how a result differs from the expected one.
+
+    Parameters
+    ----------
+    got, want : object
+        Result and expected result, both as ``snapshot`` returns them.
+    rtol, atol : float
+        Tolerance relative to ``want``, and absolute.
+    dtype : bool, default=True
+        Whether an array that is expected in float32 must be float32.
+    values : bool, default=True
+        Whether values are compared, or only types and shapes.
+    where : str
+        Subject of the sentence.
+
+    Returns
+    -------
+    str or None
+        None if they agree.
+    """
+    options = {"rtol": rtol, "atol": atol, "dtype": dtype, "values": values}
+    if isinstance(want, dict):
+        return _dicts(got, want, where, options)
+    if isinstance(want, tuple | list):
+        return _sequences(got, want, where, options)
+    if want is None or isinstance(want, str):
+        same = type(got) is type(want) and (got == want or not values)
+        expected = describe(want)
+        return None if same else f"{where} is {describe(got)}, expected {expected}."
+    return _arrays(got, want, where, options)
+
+
+def _dicts(got, want, where, options):
+    if not isinstance(got, dict) or set(got) != set(want):
+        return f"{where} is {describe(got)}, expected {describe(want)}."
+    texts = (
+        difference(got[key], want[key], where=f"Entry {key!r}", **options)
+        for key in want
+    )
+    return next(filter(None, texts), None)
+
+
+def _sequences(got, want, where, options):
+    if isinstance(got, np.ndarray) and got.ndim and not isinstance(want, tuple):
+        got = list(got)
+    count = len(want)
+    if not isinstance(got, tuple | list) or len(got) != count:
+        what = "values" if isinstance(want, tuple) else "items"
+        return f"{where} is {describe(got)}, expected {count} {what}."
+    if hasattr(want, "_fields"):
+        names = [f"Field {field!r}" for field in want._fields]
+    else:
+        names = [f"Value {i} of {count}" for i in range(1, count + 1)]
+    texts = (
+        difference(g, w, where=name, **options)
+        for g, w, name in zip(got, want, names, strict=True)
+    )
+    return next(filter(None, texts), None)
+
+
+def _arrays(got, want, where, options):
+    want = np.asarray(want)
+    array = _as_array(got)
+    allowed = {"b": "b", "c": "biufc"}.get(want.dtype.kind, "iuf")
+    if isinstance(got, tuple):
+        return f"{where} is {len(got)} values, expected one: {describe(want)}."
+    if array is None or array.dtype.kind not in allowed:
+        return f"{where} is {describe(got)}, expected {describe(want)}."
+    if array.shape != want.shape:
+        advice = _shape_advice(array.shape, want.shape)
+        return f"{where} has shape {array.shape}, expected {want.shape}{advice}."
+    # Only of arrays: a number that was computed with Python's floats is fine.
+    strict = options["dtype"] and want.ndim > 0
+    if strict and want.dtype == np.float32 != array.dtype:
+        return (
+            f"{where} has dtype {array.dtype}, expected float32: what comes in as "
+            "float32 goes out as float32."
+        )
+    return _values(array, want, where, options) if options["values"] else None
+
+
+def _as_array(got):
+    # A list of numbers counts as an array; a tuple does not, for it means that several
+    # values were returned.
+    numeric = np.ndarray | np.generic | Number
+    if isinstance(got, numeric):
+        return np.asarray(got)
+    if isinstance(got, list) and all(isinstance(leaf, numeric) for leaf in leaves(got)):
+        try:
+            return np.asarray(got)
+        except (ValueError, TypeError):
+            return None
+    return None
+
+
+def _shape_advice(got, want):
+    def without_ones(shape):
+        return tuple(length for length in shape if length != 1)
+
+    if len(got) > 1 and got == want[::-1]:
+        return "; it is transposed"
+    if without_ones(got) == without_ones(want) and len(got) < len(want):
+        return "; keepdims=True keeps an axis of length 1"
+    if without_ones(got) == without_ones(want) and len(got) > len(want):
+        return "; it has an axis of length 1 too many (keepdims?)"
+    return ""
+
+
+def _values(got, want, where, options):
+    small_dtype = got.dtype.kind == "f" and got.dtype.itemsize < want.dtype.itemsize
+    kind = complex if want.dtype.kind == "c" else float
+    exact, wanted = got.astype(kind), want.astype(kind)
+    with np.errstate(all="ignore"):
+        gap = np.abs(exact - wanted)
+        bad = ~(gap <= options["atol"] + options["rtol"] * np.abs(wanted))
+    # inf - inf is NaN, yet inf where inf is expected is right; the same with NaN.
+    bad &= ~((exact == wanted) | (np.isnan(exact) & np.isnan(wanted)))
+    if not bad.any():
+        return None
+    broken = bad & ~np.isfinite(exact)
+    if broken.any():
+        return _not_finite(got, want, broken, where)
+    gap = np.where(bad, gap, -1.0)
+    at = np.unravel_index(np.argmax(gap), gap.shape)
+    text = _largest(got[at], want[at], gap[at], at, bad, where)
+    dtype = f" It is {got.dtype}: too coarse here, stay in {want.dtype}."
+    return text + (dtype if small_dtype else "")
+
+
+def _not_finite(got, want, broken, where):
+    at = tuple(np.argwhere(broken)[0])
+    place = f" at {_index(at)}" if at else ""
+    more = f" ({_count(broken)})" if broken.sum() > 1 else ""
+    value = "NaN" if np.isnan(got[at]) else "inf"
+    return f"{where} is {value}{place}{more}, expected {want[at]:.6g}."
+
+
+def _largest(got, want, gap, at, bad, where):
+    if isinstance(got, np.bool_):
+        return f"{where} is {got}{f' at {_index(at)}' if at else ''}, expected {want}."
+    digits = next((d for d in (6, 9) if f"{got:.{d}g}" != f"{want:.{d}g}"), 17)
+    values = f"expected {want:.{digits}g}, got {got:.{digits}g}"
+    if not at:
+        return f"{where}: {values}, a difference of {gap:.2g}."
+    return (
+        f"{where} has the right shape {bad.shape}, but {_count(bad)} differ. The "
+        f"largest difference, {gap:.2g}, is at {_index(at)}: {values}."
+    )
+
+
+def _count(bad):
+    return f"{'all' if bad.all() else f'{bad.sum()} of'} {bad.size} values"
+
+
+def _index(at):
+    return "[" + ", ".join(str(int(i)) for i in at) + "]"

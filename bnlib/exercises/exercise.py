@@ -1,0 +1,123 @@
+"""What an exercise is made of: its cases, its misconceptions, its hints."""
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of the learner's function.
+
+    Parameters
+    ----------
+    args : tuple
+        Positional arguments. They are copied before every call.
+    note : str
+        What this case is, in words: ``"x of shape (6, 4), eps=0.1"``.
+    """
+
+    args: tuple
+    note: str
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A typical error, known by the results it leads to.
+
+    Parameters
+    ----------
+    name : str
+        A few words, printed after "This looks like a known misconception:".
+    why : str
+        At most 300 characters that say why it is one, ending in a full stop.
+    wrong : callable, optional
+        ``wrong(*args)`` makes the error. A learner who gets the same results on all
+        cases has made it too.
+    recognise : callable, optional
+        ``recognise(result, *args) -> bool``, for errors that have no single result.
+        It must be true on all cases. Give either this or ``wrong``.
+
+    Raises
+    ------
+    ValueError
+        If both or neither of ``wrong`` and ``recognise`` are given.
+    """
+
+    name: str
+    why: str
+    wrong: Callable | None = None
+    recognise: Callable | None = None
+
+    def __post_init__(self):  # noqa: D105
+        if (self.wrong is None) == (self.recognise is None):
+            raise ValueError(
+                f"misconception {self.name!r} needs one of wrong= and recognise=; "
+                "give exactly one"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """A task, how its answer is judged, and what helps a learner who is stuck.
+
+    Parameters
+    ----------
+    number : str
+        Chapter and position, ``"2.1"``.
+    name : str
+        Name that ``check`` and ``hint`` take; unique in the book.
+    title : str
+        Heading of the exercise in the chapter.
+    signature : str
+        The function to write, ``"batch_norm(x, gamma, beta, eps)"``. Arguments are
+        passed by position, in this order.
+    cases : callable
+        ``cases() -> list of Case``. The same list each time (seeded generators).
+    reference : callable, optional
+        A right answer. Results must agree with its results.
+    accept : callable, optional
+        ``accept(result, *args) -> None or str`` judges a property instead; the string
+        is a sentence that says what is wrong. If ``reference`` is given as well,
+        results must have the types and shapes of its results, with other values.
+    misconceptions : tuple of Misconception
+        The more specific first: the first that fits is named.
+    hints : tuple of str
+        Two or three plain sentences each; the last one almost gives it away.
+    rtol, atol : float
+        A value is right if it is within ``atol + rtol * abs(expected)``.
+
+    Raises
+    ------
+    ValueError
+        If neither ``reference`` nor ``accept`` is given.
+    """
+
+    number: str
+    name: str
+    title: str
+    signature: str
+    cases: Callable[[], list]
+    reference: Callable | None = None
+    accept: Callable | None = None
+    misconceptions: tuple = ()
+    hints: tuple = ()
+    rtol: float = 1e-6
+    atol: float = 1e-9
+
+    def __post_init__(self):  # noqa: D105
+        if self.reference is None and self.accept is None:
+            raise ValueError(
+                f"exercise {self.name!r} cannot be judged; give reference= or accept="
+            )
+
+    @property
+    def function(self):
+        """Name of the function that the learner writes."""
+        return self.signature.partition("(")[0]
+
+    @property
+    def arguments(self):
+        """Names of its arguments, in order."""
+        definition = ast.parse(f"def {self.signature}: ...").body[0].args
+        return tuple(arg.arg for arg in definition.posonlyargs + definition.args)

@@ -1,0 +1,151 @@
+"""What every exercise of the book must show, and the garbage that it must survive.
+
+An exercise is proven by answers written by hand, as a learner would write them, in
+`answers_chNN*.py`:
+
+    RIGHT = {"forward": [function, ...]}
+    MUTANTS = {"forward": {"eps left out": [function, ...]}}
+"""
+
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from bnlib.exercises import get
+from bnlib.exercises.checker import diagnose, quietly
+from bnlib.exercises.compare import difference
+
+# Long enough for every right answer, short enough for a test of each endless loop.
+LOOP_LIMIT = 0.2
+
+
+def _collect():
+    right, mutants = {}, {}
+    for path in sorted(Path(__file__).parent.glob("answers_ch*.py")):
+        module = import_module(path.stem)
+        assert not right.keys() & module.RIGHT.keys(), f"twice: {path}"
+        right |= module.RIGHT
+        mutants |= module.MUTANTS
+    return right, mutants
+
+
+RIGHT, MUTANTS = _collect()
+
+
+def right_answers(name):
+    reference = get(name).reference
+    return ([reference] if reference else []) + RIGHT.get(name, [])
+
+
+def all_mutants():
+    """(exercise, misconception, function) of every mutant."""
+    return [
+        (name, misconception, fn)
+        for name, found in MUTANTS.items()
+        for misconception, fns in found.items()
+        for fn in fns
+    ]
+
+
+def names_in(text, exercise):
+    """Names of the misconceptions that a verdict mentions."""
+    flat = " ".join(text.split())
+    return {known.name for known in exercise.misconceptions if known.name in flat}
+
+
+def alike(exercise, one, other):
+    """Whether two wrong implementations cannot be told apart on the cases."""
+    tolerance = {"rtol": exercise.rtol, "atol": exercise.atol, "dtype": False}
+    return all(
+        difference(_result(one, case), _result(other, case), **tolerance) is None
+        for case in exercise.cases()
+    )
+
+
+def _result(known, case):
+    return quietly(known.wrong, case.args)
+
+
+def recogniser_accepts(exercise, known, other):
+    """Whether a misconception known by a property also fits the error of another."""
+    return all(
+        quietly(known.recognise, (_result(other, case), *case.args))
+        for case in exercise.cases()
+    )
+
+
+def _raises(*args):
+    raise ValueError("the garbage of a test")
+
+
+def _exits(*args):
+    raise SystemExit(3)
+
+
+def _loops(*args):
+    while True:
+        pass
+
+
+def _recurses(*args):
+    return _recurses(*args)
+
+
+# what is handed in -> (function, a word that the verdict must contain)
+GARBAGE = {
+    "raises": (_raises, "raised ValueError: the garbage"),
+    "exits": (_exits, "raised SystemExit"),
+    "recurses": (_recurses, "raised RecursionError"),
+    "returns None": (lambda *args: None, "is a `return` missing?"),
+    "returns an object": (lambda *args: object(), "Your result"),
+    "returns a string": (lambda *args: "batch norm", "Your result"),
+    "returns a function": (lambda *args: np.mean, "Your result"),
+    "returns a wrong shape": (lambda *args: np.ones((1, 2, 3, 2, 1)), "Your result"),
+    "returns nested lists": (lambda *args: [[1.0], [2.0, [3.0]]], ""),
+    "returns an empty tuple": (lambda *args: (), "Your result"),
+    "takes no argument": (lambda: 0.0, "The function should be"),
+    "loops": (_loops, "time limit of 0.2 s"),
+}
+
+
+def nan_instead(fn):
+    """The answer of fn with NaN for its first number."""
+
+    def spoiled(*args):
+        return _spoil(fn(*args))
+
+    return spoiled
+
+
+def _spoil(value):
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(_spoil(value[0]), *value[1:])
+    if isinstance(value, tuple | list):
+        return type(value)([_spoil(value[0]), *value[1:]])
+    if isinstance(value, dict):
+        first = next(iter(value))
+        return value | {first: _spoil(value[first])}
+    spoiled = np.array(value, dtype=float)
+    spoiled.flat[0] = np.nan
+    return spoiled
+
+
+def changes_input(fn):
+    """The answer of fn, whose arrays are overwritten afterwards."""
+
+    def careless(*args):
+        result = fn(*args)
+        for array in arrays(args):
+            array += 1
+        return result
+
+    return careless
+
+
+def arrays(args):
+    return [arg for arg in args if isinstance(arg, np.ndarray)]
+
+
+def verdict(name, fn, time_limit=10.0):
+    return diagnose(get(name), fn, time_limit)

@@ -1,0 +1,486 @@
+import numbers
+import subprocess
+import sys
+import textwrap
+from collections import namedtuple
+
+import numpy as np
+import pytest
+
+from bnlib import exercises
+from bnlib.exercises import Case, Exercise, ExerciseFailed, Misconception, check
+from bnlib.exercises.checker import diagnose
+
+Moments = namedtuple("Moments", "mean var")
+
+
+def make(reference, *args, signature="answer(x, y)", **options):
+    """An exercise with one case for each tuple of arguments."""
+    cases = [Case(a, f"case {i}") for i, a in enumerate(args or [(X, Y)])]
+    options = {"number": "9.1", "name": "tiny", "title": "Tiny"} | options
+    return Exercise(
+        signature=signature, reference=reference, cases=lambda: cases, **options
+    )
+
+
+X = np.arange(6.0).reshape(2, 3) + 1
+Y = np.array([2.0, 3.0, 5.0])
+
+
+def total(x, y):
+    return x + y
+
+
+SUM = make(
+    total,
+    (X, Y),
+    (X - 9, Y),
+    hints=("Add.", "Add x and y."),
+    misconceptions=(
+        Misconception("difference", "Add them.", wrong=lambda x, y: x - y),
+        Misconception(
+            "constant", "Use x.", recognise=lambda result, x, y: np.ptp(result) == 0
+        ),
+    ),
+)
+
+
+def say(exercise, fn, **options):
+    """The whole verdict on one line."""
+    return " ".join(diagnose(exercise, fn, **options).text.split())
+
+
+def returning(value):
+    return lambda x, y: value
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    monkeypatch.setattr(exercises, "_registry", lambda: {"tiny": SUM})
+
+
+# Right answers -----------------------------------------------------------------------
+
+
+def test_right_says_what_was_checked():
+    verdict = diagnose(SUM, total)
+    assert verdict.status == "right"
+    assert verdict.text == (
+        "✔ Exercise 9.1 · right: 2 cases agree to 1e-06, inputs untouched."
+    )
+
+
+@pytest.mark.parametrize(
+    ("want", "got"),
+    [
+        (3, 3.0),
+        (3.0, np.float64(3)),
+        (np.float64(3), np.array(3)),
+        (np.ones(2), [1, 1.0]),
+        ((1, np.ones(2)), [1.0, np.ones(2)]),
+        ([1, 2], np.array([1, 2])),
+        ({"mean": 1.0, "var": None}, {"var": None, "mean": 1}),
+        (Moments(1.0, 2.0), (1.0, 2.0)),
+        (Moments(1.0, 2.0), Moments(1.0, 2.0)),
+        (True, np.bool_(True)),
+        (np.array([True, False]), [True, False]),
+        ("train", "train"),
+        ((None, "a", True), (None, "a", True)),
+        (np.array([np.inf, -np.inf, np.nan]), np.array([np.inf, -np.inf, np.nan])),
+        (np.ones(2, np.float32), np.ones(2, np.float32)),
+        (np.float32(0.5), 0.5),
+        (np.ones(2), [np.float64(1), np.array(1)]),
+        (np.array([True, False]), [np.bool_(True), np.bool_(False)]),
+        (1 + 2j, 1 + 2j),
+        (np.ones((0, 3)), np.ones((0, 3))),
+    ],
+)
+def test_right_in_another_form_is_right(want, got):
+    exercise = make(returning(want))
+    assert diagnose(exercise, returning(got)).status == "right", say(
+        exercise, returning(got)
+    )
+
+
+def test_tensor_is_right():
+    torch = pytest.importorskip("torch")
+
+    def answer(x, y):
+        return torch.from_numpy(x).requires_grad_() + torch.from_numpy(y)
+
+    assert diagnose(SUM, answer).status == "right"
+
+
+# Not attempted -----------------------------------------------------------------------
+
+
+def not_written(x, y):
+    raise NotImplementedError
+
+
+def half_written(x, y):
+    return x + y, {"later": [...]}
+
+
+@pytest.mark.parametrize("fn", [returning(...), not_written, half_written])
+def test_starter_is_not_attempted(fn):
+    verdict = diagnose(SUM, fn)
+    assert verdict.status == "not attempted"
+    assert verdict.text == (
+        "○ Exercise 9.1 · not attempted yet. Replace the ... above, then run this "
+        "cell again."
+    )
+
+
+def test_operation_that_a_library_lacks_is_an_attempt():
+    # As torch does; this one comes from the standard library.
+    text = say(SUM, lambda x, y: numbers.Complex.__add__(x, y))
+    assert "raised NotImplementedError" in text
+
+
+# Not yet -----------------------------------------------------------------------------
+
+
+def slipped(x, y):
+    result = x + y
+    result[1, 2] += 0.125
+    return result
+
+
+def test_values_say_case_place_expected_and_got():
+    late = make(total, (X, Y), (X - 9, Y))
+
+    def wrong_for_negative(x, y):
+        return slipped(x, y) if x[0, 0] < 0 else x + y
+
+    assert say(late, wrong_for_negative) == (
+        "✘ Exercise 9.1 · not yet. Case 2 of 2, case 1. Your result has the right "
+        "shape (2, 3), but 1 of 6 values differ. The largest difference, 0.12, is at "
+        "[1, 2]: expected 2, got 2.125."
+    )
+
+
+def test_close_values_are_printed_with_enough_digits():
+    text = say(make(returning(1.0)), returning(1.0 + 2e-6))
+    assert "expected 1, got 1.000002, a difference of 2e-06" in text
+
+
+@pytest.mark.parametrize(
+    ("want", "got", "words"),
+    [
+        (X, X.T, "has shape (3, 2), expected (2, 3); it is transposed."),
+        (X[:, :1], X[:, 0], "shape (2,), expected (2, 1); keepdims=True keeps an axis"),
+        (
+            Y,
+            Y[None],
+            "shape (1, 3), expected (3,); it has an axis of length 1",
+        ),
+        (X, X[:1], "has shape (1, 3), expected (2, 3)."),
+        (1.0, np.ones(2), "has shape (2,), expected ()."),
+        (X, "abc", "is the string 'abc', expected an array of shape (2, 3)."),
+        (X, (X, Y), "is 2 values, expected one: an array of shape (2, 3)."),
+        (X, {"a": 1}, "is a dict with the keys a, expected an array"),
+        (X, np.sum, "is a function (was it not called?), expected an array"),
+        (X, np.array(["a"]), "is an array of strings of shape (1,), expected"),
+        (X, X > 0, "is an array of bools of shape (2, 3), expected"),
+        (X, X + 1j, "expected an array of shape (2, 3)"),
+        (X, [[1, 2], [3]], "is a list of 2, expected an array"),
+        (X, object(), "is an object of type object, expected an array"),
+        (True, 1, "is a number, expected a bool."),
+        (1.0, True, "is True, expected a number."),
+        (True, False, "is False, expected True."),
+        (np.array([True, True]), [True, False], "is False at [1], expected True."),
+        ("a", "b", "is the string 'b', expected the string 'a'."),
+        ((1, 2), (1, 2, 3), "is a tuple of 3, expected 2 values."),
+        ((1, 2), 1, "is a number, expected 2 values."),
+        ((1, X), (1, X.T), "Value 2 of 2 has shape (3, 2)"),
+        ((1, None), (1, 2), "Value 2 of 2 is a number, expected None."),
+        ((1, None), (1, X), "Value 2 of 2 is an array of shape (2, 3), expected None."),
+        (Moments(1, 2), (1, 3), "Field 'var': expected 2, got 3"),
+        (
+            {"a": 1},
+            {"b": 1},
+            "is a dict with the keys b, expected a dict with",
+        ),
+        ({"a": 1}, {"a": 2}, "Entry 'a': expected 1, got 2"),
+        ([1, 2], [1], "is a list of 1, expected 2 items."),
+        (X, X * np.nan, "is NaN at [0, 0] (all 6 values), expected 1."),
+        (Y, Y * [1, np.inf, 1], "is inf at [1], expected 3."),
+        (2.0, np.nan, "is NaN, expected 2."),
+        (Y.astype("f4"), Y, "has dtype float64, expected float32"),
+        (
+            Y / 3,
+            (Y / 3).astype("f2"),
+            "It is float16: too coarse here, stay in",
+        ),
+    ],
+)
+def test_wrong_result_is_described(want, got, words):
+    assert words in say(make(returning(want)), returning(got))
+
+
+def test_none_asks_for_return():
+    assert "returned None; is a `return` missing?" in say(SUM, returning(None))
+
+
+def fail(x, y):
+    z = x + y
+    return z @ z
+
+
+def test_exception_names_type_message_and_line():
+    text = say(SUM, fail)
+    assert "Case 1 of 2, case 0. Your code raised ValueError: matmul" in text
+    assert "return z @ z" in text
+    assert "Traceback" not in text
+
+
+def test_broadcast_error_gets_advice():
+    assert "keepdims=True" in say(SUM, lambda x, y: x - x.mean(1))
+
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+class Wide(Exception):
+    def __str__(self):
+        return "x" * 500
+
+
+@pytest.mark.parametrize("error", [Unprintable, Wide, RecursionError, SystemExit])
+def test_any_exception_gives_a_sentence(error):
+    def answer(x, y):
+        raise error()
+
+    verdict = diagnose(SUM, answer)
+    assert f"Your code raised {error.__name__}" in verdict.text
+    assert error is not Wide or "xxx…" in verdict.text
+    assert max(map(len, verdict.text.splitlines())) <= 88
+
+
+def test_changed_argument_is_named_although_the_result_is_right():
+    def careless(x, y):
+        result = x + y
+        y += 1
+        return result
+
+    assert say(SUM, careless).startswith(
+        "✘ Exercise 9.1 · not yet. Your function changes its argument y."
+    )
+
+
+def test_changed_argument_is_named_beside_a_wrong_result():
+    def careless(x, y):
+        x -= y
+        return x
+
+    text = say(SUM, careless)
+    assert "misconception: difference" in text
+    assert "changes its argument x" in text
+
+
+@pytest.mark.parametrize(
+    ("fn", "words"),
+    [
+        (lambda x: x, "should be answer(x, y), but yours is <lambda>(x)."),
+        (lambda x, y, z: x, "should be answer(x, y), but yours is <lambda>(x, y, z)."),
+        (lambda y, x: x, "another order: answer(x, y), not <lambda>(y, x)."),
+    ],
+)
+def test_signature_is_checked_before_anything_runs(fn, words):
+    assert words in say(SUM, fn)
+
+
+@pytest.mark.parametrize("fn", [lambda a, b: a + b, np.add, lambda *a: a[0] + a[1]])
+def test_other_names_and_compiled_functions_are_fine(fn):
+    assert diagnose(SUM, fn).status == "right"
+
+
+def test_time_limit_is_for_all_cases_together():
+    def slow(x, y):
+        import time
+
+        time.sleep(0.15)
+        return x + y
+
+    text = say(make(total, *[(X, Y)] * 4), slow, time_limit=0.4)
+    assert "still running at the time limit of 0.4 s" in text
+
+
+def test_first_warning_is_mentioned():
+    text = say(SUM, lambda x, y: np.log(-x) + y)
+    assert "is NaN at" in text
+    assert "RuntimeWarning: invalid value encountered in log." in text
+
+
+# Misconceptions ----------------------------------------------------------------------
+
+
+def test_misconception_is_named_with_its_reason():
+    verdict = diagnose(SUM, lambda a, b: a - b)
+    assert verdict.misconception == "difference"
+    assert verdict.text.endswith(
+        "  This looks like a known misconception: difference.\n  Add them."
+    )
+
+
+def test_misconception_by_property():
+    assert diagnose(SUM, returning(np.ones((2, 3)))).misconception == "constant"
+
+
+def test_misconception_must_fit_all_cases():
+    def once(x, y):
+        return x - y if x[0, 0] > 0 else x * y
+
+    assert diagnose(SUM, once).misconception is None
+
+
+def test_misconception_is_known_in_another_dtype():
+    single = np.ones(3, np.float32)
+    exercise = make(
+        returning(single),
+        misconceptions=(Misconception("d", "D.", wrong=returning(single / 2)),),
+    )
+    assert diagnose(exercise, returning(np.full(3, 0.5))).misconception == "d"
+
+
+def test_recogniser_that_fails_is_no_match():
+    broken = Misconception("b", "B.", recognise=lambda result, x, y: result.shape[9])
+    exercise = make(total, misconceptions=(broken,))
+    assert diagnose(exercise, returning(3.0)).misconception is None
+
+
+def test_infinite_values_match_a_misconception():
+    exercise = make(
+        total, misconceptions=(Misconception("d", "D.", wrong=lambda x, y: x / 0),)
+    )
+    assert diagnose(exercise, lambda x, y: x / 0.0).misconception == "d"
+
+
+def test_misconception_needs_exactly_one_way_to_be_known():
+    with pytest.raises(ValueError, match="'both' needs one of"):
+        Misconception("both", "B.", wrong=total, recognise=total)
+    with pytest.raises(ValueError, match="'none' needs one of"):
+        Misconception("none", "N.")
+
+
+# Answers judged by a property --------------------------------------------------------
+
+
+def is_orthogonal(result, x, y):
+    size = abs(float(result @ y))
+    return None if size < 1e-9 else f"Its product with y is {size:.2g}, not 0."
+
+
+@pytest.mark.parametrize("reference", [None, lambda x, y: np.zeros(3)])
+def test_property_judges(reference):
+    exercise = make(reference, accept=is_orthogonal)
+    right = diagnose(exercise, returning(np.array([3.0, -2.0, 0.0])))
+    assert right.text == "✔ Exercise 9.1 · right: 1 case accepted, inputs untouched."
+    assert "with y is 2, not 0." in say(exercise, returning(np.array([1.0, 0, 0])))
+    assert "not yet" in say(exercise, returning("abc"))
+    assert "NaN" in say(exercise, returning(np.array([np.nan, 0, 0])))
+
+
+def test_reference_beside_a_property_gives_the_shape():
+    exercise = make(lambda x, y: np.zeros(3), accept=is_orthogonal)
+    assert "has shape (2,), expected (3,)" in say(exercise, returning(np.ones(2)))
+
+
+def test_result_that_cannot_be_judged_is_said():
+    exercise = make(None, accept=is_orthogonal)
+    assert "Your result cannot be judged: " in say(exercise, returning(np.ones(7)))
+
+
+def test_exercise_without_judge_is_refused():
+    with pytest.raises(ValueError, match="'tiny' cannot be judged"):
+        make(None)
+
+
+# check -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("tinny", total), """There is no exercise 'tinny'. Did you mean "tiny"?"""),
+        (("zzz", total), """There is no exercise 'zzz'. The names are "tiny"."""),
+        ((total, "tiny"), 'The name comes first: check("tiny", total).'),
+        (("tiny", 3), 'not its result: check("tiny", answer).'),
+        ((None, None), "There is no exercise None."),
+    ],
+)
+def test_misuse_gives_a_sentence(registry, args, words, capsys):
+    check(*args)
+    assert words in capsys.readouterr().out
+    with pytest.raises(ExerciseFailed, match="✘"):
+        check(*args, strict=True)
+
+
+@pytest.mark.parametrize("fn", [fail, slipped, returning(...), returning(None)])
+def test_strict_raises_unless_right(registry, fn, capsys):
+    assert check("tiny", total, strict=True) is None
+    assert check("tiny", fn) is None
+    assert capsys.readouterr().out.count("Exercise 9.1") == 2
+    with pytest.raises(ExerciseFailed, match="Exercise 9.1"):
+        check("tiny", fn, strict=True)
+
+
+def test_fault_of_the_checker_is_no_traceback(monkeypatch, capsys):
+    def broken(x, y):
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr(exercises, "_registry", lambda: {"tiny": make(broken)})
+    check("tiny", total)
+    assert "The checker itself failed (ZeroDivisionError('ours'))" in (
+        capsys.readouterr().out
+    )
+
+
+def test_names_must_be_unique():
+    with pytest.raises(ValueError, match="must be unique"):
+        exercises._by_name([SUM, SUM])
+
+
+def test_names_are_in_the_order_of_the_numbers():
+    def numbered(number):
+        return make(total, number=number, name=f"n{number}")
+
+    found = exercises._by_name([numbered("10.1"), numbered("2.10"), numbered("2.9")])
+    assert list(found) == ["n2.9", "n2.10", "n10.1"]
+
+
+def test_package_does_not_import_torch():
+    code = """
+        import sys
+        sys.modules["torch"] = sys.modules["matplotlib"] = None
+        from bnlib.exercises import check, get, names
+        for name in names():
+            get(name).cases()
+            check(name, lambda *args: ...)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+def test_check_works_in_a_kernel():
+    nbformat = pytest.importorskip("nbformat")
+    client = pytest.importorskip("nbclient").NotebookClient
+    sources = [
+        "from bnlib.exercises import check\n"
+        "def batch_norm(x, gamma, beta, eps):\n"
+        "    while True:\n"
+        "        pass",
+        'check("forward", batch_norm, time_limit=0.3)',
+        "def batch_norm(x, gamma, beta, eps):\n    return x @ x",
+        'check("forward", batch_norm)',
+        "import time; time.sleep(0.2); print('alive')",
+    ]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    book = nbformat.v4.new_notebook(cells=cells)
+    client(book, timeout=60, kernel_name="python3").execute()
+    texts = ["".join(out.text for out in cell.outputs) for cell in book.cells]
+    assert "time limit of 0.3 s" in texts[1]
+    assert "line 2: return x @ x" in texts[3]
+    assert texts[4] == "alive\n"

@@ -1,0 +1,170 @@
+"""Every exercise of the book proves itself: see proof.py."""
+
+from itertools import permutations
+
+import pytest
+from proof import (
+    GARBAGE,
+    LOOP_LIMIT,
+    MUTANTS,
+    RIGHT,
+    alike,
+    all_mutants,
+    arrays,
+    changes_input,
+    names_in,
+    nan_instead,
+    recogniser_accepts,
+    right_answers,
+    verdict,
+)
+
+from bnlib.exercises import check, get, hint, names
+from bnlib.exercises.checker import quietly
+
+KNOWN = [(name, known) for name in names() for known in get(name).misconceptions]
+TEXTS = {f"{n}: hint {i}": text for n in names() for i, text in enumerate(get(n).hints)}
+TEXTS |= {f"{name}: why {known.name}": known.why for name, known in KNOWN}
+
+every_exercise = pytest.mark.parametrize("name", names())
+
+
+@pytest.mark.parametrize(
+    ("name", "fn"), [(name, fn) for name in names() for fn in right_answers(name)]
+)
+def test_right_answer_passes(name, fn):
+    assert verdict(name, fn).status == "right", verdict(name, fn).text
+
+
+@every_exercise
+def test_starter_is_not_attempted(name):
+    assert verdict(name, lambda *args: ...).status == "not attempted"
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [(name, known) for name, known in KNOWN if known.wrong],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_misconception_is_named(name, known):
+    assert verdict(name, known.wrong).misconception == known.name
+
+
+@pytest.mark.parametrize(
+    ("name", "misconception", "fn"),
+    all_mutants(),
+    ids=[f"{name}-{misconception}" for name, misconception, _ in all_mutants()],
+)
+def test_mutant_is_rejected_with_its_own_message(name, misconception, fn):
+    judged = verdict(name, fn)
+    assert judged.status == "not yet"
+    assert names_in(judged.text, get(name)) == {misconception}, judged.text
+    why = next(k.why for k in get(name).misconceptions if k.name == misconception)
+    assert " ".join(why.split()) in " ".join(judged.text.split())
+
+
+@every_exercise
+def test_misconceptions_can_be_told_apart(name):
+    exercise = get(name)
+    pairs = [(a, b) for a, b in permutations(exercise.misconceptions, 2) if b.wrong]
+    same = [(a.name, b.name) for a, b in pairs if a.wrong and alike(exercise, a, b)]
+    same += [
+        (a.name, b.name)
+        for a, b in pairs
+        if a.recognise and recogniser_accepts(exercise, a, b)
+    ]
+    assert not same
+
+
+@every_exercise
+def test_right_answer_shows_no_misconception(name):
+    exercise = get(name)
+    for known in exercise.misconceptions:
+        if known.recognise:
+            judged = [
+                quietly(known.recognise, (quietly(fn, case.args), *case.args))
+                for fn in right_answers(name)
+                for case in exercise.cases()
+            ]
+            assert not all(judged), known.name
+
+
+@every_exercise
+def test_answers_were_written_by_hand(name):
+    exercise = get(name)
+    mutants = MUTANTS.get(name, {})
+    assert len(RIGHT.get(name, [])) >= 1
+    # Every misconception has its mutant, and no mutant is of an unknown one.
+    assert set(mutants) == {known.name for known in exercise.misconceptions}
+    assert sum(map(len, mutants.values())) >= 3
+
+
+@every_exercise
+def test_cases_are_the_same_each_time(name):
+    first, second = get(name).cases(), get(name).cases()
+    assert [case.note for case in first] == [case.note for case in second]
+    for one, other in zip(first, second, strict=True):
+        for a, b in zip(arrays(one.args), arrays(other.args), strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
+@every_exercise
+@pytest.mark.parametrize("kind", GARBAGE)
+def test_garbage_gives_a_sentence(name, kind, capfd):
+    fn, word = GARBAGE[kind]
+    check(name, fn, time_limit=LOOP_LIMIT if kind == "loops" else 10.0)
+    out, err = capfd.readouterr()
+    assert out.startswith(f"✘ Exercise {get(name).number} · not yet.\n")
+    assert word in " ".join(out.split())
+    assert out.rstrip()[-1] in ".?" or kind in ("raises", "exits", "recurses")
+    assert max(map(len, out.splitlines())) <= 88
+    assert not err
+
+
+@every_exercise
+def test_nan_gives_a_sentence(name):
+    judged = verdict(name, nan_instead(right_answers(name)[0]))
+    assert judged.status == "not yet"
+
+
+@every_exercise
+def test_changed_input_gives_a_sentence(name):
+    if not any(arrays(case.args) for case in get(name).cases()):
+        pytest.skip("no argument of this exercise can be changed")
+    judged = verdict(name, changes_input(right_answers(name)[0]))
+    assert judged.status == "not yet"
+    assert "Your function changes its argument" in judged.text
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_text_is_short_and_plain(text):
+    assert text.endswith(".")
+    assert len(text) <= 300
+    assert "$" not in text and "\\" not in text
+
+
+@every_exercise
+def test_there_are_two_or_three_hints(name, capsys):
+    assert len(get(name).hints) in (2, 3)
+    hint(name)
+    assert "Hint " in capsys.readouterr().out
+
+
+@every_exercise
+def test_no_name_is_part_of_another(name):
+    exercise = get(name)
+    found = [known.name for known in exercise.misconceptions]
+    assert not [(a, b) for a, b in permutations(found, 2) if a in b]
+    # A reason that quotes another misconception would name two errors at once.
+    for known in exercise.misconceptions:
+        assert names_in(known.why, exercise) <= {known.name}
+
+
+def test_answers_belong_to_exercises():
+    assert set(RIGHT) | set(MUTANTS) <= set(names())
+
+
+def test_book_has_twelve_exercises_and_thirty_six_mutants():
+    spine = [name for name in names() if get(name).number.split(".")[0] in "123"]
+    assert len(spine) >= 12
+    assert len([m for m in all_mutants() if m[0] in spine]) >= 36
