@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["digits", "wine"]
+__all__ = ["digits", "two_features", "wine"]
 
 
 def digits(*, test_size=450, seed=0):
@@ -46,6 +46,36 @@ def wine(*, test_size=54, seed=0):
 
     data = load_wine()
     return _split(data.data, data.target, test_size, seed)
+
+
+def two_features(n=300, *, ratio=1000.0, seed=0):
+    """Make students with two features of different range that matter equally.
+
+    Parameters
+    ----------
+    n : int, default=300
+        Number of students.
+    ratio : float, default=1000.0
+        Range of the first feature; that of the second is 1.
+    seed : int, default=0
+        Seed. The same seed with another ratio gives the same students in other units.
+
+    Returns
+    -------
+    x : ndarray of shape (n, 2)
+        A monthly income, uniform in [0, ratio], and the share of it that is saved,
+        uniform in [0, 1].
+    t : ndarray of shape (n,)
+        A target for regression, linear in both features, with noise.
+    late : ndarray of int, shape (n,)
+        A class, 0 or 1, on which both features have the same influence.
+    """
+    rng = np.random.default_rng(seed)
+    x = rng.random((n, 2))
+    noise = rng.normal(size=(n, 2))
+    t = 2 * x[:, 0] + 3 * x[:, 1] + 0.1 * noise[:, 0]
+    late = (x.sum(axis=1) + 0.15 * noise[:, 1] < 1).astype(int)
+    return x * [ratio, 1.0], t, late
 
 
 def _split(x, y, test_size, seed):

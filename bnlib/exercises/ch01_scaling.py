@@ -1,0 +1,536 @@
+"""Exercises of chapter 1: scaling."""
+
+from functools import partial
+
+import numpy as np
+
+from bnlib.exercises.compare import difference
+from bnlib.exercises.exercise import Case, Exercise, Misconception
+
+
+def _students(seed, n):
+    # Three columns of unlike centre and range, none of them centred at 0.
+    rng = np.random.default_rng(seed)
+    return rng.uniform([0.0, 0.2, -40.0], [1000.0, 1.0, 10.0], size=(n, 3))
+
+
+# 1.1 -------------------------------------------------------------------------------
+
+
+def _std(x, **how):
+    # A constant column is known by its range; its rounded std need not be 0.
+    return np.where(np.ptp(x, axis=0) > 0, x.std(axis=0, **how), 1.0)
+
+
+def _z_score(x, *, ddof=0, axis=0, power=1):
+    constant = np.ptp(x, axis=0) == 0
+    std = x.std(axis=axis, ddof=ddof, keepdims=True)
+    z = (x - x.mean(axis=axis, keepdims=True)) / np.where(std > 0, std, 1) ** power
+    return np.where(constant, 0.0, z)
+
+
+def _z_score_if_std_is_zero(x):
+    std = x.std(axis=0)
+    return (x - x.mean(axis=0)) / np.where(std == 0, 1.0, std)
+
+
+def _z_score_along_rows(x, axis):
+    return (x - x.mean(axis=axis, keepdims=True)) / x.std(axis=axis, keepdims=True)
+
+
+def _divided_by_zero(result, x):
+    # NaN where the std is exactly 0, and 1 or -1 where it is a rounding error.
+    constant = np.ptp(x, axis=0) == 0
+    rest, want = result[:, ~constant], _z_score(x)[:, ~constant]
+    fine = difference(rest, want, rtol=1e-6, atol=1e-9) is None
+    return fine and not (result[:, constant] == 0).any()
+
+
+def _eps_in_the_scale(result, x):
+    # Whatever eps was chosen, and whether it was added to std or to the variance.
+    mean, std, var = x.mean(axis=0), x.std(axis=0), x.var(axis=0)
+    shapes = [lambda eps: std + eps, lambda eps: np.sqrt(var + eps)]
+    tried = [(x - mean) / shape(10.0**-k) for shape in shapes for k in range(3, 16)]
+    return any(difference(result, t, rtol=1e-6, atol=1e-9) is None for t in tried)
+
+
+def _z_score_cases():
+    rng = np.random.default_rng(11)
+    tiny = _students(12, 5) * [1.0, 1e-9, 1.0]
+    tenths = _students(13, 10)
+    tenths[:, 1] = 0.1
+    zeros = np.column_stack([rng.normal(3.0, 2.0, 7), np.zeros(7)])
+    return [
+        Case((_students(11, 6),), "x of shape (6, 3)"),
+        Case((tiny,), "x of shape (5, 3), its second column in units of 1e-9"),
+        Case((zeros,), "x of shape (7, 2), its second column all 0"),
+        Case((tenths,), "x of shape (10, 3), its second column all 0.1"),
+    ]
+
+
+Z_SCORE = Exercise(
+    number="1.1",
+    name="z-score",
+    title="Every column to mean 0 and variance 1",
+    signature="z_score_columns(x)",
+    reference=_z_score,
+    cases=_z_score_cases,
+    misconceptions=(
+        Misconception(
+            "variance divided by N - 1",
+            "ddof=1 estimates the variance of a larger population. Here the data "
+            "itself shall have variance 1, so divide by N, the default of np.std.",
+            wrong=partial(_z_score, ddof=1),
+        ),
+        Misconception(
+            "divided by the variance",
+            "The variance has the unit of x squared: dividing by it leaves a unit "
+            "behind. Divide by its square root, x.std(axis=0).",
+            wrong=partial(_z_score, power=2),
+        ),
+        Misconception(
+            "statistics over the rows",
+            "axis=1 averages an income with a rate. One mean and one std belong to "
+            "each column: axis=0.",
+            wrong=partial(_z_score_along_rows, axis=1),
+        ),
+        Misconception(
+            "one statistic for the whole array",
+            "Without an axis, mean and std mix all columns, and the wide column still "
+            "drowns the narrow one. Pass axis=0.",
+            wrong=partial(_z_score_along_rows, axis=None),
+        ),
+        Misconception(
+            "a small eps in place of a rule",
+            "Adding eps hides 0/0, but it also shrinks every column whose spread is "
+            "near eps: the one in units of 1e-9 is no longer of variance 1. Treat "
+            "constant columns by a rule of their own.",
+            recognise=_eps_in_the_scale,
+        ),
+        Misconception(
+            "constant columns divided by zero",
+            "A constant column has std 0, and 0/0 is NaN. Such a column carries no "
+            "information: let it become 0, for instance by dividing by 1.",
+            recognise=_divided_by_zero,
+        ),
+        Misconception(
+            "constant columns recognized by std == 0",
+            "The rounded mean of ten times 0.1 is not 0.1, so the std is about 1e-17 "
+            "and the column becomes 1 or -1. Ask whether maximum and minimum are "
+            "equal.",
+            wrong=_z_score_if_std_is_zero,
+        ),
+    ),
+    hints=(
+        "mean and std along axis 0 have shape (C,), one value per column. Subtract, "
+        "divide, then look at a column in which all values are equal.",
+        "You need a test for constant columns that does not depend on rounding. "
+        "Minimum and maximum are values of the column itself and are never rounded.",
+        "constant = x.max(axis=0) == x.min(axis=0). Divide by np.where(constant, 1, "
+        "x.std(axis=0)), and set what is left in these columns to 0 in the same way.",
+    ),
+)
+
+
+# 1.2 -------------------------------------------------------------------------------
+
+
+def _scale_both(train, test, *, ddof=0):
+    mean, std = train.mean(axis=0), _std(train, ddof=ddof)
+    return (train - mean) / std, (test - mean) / std
+
+
+def _own_statistics(train, test):
+    return tuple((x - x.mean(axis=0)) / _std(x) for x in (train, test))
+
+
+def _pooled_statistics(train, test):
+    both = np.concatenate([train, test])
+    mean, std = both.mean(axis=0), _std(both)
+    return (train - mean) / std, (test - mean) / std
+
+
+def _only_train(train, test):
+    return _scale_both(train, test)[0], test
+
+
+def _half_own(train, test):
+    mean = test.mean(axis=0)
+    return _scale_both(train, test)[0], (test - mean) / _std(train)
+
+
+def _constant_dropped(train, test):
+    constant = np.ptp(train, axis=0) == 0
+    return tuple(np.where(constant, 0.0, x) for x in _scale_both(train, test))
+
+
+def _split_cases():
+    train, test = _students(21, 6), _students(22, 4)
+    shifted = _students(24, 5) * 1.3 + 7.0
+    # 2.5 and its sums are exact in binary: only the rule is at stake, not rounding.
+    constant, new = _students(25, 8), _students(26, 3)
+    constant[:, 2] = 2.5
+    new[:, 2] = [2.5, 3.5, 0.5]
+    return [
+        Case((train, test), "train of shape (6, 3), test of shape (4, 3)"),
+        Case((_students(23, 7), shifted), "a test set with another mean and spread"),
+        Case((constant, new), "a column that is constant in train, not in test"),
+    ]
+
+
+SPLIT = Exercise(
+    number="1.2",
+    name="train-test",
+    title="Scale what you have not seen",
+    signature="scale_train_test(train, test)",
+    reference=_scale_both,
+    cases=_split_cases,
+    misconceptions=(
+        Misconception(
+            "test set scaled with its own statistics",
+            "With its own mean and std the same student gets other numbers in another "
+            "test set, and a single one always becomes 0. The model learned the units "
+            "of the training set: use its mean and std.",
+            wrong=_own_statistics,
+        ),
+        Misconception(
+            "statistics taken from both sets",
+            "Mean and std of both sets together let the test set leak into training: "
+            "you measure a model that has already seen its exam. Take them from train "
+            "alone.",
+            wrong=_pooled_statistics,
+        ),
+        Misconception(
+            "only the training set scaled",
+            "The model now expects z-scores and is handed raw units. Whatever is done "
+            "to train must be done to test, with the same numbers.",
+            wrong=_only_train,
+        ),
+        Misconception(
+            "test set centered at its own mean",
+            "The std comes from train, but the mean does not, so a real difference "
+            "between the two sets is erased. Subtract the mean of train from both.",
+            wrong=_half_own,
+        ),
+        Misconception(
+            "variance divided by N - 1",
+            "Choose the N of np.std, as in exercise 1.1 and in z_score: the training "
+            "set shall have variance 1 itself.",
+            wrong=partial(_scale_both, ddof=1),
+        ),
+        Misconception(
+            "new values of a constant column erased",
+            "The column was constant in train, but a test value that differs is news. "
+            "Dividing by 1 gives 0 for train and keeps the difference for test.",
+            wrong=_constant_dropped,
+        ),
+    ),
+    hints=(
+        "There is one mean and one std per column, and both sets are scaled with the "
+        "same pair. Ask from which set it may come if the test set shall stay unseen.",
+        "mean = train.mean(axis=0), and the std likewise. Where a column of train is "
+        "constant, divide by 1 instead.",
+        "std = np.where(np.ptp(train, axis=0) > 0, train.std(axis=0), 1). Then return "
+        "(train - mean) / std, (test - mean) / std.",
+    ),
+)
+
+
+# 1.3 -------------------------------------------------------------------------------
+
+
+def _to_raw(w, b, mean, std, *, power=1, sign=-1, shift=True):
+    v = w / std**power
+    return v, b + sign * (v @ mean if shift else 0.0)
+
+
+def _multiplied(w, b, mean, std):
+    return w * std, b - (w * std) @ mean
+
+
+def _bias_from_old_weights(w, b, mean, std):
+    return w / std, b - w @ mean
+
+
+def _units_cases():
+    rng = np.random.default_rng(31)
+
+    def case(c, note):
+        std = rng.uniform(0.3, 3.0, size=c) * 10.0 ** rng.integers(-1, 3, size=c)
+        w, mean = rng.normal(size=c) + 0.5, 3 * std * rng.uniform(0.5, 1.0, size=c)
+        return Case((w, float(rng.normal()), mean, std), note)
+
+    return [
+        case(2, "two features"),
+        case(5, "five features"),
+        case(1, "one feature"),
+    ]
+
+
+UNITS = Exercise(
+    number="1.3",
+    name="raw-units",
+    title="Take the scaling back out of the weights",
+    signature="to_raw_units(w, b, mean, std)",
+    reference=_to_raw,
+    cases=_units_cases,
+    misconceptions=(
+        Misconception(
+            "bias left as it was",
+            "Subtracting the mean moved every prediction by the same amount, and the "
+            "bias must take it back: a student at raw 0 is not a student at z = 0.",
+            wrong=partial(_to_raw, shift=False),
+        ),
+        Misconception(
+            "multiplied by the std",
+            "A step of one std in raw units is a step of 1 in z. Per raw unit the "
+            "prediction therefore moves by w divided by std.",
+            wrong=_multiplied,
+        ),
+        Misconception(
+            "bias corrected with the wrong sign",
+            "Write it out: w (x - mean) / std has the constant part minus w mean / "
+            "std. It is subtracted from b.",
+            wrong=partial(_to_raw, sign=1),
+        ),
+        Misconception(
+            "std forgotten in the bias",
+            "The mean is in raw units, so it must meet the raw weights: subtract the "
+            "sum of mean times w / std, not of mean times w.",
+            wrong=_bias_from_old_weights,
+        ),
+        Misconception(
+            "divided by the variance",
+            "z divides by std, so the weight is divided by std. Its square appears "
+            "nowhere.",
+            wrong=partial(_to_raw, power=2),
+        ),
+    ),
+    hints=(
+        "Write the prediction as a sum over the features of w z plus b, and put (x - "
+        "mean) / std in the place of z.",
+        "Collect what multiplies x: that is the new weight. Everything without x is "
+        "the new bias.",
+        "The new weights are w / std. The new bias is b minus the sum of (w / std) * "
+        "mean.",
+    ),
+)
+
+
+# 1.4 -------------------------------------------------------------------------------
+
+
+def _best_step(hessian):
+    lam = np.linalg.eigvalsh(hessian)
+    return float(2 / (lam[0] + lam[-1]))
+
+
+def _over_steepest(hessian, factor):
+    return factor / np.linalg.eigvalsh(hessian)[-1]
+
+
+def _over_flattest(hessian):
+    return 1 / np.linalg.eigvalsh(hessian)[0]
+
+
+def _over_average(hessian):
+    return len(hessian) / np.trace(hessian)
+
+
+def _by_diagonal(hessian):
+    diagonal = np.diag(hessian)
+    return 2 / (diagonal.min() + diagonal.max())
+
+
+def _step_upside_down(hessian):
+    return 1 / _best_step(hessian)
+
+
+def _step_cases():
+    rng = np.random.default_rng(41)
+
+    def case(x, note):
+        a = np.column_stack([x, np.ones(len(x))])
+        return Case((a.T @ a / len(a),), note)
+
+    mixed = rng.normal(size=(9, 3)) @ rng.normal(size=(3, 3)) + [1.0, 0.0, 2.0]
+    return [
+        case(rng.random((20, 2)), "the Hessian of two features in [0, 1] and a bias"),
+        case(_students(42, 9) / [100.0, 1.0, 10.0], "three features, unlike ranges"),
+        case(mixed, "three correlated features"),
+    ]
+
+
+STEP = Exercise(
+    number="1.4",
+    name="best-step",
+    title="The best step for a stretched bowl",
+    signature="best_step(hessian)",
+    reference=_best_step,
+    cases=_step_cases,
+    misconceptions=(
+        Misconception(
+            "a step that suits the steepest axis only",
+            "1 / largest eigenvalue finishes the steepest axis in one step and leaves "
+            "the flattest waiting. Go further: overshoot on the steep axis until both "
+            "shrink equally fast.",
+            wrong=partial(_over_steepest, factor=1),
+        ),
+        Misconception(
+            "a step at the edge of divergence",
+            "With 2 / largest eigenvalue the factor along the steepest axis is "
+            "exactly -1: descent jumps to and fro there forever.",
+            wrong=partial(_over_steepest, factor=2),
+        ),
+        Misconception(
+            "a step that suits the flattest axis only",
+            "1 / smallest eigenvalue finishes the flattest axis in one step, but "
+            "along the steepest the factor 1 - step * eigenvalue is far below -1: "
+            "descent explodes.",
+            wrong=_over_flattest,
+        ),
+        Misconception(
+            "a step for the average curvature",
+            "The mean of all eigenvalues ignores how far apart they are. Only the two "
+            "extremes decide, because every other axis shrinks faster than the worse "
+            "of them.",
+            wrong=_over_average,
+        ),
+        Misconception(
+            "diagonal taken for the eigenvalues",
+            "The diagonal is the curvature along each weight alone. The valley runs "
+            "across the weights, and its two curvatures are eigenvalues of the whole "
+            "matrix.",
+            wrong=_by_diagonal,
+        ),
+        Misconception(
+            "step upside down",
+            "The steeper the bowl, the shorter the step: the curvatures belong below "
+            "the line.",
+            wrong=_step_upside_down,
+        ),
+    ),
+    hints=(
+        "Equation (1.5): along the axis with eigenvalue lam, one step multiplies the "
+        "error by 1 - step * lam. The slowest axis is the one whose factor is largest "
+        "in size.",
+        "A short step is slow on the flattest axis, a long one bounces on the "
+        "steepest. The best one makes both factors equal in size, with opposite "
+        "signs.",
+        "Solve 1 - step * smallest = -(1 - step * largest) for the step. "
+        "np.linalg.eigvalsh gives the eigenvalues in rising order.",
+    ),
+)
+
+
+# 1.5 -------------------------------------------------------------------------------
+
+
+def _present(group, share):
+    return np.bincount(group, minlength=len(share)) / len(group)
+
+
+def _importance(group, share):
+    return share[group] / _present(group, share)[group]
+
+
+def _inverted(group, share):
+    return _present(group, share)[group] / share[group]
+
+
+def _share_alone(group, share):
+    return share[group]
+
+
+def _by_counts(group, share):
+    return _importance(group, share) / len(group)
+
+
+def _difference_of_shares(group, share):
+    return share[group] - _present(group, share)[group]
+
+
+def _one_per_group(group, share):
+    return share / _present(group, share)
+
+
+def _is_balanced(result, group, share):
+    # Every group gets the same total weight, whatever its share.
+    if np.shape(result) != group.shape:
+        return False
+    total = np.bincount(group, weights=result, minlength=len(share))
+    return np.ptp(total) <= 1e-6 * total.max()
+
+
+def _weights_cases():
+    rng = np.random.default_rng(51)
+
+    def case(counts, share):
+        group = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+        note = f"groups of {' and '.join(map(str, counts))} answers, share {share}"
+        return Case((group, np.array(share)), note)
+
+    return [
+        case([6, 2], [0.3, 0.7]),
+        case([5, 3, 2], [0.2, 0.2, 0.6]),
+        case([1, 7, 4], [0.25, 0.35, 0.4]),
+    ]
+
+
+WEIGHTS = Exercise(
+    number="1.5",
+    name="importance",
+    title="Which training examples count for the test set?",
+    signature="importance_weights(group, share)",
+    reference=_importance,
+    cases=_weights_cases,
+    misconceptions=(
+        Misconception(
+            "ratio upside down",
+            "An answer that is rare in the survey and frequent among all students must "
+            "count more. The share among all stands above, that in the survey below.",
+            wrong=_inverted,
+        ),
+        Misconception(
+            "share of the test set alone",
+            "A group with many answers has already more say. Without dividing by its "
+            "share in the survey its answers count twice.",
+            wrong=_share_alone,
+        ),
+        Misconception(
+            "divided by counts instead of shares",
+            "Both frequencies must be shares: divide the counts by N. Then a weight of "
+            "1 means as frequent here as there, and the weights have mean 1.",
+            wrong=_by_counts,
+        ),
+        Misconception(
+            "difference instead of ratio",
+            "Weights turn an average over one population into an average over another, "
+            "and that takes a factor. A difference is even negative for some groups.",
+            wrong=_difference_of_shares,
+        ),
+        Misconception(
+            "groups balanced instead of matched",
+            "You gave every group the same total weight. The goal is not equality but "
+            "the population for which the model is meant: its shares stand above.",
+            recognise=_is_balanced,
+        ),
+        Misconception(
+            "one weight per group",
+            "These are the right weights of the groups. The fit needs one per training "
+            "example: look each up by its group, weights[group].",
+            wrong=_one_per_group,
+        ),
+    ),
+    hints=(
+        "An average over all students shall become a weighted average over the "
+        "answers. Ask how many times as frequent a group is among all as in the "
+        "survey.",
+        "np.bincount(group, minlength=len(share)) counts the answers of each group. "
+        "Divided by N, these are the shares in the survey.",
+        "share / (counts / N) has shape (G,), one weight per group. Indexing it with "
+        "group gives one weight per answer.",
+    ),
+)
+
+EXERCISES = (Z_SCORE, SPLIT, UNITS, STEP, WEIGHTS)
