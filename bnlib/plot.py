@@ -4,7 +4,7 @@ matplotlib is imported by the functions, never by the package: the arithmetic of
 chapters 1 to 3 must run where there is nothing but NumPy.
 """
 
-__all__ = ["COLOURS", "label_lines", "use_style"]
+__all__ = ["COLOURS", "draw_axes", "draw_graph", "label_lines", "use_style"]
 
 # Okabe & Ito's palette, distinguishable with every common colour blindness, in the
 # order of use. Yellow is left out: it vanishes on white.
@@ -81,6 +81,176 @@ def label_lines(ax, *, size=10, pad=4):
             size=size,
             va="center",
             annotation_clip=False,
+        )
+
+
+def draw_axes(ax, shared, groups=1):
+    """Draw a small (N, C, H, W) array as cells; those that share a statistic match.
+
+    Three examples stand side by side, each a table of four channels (rows) by four
+    positions (columns). Cells over which one mean and one variance are taken carry the
+    same number and the same colour.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw; its ticks and spines are removed.
+    shared : collection of {"N", "C", "HW"}
+        Axes over which the statistics run: ``{"N", "HW"}`` for batch norm.
+    groups : int, default=1
+        Number of groups into which the channels are split first, 1, 2 or 4; matters
+        only if ``shared`` contains "C".
+
+    Returns
+    -------
+    int
+        Number of statistics.
+    """
+    from itertools import product
+
+    size = {"N": 3, "C": 4, "HW": 4}
+    numbers = {}
+    for n, c, p in product(*map(range, size.values())):
+        kept = {"N": n, "C": c, "HW": p} | dict.fromkeys(shared, 0)
+        if "C" in shared:
+            kept["C"] = c * groups // size["C"]
+        k = numbers.setdefault(tuple(kept.values()), len(numbers))
+        _draw_cell(ax, n * (size["HW"] + 1) + p, size["C"] - 1 - c, k)
+    for n in range(size["N"]):
+        middle = n * (size["HW"] + 1) + size["HW"] / 2
+        ax.text(middle, size["C"] + 0.15, f"example {n}", ha="center", size=10)
+    ax.set(
+        xlim=(-0.1, 3 * size["HW"] + 2.1),
+        ylim=(-0.1, size["C"] + 0.8),
+        xticks=[],
+        yticks=[size["C"] - 0.5 - c for c in range(size["C"])],
+        yticklabels=[f"channel {c}" for c in range(size["C"])],
+    )
+    ax.tick_params(length=0, labelsize=10)
+    ax.spines[:].set_visible(False)
+    return len(numbers)
+
+
+def _draw_cell(ax, left, bottom, number):
+    from matplotlib.patches import Rectangle
+
+    tints = [COLOURS[name] for name in ("blue", "amber", "green", "purple", "grey")]
+    colour = tints[number % len(tints)]
+    ax.add_patch(Rectangle((left, bottom), 1, 1, fc=(colour, 0.35), ec="white", lw=1.5))
+    ax.text(left + 0.5, bottom + 0.5, number, ha="center", va="center", size=10)
+
+
+def draw_graph(ax):
+    """Draw the computational graph of batch norm, downwards, on one page of a phone.
+
+    Boxes are the nine operations, in the order of the forward pass. A solid blue arrow
+    carries a value forward, with its shape; the dashed orange arrow beside it carries
+    the gradient of that value back.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw, best about 5 by 7 inches; its ticks and spines are removed.
+
+    Returns
+    -------
+    list of str
+        Names of the gradients, in the order in which the backward pass finds them.
+    """
+    for name, (left, down) in _PLACES.items():
+        operation = name not in ("x", "y", "γ", "β")
+        number = f"{'①②③④⑤⑥⑦⑧⑨'[_OPERATIONS.index(name)]} " if operation else ""
+        ax.text(
+            left,
+            -down,
+            number + name.rstrip("'"),
+            ha="center",
+            va="center",
+            size=11,
+            zorder=3,
+            bbox={
+                "boxstyle": "round,pad=0.3" if operation else "circle,pad=0.25",
+                "fc": "#F2F2F2" if operation else "white",
+                "ec": COLOURS["grey"],
+            },
+        )
+    for edge in _EDGES:
+        _draw_edge(ax, *edge)
+    ax.set(xlim=(0, 10), ylim=(-10.5, 0.5), xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return [back.replace("\n", "  ") for *_, back, _ in reversed(_EDGES)]
+
+
+# The graph of batch norm: column and row of each box ("mean'" is a second mean), ...
+_PLACES = {
+    "x": (2.6, 0),
+    "mean": (7, 1),
+    "subtract": (2.6, 2),
+    "square": (7, 3),
+    "mean'": (7, 4.1),
+    "+ ε, root": (7, 5.2),
+    "reciprocal": (7, 6.3),
+    "multiply": (2.6, 7.2),
+    "multiply'": (2.6, 8.2),
+    "γ": (7, 8.2),
+    "add": (2.6, 9.2),
+    "β": (7, 9.2),
+    "y": (2.6, 10.2),
+}
+_OPERATIONS = [name for name in _PLACES if name not in ("x", "y", "γ", "β")]
+# ... and start, end, value, gradient, and the side on which the value stands.
+_EDGES = [
+    ("x", "subtract", "x  (N, C)", "d_x\nfirst part", "left"),
+    ("x", "mean", "", "d_x  second part", "above"),
+    ("mean", "subtract", "mean  (C,)", "d_mean", "below"),
+    ("subtract", "square", "", "d_x_centred  second part", "above"),
+    ("square", "mean'", "square", "d_square", "left"),
+    ("mean'", "+ ε, root", "var  (C,)", "d_var", "left"),
+    ("+ ε, root", "reciprocal", "std  (C,)", "d_std", "left"),
+    ("subtract", "multiply", "x_centred\n(N, C)", "d_x_centred\nfirst part", "left"),
+    ("reciprocal", "multiply", "inv_std  (C,)", "d_inv_std", "below"),
+    ("γ", "multiply'", "γ  (C,)", "d_gamma", "flat"),
+    ("multiply", "multiply'", "x_hat  (N, C)", "d_x_hat", "left"),
+    ("β", "add", "β  (C,)", "d_beta", "flat"),
+    ("multiply'", "add", "γ x_hat  (N, C)", "d_y", "left"),
+    ("add", "y", "y  (N, C)", "d_y", "left"),
+]
+
+
+def _draw_edge(ax, start, end, forward, back, side):
+    """Draw two opposite arrows side by side, with the value and the gradient."""
+    import numpy as np
+
+    ends = [np.array(_PLACES[name]) * [1, -1] for name in (start, end)]
+    middle, shrink = sum(ends) / 2, 14
+    if side != "left":  # from the side of one box to the side of the other
+        inwards = np.sign(ends[1] - ends[0]) * [1, 0]
+        half = [0.4 if len(name) == 1 else 1.05 for name in (start, end)]
+        ends, shrink = [ends[0] + half[0] * inwards, ends[1] - half[1] * inwards], 1
+    along = (ends[1] - ends[0]) / np.linalg.norm(ends[1] - ends[0])
+    across = 0.09 * np.array([along[1], -along[0]])
+    if side in ("below", "flat"):  # these point to the left
+        across = -across
+    value, gradient = {
+        "left": ((-0.3, 0, "right", "center"), (0.3, 0, "left", "center")),
+        "above": ((0, 0, "left", "top"), (0.2, 0.12, "left", "bottom")),
+        "below": ((0.6, -0.2, "left", "top"), (0.0, 0.53, "center", "center")),
+        "flat": ((0.4, -0.14, "center", "top"), (0.4, 0.14, "center", "bottom")),
+    }[side]
+    for text, place, (a, b), shift, colour, line in (
+        (forward, value, ends, across, "blue", "-"),
+        (back, gradient, ends[::-1], -across, "orange", (0, (3, 2))),
+    ):
+        arrow = {"arrowstyle": "-|>", "linestyle": line, "lw": 1.4}
+        arrow |= {"shrinkA": shrink, "shrinkB": shrink, "color": COLOURS[colour]}
+        ax.annotate("", b + shift, a + shift, arrowprops=arrow)
+        ax.text(
+            *(middle + place[:2]),
+            text,
+            color=COLOURS[colour],
+            ha=place[2],
+            va=place[3],
+            size=10,
         )
 
 

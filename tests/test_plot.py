@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from bnlib.plot import COLOURS, label_lines, use_style
+from bnlib.plot import COLOURS, draw_axes, draw_graph, label_lines, use_style
 
 matplotlib.use("Agg")
 
@@ -67,3 +67,79 @@ def test_the_same_figure_gives_the_same_bytes():
         return file.getvalue()
 
     assert png() == png()
+
+
+@pytest.mark.parametrize(
+    ("shared", "groups", "statistics"),
+    [
+        ({"N", "HW"}, 1, 4),
+        ({"N"}, 1, 16),
+        ({"C", "HW"}, 1, 3),
+        ({"C", "HW"}, 2, 6),
+        ({"C", "HW"}, 4, 12),
+        ({"HW"}, 1, 12),
+        ({"N", "C", "HW"}, 1, 1),
+    ],
+    ids=["batch", "per-position", "layer", "group", "groups-of-one", "instance", "all"],
+)
+def test_drawn_axes_show_as_many_statistics_as_the_layer_has(
+    shared, groups, statistics
+):
+    _, ax = plt.subplots()
+    assert draw_axes(ax, shared, groups) == statistics
+    numbers = [text.get_text() for text in ax.texts if text.get_text().isdigit()]
+    assert len(numbers) == 3 * 4 * 4
+    assert set(numbers) == {str(k) for k in range(statistics)}
+    colours = {}
+    for text, cell in zip(
+        [t for t in ax.texts if t.get_text().isdigit()], ax.patches, strict=True
+    ):
+        colours.setdefault(text.get_text(), set()).add(cell.get_facecolor())
+    assert all(len(found) == 1 for found in colours.values())
+
+
+def test_drawn_axes_give_a_batch_norm_statistic_to_one_row_of_all_examples():
+    _, ax = plt.subplots()
+    draw_axes(ax, {"N", "HW"})
+    cells = [text for text in ax.texts if text.get_text().isdigit()]
+    rows = {
+        number: {t.get_position()[1] for t in cells if t.get_text() == number}
+        for number in {t.get_text() for t in cells}
+    }
+    assert all(len(heights) == 1 for heights in rows.values())
+
+
+def test_graph_shows_nine_operations_and_every_gradient_of_the_chapter():
+    _, ax = plt.subplots(figsize=(5, 7))
+    gradients = draw_graph(ax)
+    texts = [text.get_text() for text in ax.texts]
+    operations = [text for text in texts if text[:1] in "①②③④⑤⑥⑦⑧⑨" and text]
+    assert len(operations) == 9
+    assert gradients[0] == "d_y"
+    assert gradients[-1] == "d_x  first part"
+    for name in ("d_gamma", "d_beta", "d_x_hat", "d_inv_std", "d_std", "d_var"):
+        assert name in texts and name in gradients
+
+
+def test_graph_draws_two_opposite_arrows_for_each_value():
+    _, ax = plt.subplots(figsize=(5, 7))
+    gradients = draw_graph(ax)
+    arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None)]
+    assert len(arrows) == 2 * len(gradients)
+    colours = [matplotlib.colors.to_hex(a.arrow_patch.get_edgecolor()) for a in arrows]
+    assert set(colours[::2]) == {COLOURS["blue"].lower()}
+    assert set(colours[1::2]) == {COLOURS["orange"].lower()}
+
+
+def test_texts_of_the_graph_do_not_touch():
+    fig, ax = plt.subplots(figsize=(5, 7))
+    draw_graph(ax)
+    fig.canvas.draw()
+    boxes = [t.get_window_extent() for t in ax.texts if t.get_text()]
+    touching = [
+        (i, j)
+        for i in range(len(boxes))
+        for j in range(i)
+        if boxes[i].overlaps(boxes[j])
+    ]
+    assert not touching

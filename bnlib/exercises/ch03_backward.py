@@ -1,0 +1,560 @@
+"""Exercises of chapter 3: the backward pass."""
+
+from functools import partial
+
+import numpy as np
+
+from bnlib.exercises.exercise import Case, Exercise, Misconception
+
+# --- 3.1 ------------------------------------------------------------------------------
+
+
+def _centre_backward(d_centred, *, straight=1, axis=0, reduce=np.mean):
+    return straight * d_centred - reduce(d_centred, axis=axis, keepdims=True)
+
+
+def _centre_cases():
+    rng = np.random.default_rng(31)
+
+    def case(n, c, mean):
+        d_centred = rng.normal(mean, 2.0, size=(n, c)) * np.arange(1, c + 1)
+        return Case((d_centred,), f"d_centred of shape ({n}, {c})")
+
+    return [case(6, 3, 1.5), case(4, 5, -2.0), case(9, 1, 0.7)]
+
+
+def _straight_through(d_centred):
+    return d_centred
+
+
+def _mean_added(d_centred):
+    return d_centred + d_centred.mean(axis=0)
+
+
+CENTRE_BACKWARD = Exercise(
+    number="3.1",
+    name="centre_backward",
+    title="Back through the subtraction of the mean",
+    signature="centre_backward(d_centred)",
+    reference=_centre_backward,
+    cases=_centre_cases,
+    misconceptions=(
+        Misconception(
+            "the mean treated as a constant",
+            "x reaches the result twice: directly, and through the mean, which moves "
+            "when any value moves. The second path takes something away as well.",
+            wrong=_straight_through,
+        ),
+        Misconception(
+            "only the path through the mean",
+            "This is the part that flows through the mean. The direct path brings "
+            "d_centred itself; a value that is used twice collects both parts.",
+            wrong=partial(_centre_backward, straight=0),
+        ),
+        Misconception(
+            "sum where a mean belongs",
+            "Forward, each value moves the mean by only 1/N of its own step. So the "
+            "sum that arrives at the mean is divided by N before it goes on to x.",
+            wrong=partial(_centre_backward, reduce=np.sum),
+        ),
+        Misconception(
+            "sign of the second path",
+            "The mean is subtracted: raising it lowers every value. What comes back "
+            "through it therefore carries a minus.",
+            wrong=_mean_added,
+        ),
+        Misconception(
+            "mean over the features",
+            "Forward, the mean of each feature was taken over the batch, axis 0. "
+            "Backward it is the same axis.",
+            wrong=partial(_centre_backward, axis=1),
+        ),
+        Misconception(
+            "one mean for the whole array",
+            "Each feature has its own mean, and the features don't meet in this node. "
+            "Reduce over the batch only: axis=0.",
+            wrong=partial(_centre_backward, axis=None),
+        ),
+    ),
+    hints=(
+        "Draw the two arrows that leave x: one goes straight to the subtraction, the "
+        "other through the mean. The gradient of x is the sum of what returns on both.",
+        "On the way through the mean: first all N gradients of a feature are added up "
+        "(with a minus), then each value of x gets 1/N of that sum.",
+        "The direct path returns d_centred, the other one minus its mean over axis 0.",
+    ),
+)
+
+# --- 3.2 ------------------------------------------------------------------------------
+
+
+def _backward(
+    d_y,
+    x_hat,
+    inv_std,
+    gamma,
+    *,
+    mean_term=1,
+    var_term=1,
+    reduce=np.mean,
+    axis=0,
+    gamma_in_d_x=True,
+    divide=True,
+    gamma_in_d_gamma=False,
+    parameters=np.sum,
+):
+    def over(values):
+        return reduce(values, axis=axis, keepdims=True)
+
+    d_x_hat = gamma * d_y if gamma_in_d_x else d_y
+    through_mean = mean_term * over(d_x_hat)
+    through_var = var_term * x_hat * over(d_x_hat * x_hat)
+    d_x = (inv_std if divide else 1) * (d_x_hat - through_mean - through_var)
+    d_gamma = parameters(d_y * x_hat * (gamma if gamma_in_d_gamma else 1), axis=0)
+    return d_x, d_gamma, parameters(d_y, axis=0)
+
+
+def _normalized(rng, n, c, *spatial):
+    """Return x_hat and inv_std of a batch off-centre, each channel at another scale."""
+    shape = (1, c, *[1] * len(spatial))
+    x = rng.normal(3.0, np.arange(1, c + 1).reshape(shape), size=(n, c, *spatial))
+    axes = (0, *range(2, x.ndim))
+    inv_std = 1 / np.sqrt(x.var(axis=axes) + 1e-5)
+    x_centred = x - x.mean(axis=axes, keepdims=True)
+    return x_centred * inv_std.reshape(shape), inv_std
+
+
+def _backward_cases():
+    # A random gradient, off-centre and with a part along x_hat, so that no term is 0;
+    # gamma far from 1 and of both signs.
+    rng = np.random.default_rng(32)
+
+    def case(n, c):
+        x_hat, inv_std = _normalized(rng, n, c)
+        d_y = rng.normal(1.0, 1.0, size=(n, c)) + 0.5 * x_hat
+        gamma = rng.uniform(0.4, 0.8, size=c) * np.where(np.arange(c) % 2, -1, 3)
+        return Case((d_y, x_hat, inv_std, gamma), f"d_y of shape ({n}, {c})")
+
+    return [case(7, 4), case(4, 6), case(12, 1)]
+
+
+BATCH_NORM_BACKWARD = Exercise(
+    number="3.2",
+    name="batch_norm_backward",
+    title="Twelve lines become three",
+    signature="batch_norm_backward(d_y, x_hat, inv_std, gamma)",
+    reference=_backward,
+    cases=_backward_cases,
+    misconceptions=(
+        Misconception(
+            "statistics taken as constants",
+            "Both the mean and the variance depend on x. Without their two paths only "
+            "gamma * d_y / sigma is left, the gradient of an ordinary affine layer.",
+            wrong=partial(_backward, mean_term=0, var_term=0),
+        ),
+        Misconception(
+            "variance term missing",
+            "x also moves the variance. Subtract x_hat times the mean of the products "
+            "d_x_hat * x_hat. The product of the two means is no substitute: the mean "
+            "of x_hat is 0.",
+            wrong=partial(_backward, var_term=0),
+        ),
+        Misconception(
+            "mean term missing",
+            "x also moves the mean. Subtract the mean of d_x_hat over the batch; "
+            "otherwise d_x doesn't sum to zero.",
+            wrong=partial(_backward, mean_term=0),
+        ),
+        Misconception(
+            "gamma forgotten in d_x",
+            "The last thing that happened to x_hat was the multiplication by gamma. So "
+            "the first step back is d_x_hat = gamma * d_y.",
+            wrong=partial(_backward, gamma_in_d_x=False),
+        ),
+        Misconception(
+            "sums instead of means in d_x",
+            "Forward, the statistics are means: each value has 1/N of the say. "
+            "Backward the same 1/N appears, so both terms are means over the batch.",
+            wrong=partial(_backward, reduce=np.sum),
+        ),
+        Misconception(
+            "not divided by sigma",
+            "This is the gradient for an x of spread 1. Forward, x was multiplied by "
+            "inv_std; backward, its gradient is too.",
+            wrong=partial(_backward, divide=False),
+        ),
+        Misconception(
+            "gamma inside its own gradient",
+            "y = gamma * x_hat + beta: the derivative with respect to gamma is x_hat. "
+            "Use d_y * x_hat, not gamma * d_y * x_hat.",
+            wrong=partial(_backward, gamma_in_d_gamma=True),
+        ),
+        Misconception(
+            "gradients of the parameters averaged",
+            "gamma and beta are used once for every example, and a value that is used "
+            "N times collects the sum of N parts, not their mean.",
+            wrong=partial(_backward, parameters=np.mean),
+        ),
+        Misconception(
+            "means over the features",
+            "Forward, the statistics were taken over the batch, axis 0. The two means "
+            "of the backward pass run over the same axis.",
+            wrong=partial(_backward, axis=1),
+        ),
+    ),
+    hints=(
+        "Begin with d_x_hat = gamma * d_y. Then ask what a step of x moves: the value "
+        "itself, the mean, and the variance. Each gives one term.",
+        "The mean takes away the mean of d_x_hat. The variance takes away a multiple "
+        "of x_hat: as much of d_x_hat as points along it, mean(d_x_hat * x_hat).",
+        "d_x = inv_std * (d_x_hat - mean(d_x_hat) - x_hat * mean(d_x_hat * x_hat)), "
+        "means over axis 0. The gradients of the parameters are sums over axis 0.",
+    ),
+)
+
+# --- 3.3 ------------------------------------------------------------------------------
+
+
+def _parameter_gradients(d_y, x_hat, *, axis=(0, 2, 3), reduce=np.sum):
+    return reduce(d_y * x_hat, axis=axis), reduce(d_y, axis=axis)
+
+
+def _swapped(d_y, x_hat):
+    return _parameter_gradients(d_y, x_hat)[::-1]
+
+
+def _product_of_sums(d_y, x_hat):
+    d_beta = d_y.sum(axis=(0, 2, 3))
+    return d_beta * x_hat.sum(axis=(0, 2, 3)), d_beta
+
+
+def _parameter_cases():
+    # All four lengths differ, so that a wrong axis shows in the shape.
+    rng = np.random.default_rng(33)
+
+    def case(*shape):
+        x_hat, _ = _normalized(rng, *shape)
+        d_y = rng.normal(0.5, 1.0, size=shape) + 0.3 * x_hat
+        return Case((d_y, x_hat), f"d_y of shape {shape}")
+
+    return [case(5, 3, 4, 2), case(2, 6, 3, 5)]
+
+
+PARAMETER_GRADIENTS = Exercise(
+    number="3.3",
+    name="parameter_gradients",
+    title="The gradients of γ and β for images",
+    signature="parameter_gradients(d_y, x_hat)",
+    reference=_parameter_gradients,
+    cases=_parameter_cases,
+    misconceptions=(
+        Misconception(
+            "summed over the batch only",
+            "One gamma serves all positions of a channel, so all positions contribute "
+            "to its gradient: sum over axes 0, 2 and 3.",
+            wrong=partial(_parameter_gradients, axis=0),
+        ),
+        Misconception(
+            "summed over the positions only",
+            "One gamma serves all images of the batch: sum over axis 0 as well. One "
+            "row for each image would mean one gamma for each image.",
+            wrong=partial(_parameter_gradients, axis=(2, 3)),
+        ),
+        Misconception(
+            "summed over everything",
+            "Each channel has its own gamma and beta. Keep axis 1: the results have "
+            "shape (C,).",
+            wrong=partial(_parameter_gradients, axis=None),
+        ),
+        Misconception(
+            "channels taken from the last axis",
+            "In this course, as in PyTorch, the layout is (N, C, H, W). The channels "
+            "are axis 1; the last axis holds columns of pixels.",
+            wrong=partial(_parameter_gradients, axis=(0, 1, 2)),
+        ),
+        Misconception(
+            "averaged instead of summed",
+            "A parameter that is used N * H * W times collects the sum of that many "
+            "parts. If the loss is a mean, its 1/N is in d_y already.",
+            wrong=partial(_parameter_gradients, reduce=np.mean),
+        ),
+        Misconception(
+            "product of the sums",
+            "x_hat sums to 0 in every channel, so this product is always 0. Multiply "
+            "value by value first, then sum.",
+            wrong=_product_of_sums,
+        ),
+        Misconception(
+            "the two gradients swapped",
+            "gamma multiplies x_hat, so its gradient contains x_hat; beta is added, so "
+            "its gradient is a plain sum. Return d_gamma first.",
+            wrong=_swapped,
+        ),
+    ),
+    hints=(
+        "Which values of y does gamma[c] touch? All of them in channel c: every image, "
+        "every row, every column. Each sends back one part.",
+        "The results have shape (C,), so axis 1 stays and the axes 0, 2 and 3 go.",
+        "d_gamma is the sum of d_y * x_hat over axis=(0, 2, 3), and d_beta is the sum "
+        "of d_y over the same axes.",
+    ),
+)
+
+# --- 3.4 ------------------------------------------------------------------------------
+
+_VISIBLE = 0.01
+
+
+class _Mystery:
+    """A backward pass with something missing, and the right one to judge it by."""
+
+    def __init__(self, x_hat, inv_std, gamma, wrong):
+        self.parts = x_hat, inv_std, gamma
+        self.wrong = wrong
+
+    def __call__(self, d_y):
+        return self.wrong(np.asarray(d_y), *self.parts)[0]
+
+    def true(self, d_y):
+        return _backward(d_y, *self.parts)[0]
+
+
+def _no_gradient(d_y, *parts):
+    return (np.zeros_like(d_y),)
+
+
+def _expose_cases():
+    rng = np.random.default_rng(34)
+    broken = {
+        "a first backward pass": partial(_backward, var_term=0),
+        "a second backward pass": partial(_backward, mean_term=0),
+        "a third backward pass": _no_gradient,
+    }
+
+    def case(note, wrong):
+        x_hat, inv_std = _normalized(rng, 8, 3)
+        gamma = np.array([0.5, -1.5, 2.0])
+        return Case((_Mystery(x_hat, inv_std, gamma, wrong), x_hat), note)
+
+    return [case(note, wrong) for note, wrong in broken.items()]
+
+
+def _any_d_y(mystery_backward, x_hat):
+    return np.random.default_rng(0).normal(size=x_hat.shape)
+
+
+def _exposes(d_y, mystery_backward, x_hat):
+    _, inv_std, gamma = mystery_backward.parts
+    error = np.linalg.norm(mystery_backward(d_y) - mystery_backward.true(d_y))
+    arriving = np.linalg.norm(gamma * inv_std * d_y)
+    if error >= _VISIBLE * arriving > 0:
+        return None
+    return (
+        "On your d_y this broken backward pass differs from the right one by less than "
+        "1 percent of the gradient that arrives: a test with it would pass."
+    )
+
+
+def _is_zero(d_y, *_):
+    return np.allclose(d_y, 0)
+
+
+def _is_constant(d_y, *_):
+    return np.allclose(np.ptp(d_y, axis=0), 0)
+
+
+def _leaves_nothing(d_y, *directions):
+    """Whether every column of d_y lies in the span of the columns of directions."""
+    for c in range(d_y.shape[1]):
+        basis = np.stack([along[:, c] for along in directions], axis=1)
+        rest = d_y[:, c] - basis @ np.linalg.lstsq(basis, d_y[:, c], rcond=None)[0]
+        if not np.allclose(rest, 0, atol=1e-6):
+            return False
+    return True
+
+
+def _is_x_hat(d_y, mystery_backward, x_hat):
+    return _leaves_nothing(d_y, x_hat)
+
+
+def _is_mixture(d_y, mystery_backward, x_hat):
+    return _leaves_nothing(d_y, x_hat, np.ones_like(x_hat))
+
+
+EXPOSE = Exercise(
+    number="3.4",
+    name="expose",
+    title="Find a gradient that sees",
+    signature="expose(mystery_backward, x_hat)",
+    reference=_any_d_y,
+    accept=_exposes,
+    cases=_expose_cases,
+    misconceptions=(
+        Misconception(
+            "no gradient arrives",
+            "With d_y = 0 every backward pass returns 0, the right one and the wrong "
+            "ones. Send something down.",
+            recognise=_is_zero,
+        ),
+        Misconception(
+            "the same value for every example",
+            "This is the loss sum(y), up to factors: a push along 1, which the layer "
+            "removes. The true d_x is 0 for every batch, so code that lacks the "
+            "variance term passes, and code that returns zeros too.",
+            recognise=_is_constant,
+        ),
+        Misconception(
+            "x_hat itself",
+            "This is the loss sum(y**2) with beta = 0, up to factors: a push along "
+            "x_hat, which the layer removes. A test with it can't see the mean term.",
+            recognise=_is_x_hat,
+        ),
+        Misconception(
+            "a mixture of 1 and x_hat",
+            "This is what sum(y**2) sends down when beta is not 0. It shows a missing "
+            "term, but the true d_x is still 0, so code that returns zeros passes.",
+            recognise=_is_mixture,
+        ),
+    ),
+    hints=(
+        "For which d_y is the true d_x zero? Those are the ones that cannot judge "
+        "anything. Look at figure 3.1 again.",
+        "The true d_x is zero when d_y is made of 1 and x_hat alone. Almost every "
+        "other direction will do, so don't construct one: draw it.",
+        "A random d_y of the shape of x_hat, from rng.normal, has a part along 1, a "
+        "part along x_hat and a part along neither.",
+    ),
+)
+
+# --- 3.5 ------------------------------------------------------------------------------
+
+
+def _agrees(f, x, d_x, *, push="random", h=1e-5, absolute=0.0):
+    v = np.random.default_rng(0).normal(size=x.shape)
+    if push == "ones":
+        v = np.ones_like(x)
+    elif push == "own":
+        v = d_x
+    elif push == "first":
+        v = np.zeros_like(x)
+        v.flat[0] = 1.0
+    numeric = (f(x + h * v) - f(x - h * v)) / (2 * h)
+    claimed = np.sum(d_x * v)
+    limit = absolute + 1e-4 * max(abs(numeric), abs(claimed))
+    return bool(abs(numeric - claimed) <= limit)
+
+
+def _accepts_all(f, x, d_x):
+    return True
+
+
+def _rejects_all(f, x, d_x):
+    return False
+
+
+def _agrees_cases():
+    rng = np.random.default_rng(35)
+    eps = 1e-5
+
+    def case(note, claim, scale=1.0, offset=0.0):
+        x = rng.normal(3.0, 2.0, size=(8, 3))
+        r = rng.normal(1.0, 1.0, size=x.shape)
+
+        def f(x):
+            x_hat = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)
+            return offset + scale * float(np.sum(r * x_hat))
+
+        inv_std = 1 / np.sqrt(x.var(axis=0) + eps)
+        x_hat = (x - x.mean(axis=0)) * inv_std
+        d_x = claim(scale * r, x_hat, inv_std, 1.0)[0]
+        return Case((f, x, d_x), note)
+
+    def twice(*parts):
+        return (2 * _backward(*parts)[0],)
+
+    def last_row_wrong(*parts):
+        d_x = _backward(*parts)[0].copy()
+        d_x[-1] = -3 * d_x[-1]
+        return (d_x,)
+
+    def first_half_missing(*parts):
+        d_x = _backward(*parts)[0].copy()
+        d_x[: len(d_x) // 2] = 0
+        return (d_x,)
+
+    # The offset is what makes a tiny step drown in rounding.
+    return [
+        case("a right gradient", _backward, offset=1e4),
+        case("a gradient without variance term", partial(_backward, var_term=0)),
+        case("a gradient without mean term", partial(_backward, mean_term=0)),
+        case("a gradient of zeros", _no_gradient),
+        case("a tiny gradient, twice too large", twice, scale=1e-12),
+        case("a large and right gradient", _backward, scale=50.0, offset=1e5),
+        case("a gradient that is wrong in one row", last_row_wrong),
+        case("a gradient that lacks half of its rows", first_half_missing),
+    ]
+
+
+GRADIENT_AGREES = Exercise(
+    number="3.5",
+    name="gradient_agrees",
+    title="Write the judge",
+    signature="gradient_agrees(f, x, d_x)",
+    reference=_agrees,
+    cases=_agrees_cases,
+    misconceptions=(
+        Misconception(
+            "all values pushed together",
+            "Batch norm doesn't notice a common shift, so the slope along 1 is 0, and "
+            "any d_x that sums to 0 agrees with it. Push along a random direction.",
+            wrong=partial(_agrees, push="ones", absolute=1e-6),
+        ),
+        Misconception(
+            "only one value pushed",
+            "The slope for one value says nothing about the others. A random direction "
+            "moves all values at once and costs the same two calls of f.",
+            wrong=partial(_agrees, push="first", absolute=1e-9),
+        ),
+        Misconception(
+            "pushed along d_x itself",
+            "Where d_x is wrongly 0, this push moves nothing and so tests nothing. The "
+            "direction must not depend on the gradient that it judges: draw it.",
+            wrong=partial(_agrees, push="own"),
+        ),
+        Misconception(
+            "an absolute tolerance",
+            "If the gradient is 1e-12, a difference of 1e-8 is no agreement. "
+            "np.isclose and np.allclose add atol=1e-8 unless told otherwise. Divide "
+            "the difference by the size of the slope.",
+            wrong=partial(_agrees, absolute=1e-8),
+        ),
+        Misconception(
+            "right gradients turned away",
+            "Either the step is too small, and the difference of two nearly equal "
+            "losses is rounding noise (take about 1e-5), or the difference is not "
+            "divided by 2 * h.",
+            wrong=_rejects_all,
+        ),
+        Misconception(
+            "every gradient let through",
+            "Your judge said True to a gradient of zeros. It must compare d_x with "
+            "something that was computed without it: a difference of two losses.",
+            wrong=_accepts_all,
+        ),
+    ),
+    hints=(
+        "Move x a little along a direction v, forwards and backwards, and watch the "
+        "loss. If d_x is right, you can say beforehand how much it changes.",
+        "The slope along v is (f(x + h * v) - f(x - h * v)) / (2 * h); the claimed one "
+        "is np.sum(d_x * v). Draw v at random and take h = 1e-5.",
+        "Return abs(slope - claimed) <= 1e-4 * max(abs(slope), abs(claimed)). No atol.",
+    ),
+)
+
+EXERCISES = (
+    CENTRE_BACKWARD,
+    BATCH_NORM_BACKWARD,
+    PARAMETER_GRADIENTS,
+    EXPOSE,
+    GRADIENT_AGREES,
+)
