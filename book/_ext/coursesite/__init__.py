@@ -1,0 +1,37 @@
+"""What the site adds to notebooks that contain nothing but plain, portable Markdown.
+
+Colab, GitHub and Jupyter show the sources as they are; on the site they also get
+
+* colored boxes for ``> **Note.** ...`` and the like (:mod:`.callouts`),
+* links from "(2.1)", "Figure 2.1" and "Exercise 2.1" to the thing (:mod:`.numbers`),
+* links from a cited address to the bibliography (:mod:`.citations`),
+* the ledger of all claims, collected from the stored outputs (:mod:`.ledger`),
+* local copies of our own pictures, and a warning where words are missing
+  (:mod:`.pictures`),
+* addresses made from the one in ``_config.yml`` (:mod:`.address`),
+* small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`).
+"""
+
+from . import (
+    address,
+    callouts,
+    citations,
+    finish,
+    icons,
+    ledger,
+    numbers,
+    pictures,
+)
+
+PARTS = (address, callouts, numbers, citations, ledger, pictures, icons, finish)
+
+
+def setup(app):
+    for part in PARTS:
+        part.setup(app)
+    return {
+        "version": "1",
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": False,
+    }

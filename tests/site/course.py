@@ -1,0 +1,17 @@
+"""The pages of the course, as its configuration names them."""
+
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
+PHONE = {"width": 390, "height": 844}
+LAPTOP = {"width": 1280, "height": 800}
+
+TOC_PAGES = [TOC["root"]] + [
+    chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]
+]
+PAGES = [*TOC_PAGES, "search", "genindex"]
+CHAPTERS = [page for page in TOC_PAGES if not (ROOT / f"{page}.md").exists()]

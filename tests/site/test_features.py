@@ -1,0 +1,220 @@
+"""Search, folding, buttons, the ledger and the icons, as a reader meets them."""
+
+import json
+import re
+from io import BytesIO
+
+import pytest
+from fontTools.ttLib import TTFont
+from playwright.sync_api import expect
+
+from tests.site.course import CHAPTERS, CONFIG, ROOT
+
+REPOSITORY = CONFIG["repository"]["url"]
+# Chromium lets no page read files, so that the search has no excerpts there.
+FILE_IS_BLOCKED = re.compile(r"'?file:|ERR_FAILED|fetch", re.I)
+
+
+# Search
+
+
+@pytest.mark.parametrize("offline", [False, True], ids=["http", "file"])
+def test_search_finds_gradient_in_a_chapter(visit, offline):
+    page, trouble = visit("search.html?q=gradient", offline=offline)
+    results = page.locator("#search-results li a")
+    results.first.wait_for()
+    found = [link.get_attribute("href") for link in results.all()]
+    assert any(link.startswith(chapter) for link in found for chapter in CHAPTERS)
+    assert trouble.foreign == []
+    allowed = FILE_IS_BLOCKED.search if offline else lambda text: False
+    assert [text for text in trouble.console if not allowed(text)] == []
+
+
+def test_search_result_leads_to_its_page(visit):
+    page, _ = visit("search.html?q=gradient")
+    page.locator('#search-results li a[href^="book/0"]').first.click()
+    expect(page.locator("article h1")).to_be_visible()
+    assert "/book/0" in page.url
+
+
+def test_search_shows_where_the_word_stands(visit):
+    page, _ = visit("search.html?q=gradient")
+    excerpt = page.locator("#search-results li .context, #search-results li p.context")
+    expect(excerpt.first).to_contain_text("gradient", ignore_case=True)
+
+
+# Folding
+
+
+def test_solutions_fold_and_unfold(visit, chapter):
+    page, _ = visit(f"{chapter}.html")
+    solutions = page.locator("details.hide")
+    assert solutions.count() > 0, "a chapter without a folded solution"
+    for solution in solutions.all():
+        summary, inside = solution.locator("summary"), solution.locator("pre").first
+        expect(inside).not_to_be_visible()
+        summary.click()
+        expect(inside).to_be_visible()
+        summary.click()
+        expect(inside).not_to_be_visible()
+
+
+def test_solutions_unfold_without_a_script(visit, chapter):
+    page, _ = visit(f"{chapter}.html", java_script_enabled=False)
+    solution = page.locator("details.hide").first
+    expect(solution.locator("pre").first).not_to_be_visible()
+    solution.locator("summary").click()
+    expect(solution.locator("pre").first).to_be_visible()
+
+
+# Buttons
+
+
+def hrefs(page):
+    links = page.locator(".article-header-buttons a").all()
+    return [link.get_attribute("href") for link in links]
+
+
+def test_colab_button_opens_this_chapter(visit, chapter):
+    page, _ = visit(f"{chapter}.html")
+    name = REPOSITORY.removeprefix("https://github.com/")
+    branch = CONFIG["repository"]["branch"]
+    base = "https://colab.research.google.com/github"
+    assert f"{base}/{name}/blob/{branch}/{chapter}.ipynb" in hrefs(page)
+
+
+def test_download_button_gives_the_notebook(visit, chapter):
+    page, _ = visit(f"{chapter}.html")
+    (link,) = [
+        address
+        for address in hrefs(page)
+        if address.endswith(".ipynb") and not address.startswith("https:")
+    ]
+    with page.expect_download() as download:
+        page.evaluate(f"location.href = {json.dumps(link)}")
+    got = download.value.path().read_bytes()
+    assert got == (ROOT / f"{chapter}.ipynb").read_bytes()
+
+
+def test_repository_and_issue_buttons_are_right(visit, toc_page):
+    page, _ = visit(f"{toc_page}.html")
+    found = hrefs(page)
+    assert REPOSITORY in found
+    issue = f"{REPOSITORY}/issues/new?title=Issue%20on%20page%20%2F{toc_page}.html"
+    assert any(address.startswith(issue) for address in found)
+
+
+def test_landing_page_opens_the_chapters_in_colab(visit):
+    page, _ = visit("book/index.html")
+    name = REPOSITORY.removeprefix("https://github.com/")
+    links = page.locator("article a[href*='colab']").all()
+    found = [link.get_attribute("href").split(f"{name}/blob/")[1] for link in links]
+    branch = CONFIG["repository"]["branch"]
+    assert found == [f"{branch}/{chapter}.ipynb" for chapter in CHAPTERS]
+
+
+# The ledger
+
+
+LANDING = """id => {
+    const target = document.getElementById(id);
+    const cell = target.closest('.cell');
+    return [cell.innerText, target.getBoundingClientRect().top];
+}"""
+
+
+def stored_claims(chapter):
+    """Return ``[name, sentence, measured, needs]`` of each claim in a notebook."""
+    notebook = json.loads((ROOT / f"{chapter}.ipynb").read_text("utf8"))
+    outputs = [out for cell in notebook["cells"] for out in cell.get("outputs", [])]
+    lines = "".join("".join(out.get("text", "")) for out in outputs).splitlines()
+    claims = []
+    for line in lines:
+        if line.startswith("✔ ") and ", needs " in line:
+            head, needs = line.removeprefix("✔ ").rsplit(", needs ", 1)
+            name, sentence, measured = head.split(" · ")
+            claims.append([name, sentence, measured.removeprefix("measured "), needs])
+    return claims
+
+
+def test_ledger_lists_every_claim(visit):
+    page, _ = visit("book/claims.html")
+    rows = page.locator("table.ledger tbody tr").all()
+    shown = [row.locator("th, td").all_inner_texts()[:4] for row in rows]
+    stored = [claim for chapter in CHAPTERS for claim in stored_claims(chapter)]
+    assert len(stored) >= len(CHAPTERS)
+    assert sorted(shown) == sorted(stored)
+    order = [(row[0][0], int(row[0][1:])) for row in shown]
+    assert order == sorted(order, key=lambda it: ("NFBIWPRSTG".index(it[0]), it[1]))
+
+
+def test_ledger_leads_to_the_cells(visit, address):
+    page, _ = visit("book/claims.html")
+    rows = page.locator("table.ledger tbody tr").all()
+    sentences = [row.locator("td").first.inner_text() for row in rows]
+    links = [row.locator("td").last.locator("a").get_attribute("href") for row in rows]
+    assert len(set(links)) == len(rows) > 0
+    for sentence, link in zip(sentences, links, strict=True):
+        page.goto(f"{address}/book/{link}")
+        cell, top = page.evaluate(LANDING, link.split("#")[1])
+        assert sentence in " ".join(cell.split())
+        assert 0 <= top < 800, f"{link} is out of sight"
+
+
+def test_ledger_scrolls_inside_its_box_on_a_phone(visit):
+    page, _ = visit("book/claims.html", viewport={"width": 390, "height": 844})
+    box = page.locator(".pst-scrollable-table-container").first
+    assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+    assert box.bounding_box()["width"] <= 390
+    assert page.locator("table.ledger caption").is_visible()
+
+
+# Icons
+
+
+SHOWN_ICONS = """() => {
+    const shown = [];
+    for (const node of document.querySelectorAll('*'))
+        for (const part of ['::before', '::after']) {
+            const style = getComputedStyle(node, part);
+            const text = style.content.replaceAll('"', '');
+            if (style.fontFamily.includes('Font Awesome') && text && text != 'none')
+                shown.push([style.fontFamily, style.fontWeight, text]);
+        }
+    return shown;
+}"""
+
+
+def icon_font(family, weight):
+    """Return the file that the stylesheet takes for a family and a weight."""
+    if "Brands" in family:
+        return "fa-brands-400.woff2"
+    return "fa-solid-900.woff2" if int(weight) > 500 else "fa-regular-400.woff2"
+
+
+@pytest.fixture(scope="module")
+def glyphs(site):
+    """Return the code points that each icon font contains."""
+    fonts = (site / "_static/vendor/fontawesome/webfonts").iterdir()
+    return {
+        path.name: set(TTFont(BytesIO(path.read_bytes())).getBestCmap())
+        for path in fonts
+    }
+
+
+def test_no_icon_is_missing(visit, glyphs, page_name):
+    page, _ = visit(f"{page_name}.html")
+    shown = page.evaluate(SHOWN_ICONS)
+    assert len(shown) > 5
+    for family, weight, text in shown:
+        font = icon_font(family, weight)
+        assert {ord(letter) for letter in text} <= glyphs[font], (font, text)
+
+
+def test_icons_weigh_little(site):
+    static = site / "_static"
+    fonts = (static / "vendor/fontawesome/webfonts").iterdir()
+    assert sum(path.stat().st_size for path in fonts) < 30_000
+    assert (static / "scripts/fontawesome.js").stat().st_size < 100
+    assert not list(site.rglob("*.map"))
+    assert not list(site.rglob("*.ttf"))
