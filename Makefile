@@ -1,0 +1,86 @@
+# Two commands matter: `make book` builds the site, `make test` runs every check of CI.
+# Each target sets up what it needs and is quiet when nothing is to do.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SITE   := _build/html/index.html
+CHAPTERS := $(sort $(wildcard book/[0-9][0-9]-*.ipynb))
+
+# On Linux the registry's torch brings gigabytes of CUDA. TORCH_INDEX names an index
+# that holds the small CPU build; empty, pip's own configuration decides.
+TORCH_INDEX ?=
+TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
+
+.PHONY: help book test execute lint stamp serve clean chromium
+
+help:
+	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+
+#: make book      build the site (needs Python and node) and say how to open it
+book: $(SITE)
+	@echo "The book is built: open $(SITE) in a browser, or run 'make serve'."
+
+#: make test      run everything that CI checks
+test: $(VENV)/.tests chromium lint
+	$(BIN)/python -m pytest --doctest-modules bnlib tests --ignore=tests/site
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(CHAPTERS)
+	@$(MAKE) --no-print-directory book
+	$(BIN)/python -m pytest tests/site
+
+#: make execute   run the notebooks again and store normalized outputs
+execute: $(VENV)/.tests
+	@$(BIN)/python -m tools.notebooks execute $(CHAPTERS)
+
+#: make lint      style, normal form of the notebooks, portable Markdown, one address
+lint: $(VENV)/.tests
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format -q --check .
+	@$(BIN)/python -m tools.stamp_address --check
+	@$(BIN)/python -m tools.notebooks check $(CHAPTERS)
+	@$(BIN)/python -m tools.portable $(CHAPTERS) $(wildcard book/*.md)
+
+#: make stamp     carry the address in _config.yml and the version to every file
+stamp: $(VENV)/.tests
+	@$(BIN)/python -m tools.stamp_address
+
+#: make serve     build the site and serve it on http://127.0.0.1:8000
+serve: book
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+#: make clean     remove the built site; with it gone the next build starts afresh
+clean:
+	rm -rf _build
+
+# --- what the targets stand on --------------------------------------------------------
+
+SOURCES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null)
+
+# From a clean tree every time: an incremental Sphinx build does not repeat the warnings
+# of unchanged pages, and so would call a broken book built.
+$(SITE): $(SOURCES) $(VENV)/.book
+	@command -v node >/dev/null || { echo "node is needed to render the formulas: install Node.js 18 or newer, then run make again."; exit 1; }
+	@rm -rf _build && mkdir _build
+	@$(BIN)/jupyter-book build . -W -n --keep-going -q > _build/log 2>&1 || { cat _build/log; rm -rf _build; exit 1; }
+	@touch $(SITE)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.book: book/requirements.txt | $(VENV)/bin/python
+	@echo "Setting up what the site needs in $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r book/requirements.txt
+	@touch $@
+
+$(VENV)/.tests: requirements.txt pyproject.toml $(VENV)/.book
+	@echo "Setting up what the tests need in $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+chromium:
+	@for name in chromium chromium-browser google-chrome chrome; do command -v $$name >/dev/null && exit 0; done; \
+	echo "Installing chromium for the site tests ..."; \
+	{ apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null || \
+	{ echo "chromium is needed for the site tests: install it with your package manager, then run make test again."; exit 1; }
