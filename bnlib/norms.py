@@ -35,12 +35,12 @@ class Cache:
 
     Parameters
     ----------
-    x_centred : ndarray
+    x_centered : ndarray
         ``x - mean`` (``x`` for RMS norm), in the shape in which it was normalized.
     inv_std : ndarray
         ``1 / sqrt(var + eps)``, with length 1 on the normalized axes.
     gamma : ndarray or None
-        Scale, shaped to broadcast against ``x_centred``.
+        Scale, shaped to broadcast against ``x_centered``.
     has_beta : bool
         Whether a shift was given.
     axes, parameter_axes : tuple of int
@@ -54,7 +54,7 @@ class Cache:
         Shapes of ``x`` and of ``gamma`` and ``beta`` as the caller knows them.
     """
 
-    x_centred: np.ndarray
+    x_centered: np.ndarray
     inv_std: np.ndarray
     gamma: np.ndarray | None
     has_beta: bool
@@ -68,7 +68,7 @@ class Cache:
     @property
     def x_hat(self):
         """Normalized input before gamma and beta, in the shape of ``x``."""
-        return (self.x_centred * self.inv_std).reshape(self.shape)
+        return (self.x_centered * self.inv_std).reshape(self.shape)
 
 
 def batch_norm(x, gamma=None, beta=None, *, eps=1e-5):
@@ -255,7 +255,7 @@ def group_norm(x, num_groups, gamma=None, beta=None, *, eps=1e-5):
     """Normalize each example over groups of channels and all positions.
 
     As :func:`batch_norm`, after the channels were split into ``num_groups`` groups of
-    neighbours; one group is layer norm, C groups are instance norm.
+    neighbors; one group is layer norm, C groups are instance norm.
 
     Parameters
     ----------
@@ -299,7 +299,7 @@ def group_norm(x, num_groups, gamma=None, beta=None, *, eps=1e-5):
 
 
 def rms_norm(x, gamma=None, *, axis=-1, eps=1e-5):
-    """Divide each example by the root mean square of its features, without centring.
+    """Divide each example by the root mean square of its features, without centering.
 
     Parameters
     ----------
@@ -330,7 +330,7 @@ def rms_norm(x, gamma=None, *, axis=-1, eps=1e-5):
     """
     axes, others = _split_axes(x, axis)
     shape = x.shape[axes[0] :]
-    return _normalize(x, x.shape, axes, others, shape, gamma, None, eps, centre=False)
+    return _normalize(x, x.shape, axes, others, shape, gamma, None, eps, center=False)
 
 
 def backward(d_y, cache):
@@ -373,9 +373,9 @@ def backward(d_y, cache):
             f"d_y must have the shape {cache.shape} of the layer's output, "
             f"got {d_y.shape}; pass the gradient of the loss with respect to y"
         )
-    x_centred, inv_std, axes = cache.x_centred, cache.inv_std, cache.axes
-    d_y = d_y.astype(x_centred.dtype, copy=False).reshape(x_centred.shape)
-    count = prod(x_centred.shape[a] for a in axes)
+    x_centered, inv_std, axes = cache.x_centered, cache.inv_std, cache.axes
+    d_y = d_y.astype(x_centered.dtype, copy=False).reshape(x_centered.shape)
+    count = prod(x_centered.shape[a] for a in axes)
 
     d_gamma = d_beta = None
     if cache.has_beta:
@@ -383,18 +383,18 @@ def backward(d_y, cache):
     # Multiplying inv_std in first lets every later step work on d_x in place.
     d_x = d_y * inv_std
     if cache.gamma is not None:
-        d_gamma = _sum(cache.parameter_axes, d_x, x_centred)
+        d_gamma = _sum(cache.parameter_axes, d_x, x_centered)
         d_gamma = d_gamma.reshape(cache.parameter_shape)
         d_x *= cache.gamma
-    through_var = np.square(inv_std) * _sum(axes, d_x, x_centred) / count
+    through_var = np.square(inv_std) * _sum(axes, d_x, x_centered) / count
     if cache.mean is not None:
         d_x -= _sum(axes, d_x) / count
-    d_x -= x_centred * through_var
+    d_x -= x_centered * through_var
     return d_x.reshape(cache.shape), d_gamma, d_beta
 
 
 def _normalize(
-    x, shape, axes, parameter_axes, parameter_shape, gamma, beta, eps, centre=True
+    x, shape, axes, parameter_axes, parameter_shape, gamma, beta, eps, center=True
 ):
     """Normalize ``x``, seen in ``shape``, over ``axes``: the one forward kernel."""
     positive_eps(eps)
@@ -405,15 +405,15 @@ def _normalize(
     )
     count = prod(shape[a] for a in axes)
     with np.errstate(over="ignore", invalid="ignore"):  # finite_statistics says it
-        mean, x_centred = _centre(x, axes, count) if centre else (None, x.copy())
-        var = _sum(axes, x_centred, x_centred) / count
+        mean, x_centered = _center(x, axes, count) if center else (None, x.copy())
+        var = _sum(axes, x_centered, x_centered) / count
     finite_statistics("x", x.reshape(caller_shape), var)
     inv_std = 1 / np.sqrt(var + x.dtype.type(eps))
-    y = x_centred * (inv_std if gamma is None else inv_std * gamma)
+    y = x_centered * (inv_std if gamma is None else inv_std * gamma)
     if beta is not None:
         y += beta
     cache = Cache(
-        x_centred,
+        x_centered,
         inv_std,
         gamma,
         beta is not None,
@@ -427,15 +427,15 @@ def _normalize(
     return y.reshape(caller_shape), cache
 
 
-def _centre(x, axes, count):
+def _center(x, axes, count):
     """Return the mean over ``axes`` and ``x`` minus it, accurate far from zero."""
     mean = _sum(axes, x) / count
-    x_centred = x - mean
+    x_centered = x - mean
     # At 1e4 a float32 mean is wrong in the fourth digit after the point. What is left
     # of it in the differences is small, so a second sweep removes it to full precision.
-    rest = _sum(axes, x_centred) / count
-    x_centred -= rest
-    return mean + rest, x_centred
+    rest = _sum(axes, x_centered) / count
+    x_centered -= rest
+    return mean + rest, x_centered
 
 
 def _sum(axes, *factors):

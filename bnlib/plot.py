@@ -4,11 +4,11 @@ matplotlib is imported by the functions, never by the package: the arithmetic of
 chapters 1 to 3 must run where there is nothing but NumPy.
 """
 
-__all__ = ["COLOURS", "draw_axes", "draw_graph", "label_lines", "use_style"]
+__all__ = ["COLORS", "draw_axes", "draw_graph", "label_lines", "use_style"]
 
-# Okabe & Ito's palette, distinguishable with every common colour blindness, in the
+# Okabe & Ito's palette, distinguishable with every common color blindness, in the
 # order of use. Yellow is left out: it vanishes on white.
-COLOURS = {
+COLORS = {
     "blue": "#0072B2",
     "orange": "#D55E00",
     "green": "#009E73",
@@ -16,7 +16,7 @@ COLOURS = {
     "sky": "#56B4E9",
     "amber": "#E69F00",
     "black": "#000000",
-    "grey": "#767676",
+    "gray": "#767676",
 }
 
 
@@ -41,7 +41,7 @@ def use_style():
             "axes.labelsize": 11,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "axes.prop_cycle": cycler(color=list(COLOURS.values())),
+            "axes.prop_cycle": cycler(color=list(COLORS.values())),
             "lines.linewidth": 2,
             "legend.frameon": False,
             "grid.color": "#DDDDDD",
@@ -51,14 +51,14 @@ def use_style():
 
 
 def label_lines(ax, *, size=10, pad=4):
-    """Write each line's label at its right end in its colour, instead of a legend.
+    """Write each line's label at its right end in its color, instead of a legend.
 
     Labels that would touch each other are pushed apart vertically.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        Axes with labelled lines; limits and scales must be final.
+        Axes with labeled lines; limits and scales must be final.
     size : float, default=10
         Font size in points.
     pad : float, default=4
@@ -89,7 +89,7 @@ def draw_axes(ax, shared, groups=1):
 
     Three examples stand side by side, each a table of four channels (rows) by four
     positions (columns). Cells over which one mean and one variance are taken carry the
-    same number and the same colour.
+    same number and the same color.
 
     Parameters
     ----------
@@ -134,9 +134,9 @@ def draw_axes(ax, shared, groups=1):
 def _draw_cell(ax, left, bottom, number):
     from matplotlib.patches import Rectangle
 
-    tints = [COLOURS[name] for name in ("blue", "amber", "green", "purple", "grey")]
-    colour = tints[number % len(tints)]
-    ax.add_patch(Rectangle((left, bottom), 1, 1, fc=(colour, 0.35), ec="white", lw=1.5))
+    tints = [COLORS[name] for name in ("blue", "amber", "green", "purple", "gray")]
+    color = tints[number % len(tints)]
+    ax.add_patch(Rectangle((left, bottom), 1, 1, fc=(color, 0.35), ec="white", lw=1.5))
     ax.text(left + 0.5, bottom + 0.5, number, ha="center", va="center", size=10)
 
 
@@ -171,7 +171,7 @@ def draw_graph(ax):
             bbox={
                 "boxstyle": "round,pad=0.3" if operation else "circle,pad=0.25",
                 "fc": "#F2F2F2" if operation else "white",
-                "ec": COLOURS["grey"],
+                "ec": COLORS["gray"],
             },
         )
     for edge in _EDGES:
@@ -203,11 +203,11 @@ _EDGES = [
     ("x", "subtract", "x  (N, C)", "d_x\nfirst part", "left"),
     ("x", "mean", "", "d_x  second part", "above"),
     ("mean", "subtract", "mean  (C,)", "d_mean", "below"),
-    ("subtract", "square", "", "d_x_centred  second part", "above"),
+    ("subtract", "square", "", "d_x_centered  second part", "above"),
     ("square", "mean'", "square", "d_square", "left"),
     ("mean'", "+ ε, root", "var  (C,)", "d_var", "left"),
     ("+ ε, root", "reciprocal", "std  (C,)", "d_std", "left"),
-    ("subtract", "multiply", "x_centred\n(N, C)", "d_x_centred\nfirst part", "left"),
+    ("subtract", "multiply", "x_centered\n(N, C)", "d_x_centered\nfirst part", "left"),
     ("reciprocal", "multiply", "inv_std  (C,)", "d_inv_std", "below"),
     ("γ", "multiply'", "γ  (C,)", "d_gamma", "flat"),
     ("multiply", "multiply'", "x_hat  (N, C)", "d_x_hat", "left"),
@@ -224,8 +224,9 @@ def _draw_edge(ax, start, end, forward, back, side):
     ends = [np.array(_PLACES[name]) * [1, -1] for name in (start, end)]
     middle, shrink = sum(ends) / 2, 14
     if side != "left":  # from the side of one box to the side of the other
-        inwards = np.sign(ends[1] - ends[0]) * [1, 0]
-        half = [0.4 if len(name) == 1 else 1.05 for name in (start, end)]
+        # The end lies a little up or down, so that two arrows at one box stay apart.
+        half = [[0.4 if len(name) == 1 else 1.05, 0.14] for name in (start, end)]
+        inwards = np.sign(ends[1] - ends[0])
         ends, shrink = [ends[0] + half[0] * inwards, ends[1] - half[1] * inwards], 1
     along = (ends[1] - ends[0]) / np.linalg.norm(ends[1] - ends[0])
     across = 0.09 * np.array([along[1], -along[0]])
@@ -237,17 +238,17 @@ def _draw_edge(ax, start, end, forward, back, side):
         "below": ((0.6, -0.2, "left", "top"), (0.0, 0.53, "center", "center")),
         "flat": ((0.4, -0.14, "center", "top"), (0.4, 0.14, "center", "bottom")),
     }[side]
-    for text, place, (a, b), shift, colour, line in (
+    for text, place, (a, b), shift, color, line in (
         (forward, value, ends, across, "blue", "-"),
         (back, gradient, ends[::-1], -across, "orange", (0, (3, 2))),
     ):
         arrow = {"arrowstyle": "-|>", "linestyle": line, "lw": 1.4}
-        arrow |= {"shrinkA": shrink, "shrinkB": shrink, "color": COLOURS[colour]}
+        arrow |= {"shrinkA": shrink, "shrinkB": shrink, "color": COLORS[color]}
         ax.annotate("", b + shift, a + shift, arrowprops=arrow)
         ax.text(
             *(middle + place[:2]),
             text,
-            color=COLOURS[colour],
+            color=COLORS[color],
             ha=place[2],
             va=place[3],
             size=10,

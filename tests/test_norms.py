@@ -140,7 +140,7 @@ def test_gradient_matches_central_differences(layer, shape, argument):
 
 
 @each_case
-def test_statistics_in_the_cache_are_those_that_normalised(layer, shape):
+def test_statistics_in_the_cache_are_those_that_normalized(layer, shape):
     ours, _, parameter_shape = LAYERS[layer]
     x, gamma, beta, _ = draw(shape, parameter_shape(shape))
     _, cache = ours(x, gamma, beta)
@@ -339,7 +339,7 @@ def test_an_example_of_layer_norm_does_not_see_its_batch_mates(shape, seed):
 
 @settings(max_examples=50)
 @given(shapes, seeds)
-def test_rms_norm_of_centred_input_is_layer_norm(shape, seed):
+def test_rms_norm_of_centered_input_is_layer_norm(shape, seed):
     x = normal(shape, seed)
     x -= x.mean(axis=tuple(range(1, x.ndim)), keepdims=True)
     close(rms_norm(x, axis=1)[0], layer_norm(x)[0], 1e-9)

@@ -48,7 +48,7 @@ def test_docstrings_are_complete(path):
     module, name = path.rsplit(".", 1)
     item = getattr(import_module(module), name)
     if not callable(item):
-        assert name == "COLOURS"
+        assert name == "COLORS"
         return
     errors = [e for e in validate(path)["errors"] if e[0] in CODES]
     assert not errors

@@ -1,4 +1,4 @@
-"""The figure style: deterministic, colour-blind safe, labels that do not touch."""
+"""The figure style: deterministic, color-blind safe, labels that do not touch."""
 
 import io
 
@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from bnlib.plot import COLOURS, draw_axes, draw_graph, label_lines, use_style
+from bnlib.plot import COLORS, draw_axes, draw_graph, label_lines, use_style
 
 matplotlib.use("Agg")
 
@@ -20,16 +20,16 @@ def style():
     plt.close("all")
 
 
-def test_line_colours_are_the_palette_and_contrast_with_white():
+def test_line_colors_are_the_palette_and_contrast_with_white():
     cycle = [entry["color"] for entry in matplotlib.rcParams["axes.prop_cycle"]]
-    assert cycle == list(COLOURS.values())
-    for name in ("blue", "orange", "green", "grey", "black"):
-        assert contrast_with_white(COLOURS[name]) > 3, name
+    assert cycle == list(COLORS.values())
+    for name in ("blue", "orange", "green", "gray", "black"):
+        assert contrast_with_white(COLORS[name]) > 3, name
 
 
-def contrast_with_white(colour):
+def contrast_with_white(color):
     """WCAG 2.2 contrast ratio."""
-    rgb = np.array(matplotlib.colors.to_rgb(colour))
+    rgb = np.array(matplotlib.colors.to_rgb(color))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05)
 
@@ -90,12 +90,12 @@ def test_drawn_axes_show_as_many_statistics_as_the_layer_has(
     numbers = [text.get_text() for text in ax.texts if text.get_text().isdigit()]
     assert len(numbers) == 3 * 4 * 4
     assert set(numbers) == {str(k) for k in range(statistics)}
-    colours = {}
+    colors = {}
     for text, cell in zip(
         [t for t in ax.texts if t.get_text().isdigit()], ax.patches, strict=True
     ):
-        colours.setdefault(text.get_text(), set()).add(cell.get_facecolor())
-    assert all(len(found) == 1 for found in colours.values())
+        colors.setdefault(text.get_text(), set()).add(cell.get_facecolor())
+    assert all(len(found) == 1 for found in colors.values())
 
 
 def test_drawn_axes_give_a_batch_norm_statistic_to_one_row_of_all_examples():
@@ -126,9 +126,9 @@ def test_graph_draws_two_opposite_arrows_for_each_value():
     gradients = draw_graph(ax)
     arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None)]
     assert len(arrows) == 2 * len(gradients)
-    colours = [matplotlib.colors.to_hex(a.arrow_patch.get_edgecolor()) for a in arrows]
-    assert set(colours[::2]) == {COLOURS["blue"].lower()}
-    assert set(colours[1::2]) == {COLOURS["orange"].lower()}
+    colors = [matplotlib.colors.to_hex(a.arrow_patch.get_edgecolor()) for a in arrows]
+    assert set(colors[::2]) == {COLORS["blue"].lower()}
+    assert set(colors[1::2]) == {COLORS["orange"].lower()}
 
 
 def test_texts_of_the_graph_do_not_touch():

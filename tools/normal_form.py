@@ -58,7 +58,7 @@ def place(notebook, cell):
     return f"cell {number} ({cell.get('id', 'no id')})"
 
 
-def normalise(notebook):
+def normalize(notebook):
     """Bring a notebook into normal form, in place, without running it.
 
     What an editor adds goes: versions, timings, collapsed states, cells without text.
@@ -87,7 +87,7 @@ def normalise(notebook):
 
 
 def faults(notebook):
-    """List what no normalising can mend: each needs another code and a new run."""
+    """List what no normalizing can mend: each needs another code and a new run."""
     found = []
     for cell in code_cells(notebook):
         where = place(notebook, cell)

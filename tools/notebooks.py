@@ -2,7 +2,7 @@
 
 ``python -m tools.notebooks execute book/*.ipynb``
     run every cell in the exact environment and store the outputs
-``python -m tools.notebooks normalise book/*.ipynb``
+``python -m tools.notebooks normalize book/*.ipynb``
     remove what an editor added, without running anything
 ``python -m tools.notebooks check book/*.ipynb``
     change nothing, exit with 1 if a file is not in normal form
@@ -64,7 +64,7 @@ def run(notebook, folder, on_cell=None, kernel_manager=OwnKernelManager, timeout
 
 def execute(path):
     """Run one chapter; write it only if all of it is right. Return the complaints."""
-    notebook = nb.normalise(nb.read(path))
+    notebook = nb.normalize(nb.read(path))
     current = notebook.cells[0]
     with _bar(len(notebook.cells), path.stem, position=1) as bar:
 
@@ -79,16 +79,16 @@ def execute(path):
             text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
             where = nb.place(notebook, current)
             return [f"{where} failed, the file stays as it was:\n{text}"]
-    nb.normalise(notebook)
+    nb.normalize(notebook)
     complaints = nb.faults(notebook)
     if not complaints:
         nb.write(notebook, path)
     return complaints
 
 
-def normalise(path):
+def normalize(path):
     """Bring one file into normal form. Return what only a new run can mend."""
-    notebook = nb.normalise(nb.read(path))
+    notebook = nb.normalize(nb.read(path))
     if nb.dumps(notebook) != path.read_text(encoding="utf-8"):
         nb.write(notebook, path)
     return nb.faults(notebook)
@@ -96,11 +96,11 @@ def normalise(path):
 
 def check(path):
     """Return why a file is not in normal form; change nothing."""
-    notebook = nb.normalise(nb.read(path))
+    notebook = nb.normalize(nb.read(path))
     complaints = nb.faults(notebook)
     if nb.dumps(notebook) != path.read_text(encoding="utf-8"):
         complaints.append(
-            f"is not in normal form; run python -m tools.notebooks normalise {path}"
+            f"is not in normal form; run python -m tools.notebooks normalize {path}"
         )
     return complaints
 
@@ -108,7 +108,7 @@ def check(path):
 def main(arguments=None):
     """Apply one of the three commands to each file; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.notebooks")
-    commands = {f.__name__: f for f in (execute, normalise, check)}
+    commands = {f.__name__: f for f in (execute, normalize, check)}
     parser.add_argument("command", choices=commands)
     parser.add_argument("files", nargs="+", type=Path)
     options = parser.parse_args(arguments)

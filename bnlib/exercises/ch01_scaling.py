@@ -9,7 +9,7 @@ from bnlib.exercises.exercise import Case, Exercise, Misconception
 
 
 def _students(seed, n):
-    # Three columns of unlike centre and range, none of them centred at 0.
+    # Three columns of unlike center and range, none of them centered at 0.
     rng = np.random.default_rng(seed)
     return rng.uniform([0.0, 0.2, -40.0], [1000.0, 1.0, 10.0], size=(n, 3))
 
@@ -105,13 +105,13 @@ Z_SCORE = Exercise(
             "Adding eps hides 0/0, but it also shrinks every column whose spread is "
             "near eps: the one in units of 1e-9 is no longer of variance 1. Treat "
             "constant columns by a rule of their own.",
-            recognise=_eps_in_the_scale,
+            recognize=_eps_in_the_scale,
         ),
         Misconception(
             "constant columns divided by zero",
             "A constant column has std 0, and 0/0 is NaN. Such a column carries no "
             "information: let it become 0, for instance by dividing by 1.",
-            recognise=_divided_by_zero,
+            recognize=_divided_by_zero,
         ),
         Misconception(
             "constant columns recognized by std == 0",
@@ -513,7 +513,7 @@ WEIGHTS = Exercise(
             "groups balanced instead of matched",
             "You gave every group the same total weight. The goal is not equality but "
             "the population for which the model is meant: its shares stand above.",
-            recognise=_is_balanced,
+            recognize=_is_balanced,
         ),
         Misconception(
             "one weight per group",

@@ -20,11 +20,11 @@ _SCALES = {
 
 
 def _forward(
-    x, gamma, beta, eps, *, axis=0, ddof=0, centre=True, scale="sqrt(var + eps)"
+    x, gamma, beta, eps, *, axis=0, ddof=0, center=True, scale="sqrt(var + eps)"
 ):
     mean = x.mean(axis=axis, keepdims=True)
     var = x.var(axis=axis, ddof=ddof, keepdims=True)
-    x_hat = (x - mean if centre else x) / _SCALES[scale](var, eps)
+    x_hat = (x - mean if center else x) / _SCALES[scale](var, eps)
     return gamma * x_hat + beta
 
 
@@ -106,9 +106,9 @@ FORWARD = Exercise(
         ),
         Misconception(
             "mean not subtracted",
-            "Dividing alone leaves every feature off-centre. Subtract the mean of the "
+            "Dividing alone leaves every feature off-center. Subtract the mean of the "
             "batch first.",
-            wrong=partial(_forward, centre=False),
+            wrong=partial(_forward, center=False),
         ),
         Misconception(
             "gamma and beta applied too early",
@@ -124,7 +124,7 @@ FORWARD = Exercise(
         ),
         Misconception(
             "gamma and beta left out",
-            "Normalising is only half of the layer. The last step multiplies by gamma "
+            "Normalizing is only half of the layer. The last step multiplies by gamma "
             "and adds beta, feature by feature.",
             wrong=_affine_left_out,
         ),
@@ -289,7 +289,7 @@ OUTPUT_STD = Exercise(
             "The output spread is gamma only if the variance is far above eps. A "
             "channel whose variance is about eps comes out narrower, a constant one as "
             "a point.",
-            recognise=_is_gamma,
+            recognize=_is_gamma,
         ),
         Misconception(
             "a negative spread",

@@ -9,35 +9,35 @@ from bnlib.exercises.exercise import Case, Exercise, Misconception
 # --- 3.1 ------------------------------------------------------------------------------
 
 
-def _centre_backward(d_centred, *, straight=1, axis=0, reduce=np.mean):
-    return straight * d_centred - reduce(d_centred, axis=axis, keepdims=True)
+def _center_backward(d_centered, *, straight=1, axis=0, reduce=np.mean):
+    return straight * d_centered - reduce(d_centered, axis=axis, keepdims=True)
 
 
-def _centre_cases():
+def _center_cases():
     rng = np.random.default_rng(31)
 
     def case(n, c, mean):
-        d_centred = rng.normal(mean, 2.0, size=(n, c)) * np.arange(1, c + 1)
-        return Case((d_centred,), f"d_centred of shape ({n}, {c})")
+        d_centered = rng.normal(mean, 2.0, size=(n, c)) * np.arange(1, c + 1)
+        return Case((d_centered,), f"d_centered of shape ({n}, {c})")
 
     return [case(6, 3, 1.5), case(4, 5, -2.0), case(9, 1, 0.7)]
 
 
-def _straight_through(d_centred):
-    return d_centred
+def _straight_through(d_centered):
+    return d_centered
 
 
-def _mean_added(d_centred):
-    return d_centred + d_centred.mean(axis=0)
+def _mean_added(d_centered):
+    return d_centered + d_centered.mean(axis=0)
 
 
-CENTRE_BACKWARD = Exercise(
+CENTER_BACKWARD = Exercise(
     number="3.1",
-    name="centre_backward",
+    name="center_backward",
     title="Back through the subtraction of the mean",
-    signature="centre_backward(d_centred)",
-    reference=_centre_backward,
-    cases=_centre_cases,
+    signature="center_backward(d_centered)",
+    reference=_center_backward,
+    cases=_center_cases,
     misconceptions=(
         Misconception(
             "the mean treated as a constant",
@@ -48,14 +48,14 @@ CENTRE_BACKWARD = Exercise(
         Misconception(
             "only the path through the mean",
             "This is the part that flows through the mean. The direct path brings "
-            "d_centred itself; a value that is used twice collects both parts.",
-            wrong=partial(_centre_backward, straight=0),
+            "d_centered itself; a value that is used twice collects both parts.",
+            wrong=partial(_center_backward, straight=0),
         ),
         Misconception(
             "sum where a mean belongs",
             "Forward, each value moves the mean by only 1/N of its own step. So the "
             "sum that arrives at the mean is divided by N before it goes on to x.",
-            wrong=partial(_centre_backward, reduce=np.sum),
+            wrong=partial(_center_backward, reduce=np.sum),
         ),
         Misconception(
             "sign of the second path",
@@ -67,13 +67,13 @@ CENTRE_BACKWARD = Exercise(
             "mean over the features",
             "Forward, the mean of each feature was taken over the batch, axis 0. "
             "Backward it is the same axis.",
-            wrong=partial(_centre_backward, axis=1),
+            wrong=partial(_center_backward, axis=1),
         ),
         Misconception(
             "one mean for the whole array",
             "Each feature has its own mean, and the features don't meet in this node. "
             "Reduce over the batch only: axis=0.",
-            wrong=partial(_centre_backward, axis=None),
+            wrong=partial(_center_backward, axis=None),
         ),
     ),
     hints=(
@@ -81,7 +81,7 @@ CENTRE_BACKWARD = Exercise(
         "other through the mean. The gradient of x is the sum of what returns on both.",
         "On the way through the mean: first all N gradients of a feature are added up "
         "(with a minus), then each value of x gets 1/N of that sum.",
-        "The direct path returns d_centred, the other one minus its mean over axis 0.",
+        "The direct path returns d_centered, the other one minus its mean over axis 0.",
     ),
 )
 
@@ -115,17 +115,17 @@ def _backward(
 
 
 def _normalized(rng, n, c, *spatial):
-    """Return x_hat and inv_std of a batch off-centre, each channel at another scale."""
+    """Return x_hat and inv_std of a batch off-center, each channel at another scale."""
     shape = (1, c, *[1] * len(spatial))
     x = rng.normal(3.0, np.arange(1, c + 1).reshape(shape), size=(n, c, *spatial))
     axes = (0, *range(2, x.ndim))
     inv_std = 1 / np.sqrt(x.var(axis=axes) + 1e-5)
-    x_centred = x - x.mean(axis=axes, keepdims=True)
-    return x_centred * inv_std.reshape(shape), inv_std
+    x_centered = x - x.mean(axis=axes, keepdims=True)
+    return x_centered * inv_std.reshape(shape), inv_std
 
 
 def _backward_cases():
-    # A random gradient, off-centre and with a part along x_hat, so that no term is 0;
+    # A random gradient, off-center and with a part along x_hat, so that no term is 0;
     # gamma far from 1 and of both signs.
     rng = np.random.default_rng(32)
 
@@ -394,26 +394,26 @@ EXPOSE = Exercise(
             "no gradient arrives",
             "With d_y = 0 every backward pass returns 0, the right one and the wrong "
             "ones. Send something down.",
-            recognise=_is_zero,
+            recognize=_is_zero,
         ),
         Misconception(
             "the same value for every example",
             "This is the loss sum(y), up to factors: a push along 1, which the layer "
             "removes. The true d_x is 0 for every batch, so code that lacks the "
             "variance term passes, and code that returns zeros too.",
-            recognise=_is_constant,
+            recognize=_is_constant,
         ),
         Misconception(
             "x_hat itself",
             "This is the loss sum(y**2) with beta = 0, up to factors: a push along "
             "x_hat, which the layer removes. A test with it can't see the mean term.",
-            recognise=_is_x_hat,
+            recognize=_is_x_hat,
         ),
         Misconception(
             "a mixture of 1 and x_hat",
             "This is what sum(y**2) sends down when beta is not 0. It shows a missing "
             "term, but the true d_x is still 0, so code that returns zeros passes.",
-            recognise=_is_mixture,
+            recognize=_is_mixture,
         ),
     ),
     hints=(
@@ -552,7 +552,7 @@ GRADIENT_AGREES = Exercise(
 )
 
 EXERCISES = (
-    CENTRE_BACKWARD,
+    CENTER_BACKWARD,
     BATCH_NORM_BACKWARD,
     PARAMETER_GRADIENTS,
     EXPOSE,

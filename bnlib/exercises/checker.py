@@ -26,7 +26,7 @@ def diagnose(exercise, fn, time_limit=10.0):
     Returns
     -------
     Verdict
-        The judgement with its text.
+        The judgment with its text.
     """
     cases = exercise.cases()
     unfit = _signature_problem(exercise, fn, cases[0].args)
@@ -39,7 +39,7 @@ def diagnose(exercise, fn, time_limit=10.0):
         fault = _fault(exercise, case, outcome)
         if fault:
             before = f"Case {number} of {len(cases)}, {case.note}."
-            known = _recognise(exercise, cases, outcomes)
+            known = _recognize(exercise, cases, outcomes)
             return words.not_yet(
                 exercise, [before, fault, *words.aside(exercise, outcome)], known
             )
@@ -101,7 +101,7 @@ def _finite(leaf):
     return np.asarray(leaf).dtype.kind not in "fc" or np.isfinite(leaf).all()
 
 
-def _recognise(exercise, cases, outcomes):
+def _recognize(exercise, cases, outcomes):
     if len(outcomes) < len(cases) or outcomes[-1].error is not None:
         return None
     pairs = [(o.result, c.args) for o, c in zip(outcomes, cases, strict=True)]
@@ -113,8 +113,8 @@ def _recognise(exercise, cases, outcomes):
 
 def _fits(exercise, known, result, args):
     try:
-        if known.recognise is not None:
-            return bool(quietly(known.recognise, (snapshot(result), *args)))
+        if known.recognize is not None:
+            return bool(quietly(known.recognize, (snapshot(result), *args)))
         want = quietly(known.wrong, args)
     except Exception:  # judged on a result of another kind
         return False

@@ -34,25 +34,25 @@ class Misconception:
     wrong : callable, optional
         ``wrong(*args)`` makes the error. A learner who gets the same results on all
         cases has made it too.
-    recognise : callable, optional
-        ``recognise(result, *args) -> bool``, for errors that have no single result.
+    recognize : callable, optional
+        ``recognize(result, *args) -> bool``, for errors that have no single result.
         It must be true on all cases. Give either this or ``wrong``.
 
     Raises
     ------
     ValueError
-        If both or neither of ``wrong`` and ``recognise`` are given.
+        If both or neither of ``wrong`` and ``recognize`` are given.
     """
 
     name: str
     why: str
     wrong: Callable | None = None
-    recognise: Callable | None = None
+    recognize: Callable | None = None
 
     def __post_init__(self):  # noqa: D105
-        if (self.wrong is None) == (self.recognise is None):
+        if (self.wrong is None) == (self.recognize is None):
             raise ValueError(
-                f"misconception {self.name!r} needs one of wrong= and recognise=; "
+                f"misconception {self.name!r} needs one of wrong= and recognize=; "
                 "give exactly one"
             )
 

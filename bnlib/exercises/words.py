@@ -10,7 +10,7 @@ WIDTH = 88
 
 @dataclass(frozen=True)
 class Verdict:
-    """The judgement of one answer.
+    """The judgment of one answer.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class Verdict:
     text : str
         What is printed, in lines of at most 88 characters.
     misconception : str or None
-        Name of the misconception that was recognised.
+        Name of the misconception that was recognized.
     """
 
     status: str

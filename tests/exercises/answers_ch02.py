@@ -8,9 +8,9 @@ import numpy as np
 def right_with_einsum(x, gamma, beta, eps):
     n = len(x)
     mu = np.einsum("nc->c", x) / n
-    centred = x - mu
-    sigma = (np.einsum("nc,nc->c", centred, centred) / n + eps) ** 0.5
-    return centred * (gamma / sigma) + beta
+    centered = x - mu
+    sigma = (np.einsum("nc,nc->c", centered, centered) / n + eps) ** 0.5
+    return centered * (gamma / sigma) + beta
 
 
 def right_by_columns(x, gamma, beta, eps):
@@ -58,7 +58,7 @@ def over_everything(x, gamma, beta, eps):
     return gamma * (x - np.mean(x)) / np.sqrt(np.var(x) + eps) + beta
 
 
-def not_centred(x, gamma, beta, eps):
+def not_centered(x, gamma, beta, eps):
     return x / np.sqrt(x.var(0) + eps) * gamma + beta
 
 
@@ -289,7 +289,7 @@ MUTANTS = {
         "divided by the variance": [by_variance],
         "statistics over the features": [per_example],
         "one statistic for the whole array": [over_everything],
-        "mean not subtracted": [not_centred],
+        "mean not subtracted": [not_centered],
         "gamma and beta applied too early": [affine_before],
         "gamma and beta swapped": [affine_confused],
         "gamma and beta left out": [only_x_hat],

@@ -5,43 +5,43 @@ import numpy as np
 # --- 3.1 ------------------------------------------------------------------------------
 
 
-def centre_by_matrix(d_centred):
-    n = d_centred.shape[0]
-    return (np.eye(n) - np.ones((n, n)) / n) @ d_centred
+def center_by_matrix(d_centered):
+    n = d_centered.shape[0]
+    return (np.eye(n) - np.ones((n, n)) / n) @ d_centered
 
 
-def centre_two_paths(d_centred):
-    d_mu = -d_centred.sum(axis=0)
-    d_x = d_centred.copy()
+def center_two_paths(d_centered):
+    d_mu = -d_centered.sum(axis=0)
+    d_x = d_centered.copy()
     for row in d_x:
         row += d_mu / len(d_x)
     return d_x
 
 
-def centre_copy(d_centred):
-    return d_centred * 1.0
+def center_copy(d_centered):
+    return d_centered * 1.0
 
 
-def centre_mean_path_only(d_centred):
-    d_mu = -np.sum(d_centred, axis=0)
-    return np.ones_like(d_centred) * d_mu / d_centred.shape[0]
+def center_mean_path_only(d_centered):
+    d_mu = -np.sum(d_centered, axis=0)
+    return np.ones_like(d_centered) * d_mu / d_centered.shape[0]
 
 
-def centre_sum(d_centred):
-    d_mu = -d_centred.sum(0)
-    return d_centred + d_mu
+def center_sum(d_centered):
+    d_mu = -d_centered.sum(0)
+    return d_centered + d_mu
 
 
-def centre_plus(d_centred):
-    return d_centred + d_centred.sum(0) / len(d_centred)
+def center_plus(d_centered):
+    return d_centered + d_centered.sum(0) / len(d_centered)
 
 
-def centre_rows(d_centred):
-    return np.array([row - np.mean(row) for row in d_centred])
+def center_rows(d_centered):
+    return np.array([row - np.mean(row) for row in d_centered])
 
 
-def centre_all(d_centred):
-    return d_centred - np.mean(d_centred)
+def center_all(d_centered):
+    return d_centered - np.mean(d_centered)
 
 
 # --- 3.2 ------------------------------------------------------------------------------
@@ -49,12 +49,12 @@ def centre_all(d_centred):
 
 def backward_node_by_node(d_y, x_hat, inv_std, gamma):
     n = len(d_y)
-    x_centred = x_hat / inv_std
+    x_centered = x_hat / inv_std
     d_x_hat = d_y * gamma
-    d_inv_std = np.einsum("nc,nc->c", d_x_hat, x_centred)
+    d_inv_std = np.einsum("nc,nc->c", d_x_hat, x_centered)
     d_var = -0.5 * d_inv_std * inv_std**3
-    d_centred = d_x_hat * inv_std + 2 / n * x_centred * d_var
-    d_x = d_centred - d_centred.sum(axis=0) / n
+    d_centered = d_x_hat * inv_std + 2 / n * x_centered * d_var
+    d_x = d_centered - d_centered.sum(axis=0) / n
     return d_x, np.einsum("nc,nc->c", d_y, x_hat), d_y.sum(axis=0)
 
 
@@ -273,7 +273,7 @@ def agrees_with_itself(f, x, d_x):
 
 
 RIGHT = {
-    "centre_backward": [centre_by_matrix, centre_two_paths],
+    "center_backward": [center_by_matrix, center_two_paths],
     "batch_norm_backward": [backward_node_by_node, backward_by_jacobian],
     "parameter_gradients": [parameters_by_einsum, parameters_by_reshape],
     "expose": [expose_by_ramp, expose_by_one_example, expose_by_cube],
@@ -281,13 +281,13 @@ RIGHT = {
 }
 
 MUTANTS = {
-    "centre_backward": {
-        "the mean treated as a constant": [centre_copy],
-        "only the path through the mean": [centre_mean_path_only],
-        "sum where a mean belongs": [centre_sum],
-        "sign of the second path": [centre_plus],
-        "mean over the features": [centre_rows],
-        "one mean for the whole array": [centre_all],
+    "center_backward": {
+        "the mean treated as a constant": [center_copy],
+        "only the path through the mean": [center_mean_path_only],
+        "sum where a mean belongs": [center_sum],
+        "sign of the second path": [center_plus],
+        "mean over the features": [center_rows],
+        "one mean for the whole array": [center_all],
     },
     "batch_norm_backward": {
         "statistics taken as constants": [backward_affine],

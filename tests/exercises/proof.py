@@ -67,10 +67,10 @@ def _result(known, case):
     return quietly(known.wrong, case.args)
 
 
-def recogniser_accepts(exercise, known, other):
+def recognizer_accepts(exercise, known, other):
     """Whether a misconception known by a property also fits the error of another."""
     return all(
-        quietly(known.recognise, (_result(other, case), *case.args))
+        quietly(known.recognize, (_result(other, case), *case.args))
         for case in exercise.cases()
     )
 

@@ -39,7 +39,7 @@ SUM = make(
     misconceptions=(
         Misconception("difference", "Add them.", wrong=lambda x, y: x - y),
         Misconception(
-            "constant", "Use x.", recognise=lambda result, x, y: np.ptp(result) == 0
+            "constant", "Use x.", recognize=lambda result, x, y: np.ptp(result) == 0
         ),
     ),
 )
@@ -346,8 +346,8 @@ def test_misconception_is_known_in_another_dtype():
     assert diagnose(exercise, returning(np.full(3, 0.5))).misconception == "d"
 
 
-def test_recogniser_that_fails_is_no_match():
-    broken = Misconception("b", "B.", recognise=lambda result, x, y: result.shape[9])
+def test_recognizer_that_fails_is_no_match():
+    broken = Misconception("b", "B.", recognize=lambda result, x, y: result.shape[9])
     exercise = make(total, misconceptions=(broken,))
     assert diagnose(exercise, returning(3.0)).misconception is None
 
@@ -361,7 +361,7 @@ def test_infinite_values_match_a_misconception():
 
 def test_misconception_needs_exactly_one_way_to_be_known():
     with pytest.raises(ValueError, match="'both' needs one of"):
-        Misconception("both", "B.", wrong=total, recognise=total)
+        Misconception("both", "B.", wrong=total, recognize=total)
     with pytest.raises(ValueError, match="'none' needs one of"):
         Misconception("none", "N.")
 

@@ -14,7 +14,7 @@ from proof import (
     changes_input,
     names_in,
     nan_instead,
-    recogniser_accepts,
+    recognizer_accepts,
     right_answers,
     verdict,
 )
@@ -71,7 +71,7 @@ def test_misconceptions_can_be_told_apart(name):
     same += [
         (a.name, b.name)
         for a, b in pairs
-        if a.recognise and recogniser_accepts(exercise, a, b)
+        if a.recognize and recognizer_accepts(exercise, a, b)
     ]
     assert not same
 
@@ -80,9 +80,9 @@ def test_misconceptions_can_be_told_apart(name):
 def test_right_answer_shows_no_misconception(name):
     exercise = get(name)
     for known in exercise.misconceptions:
-        if known.recognise:
+        if known.recognize:
             judged = [
-                quietly(known.recognise, (quietly(fn, case.args), *case.args))
+                quietly(known.recognize, (quietly(fn, case.args), *case.args))
                 for fn in right_answers(name)
                 for case in exercise.cases()
             ]

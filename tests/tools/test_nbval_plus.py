@@ -136,7 +136,7 @@ def good_notebooks(folder):
     )
     for notebook in (words, figure):
         run(notebook, folder)
-        normal_form.normalise(notebook)
+        normal_form.normalize(notebook)
     return {"words": words, "figure": figure}
 
 

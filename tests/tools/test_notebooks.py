@@ -1,4 +1,4 @@
-"""Running and normalising: the same bytes each time, and nothing is ever lost."""
+"""Running and normalizing: the same bytes each time, and nothing is ever lost."""
 
 import copy
 import json
@@ -128,14 +128,14 @@ def test_what_an_editor_adds_is_refused_and_removed(tmp_path, capsys, edit):
     path = save(tmp_path, notebook)
     assert main(["check", str(path)]) == 1
     assert "is not in normal form; run" in capsys.readouterr().err
-    assert main(["normalise", str(path)]) == 0
+    assert main(["normalize", str(path)]) == 0
     assert path.read_text() == normal_form.dumps(good())
 
 
 def test_a_double_id_is_replaced_and_the_first_is_kept():
     notebook = good()
     twice_the_same_id(notebook)
-    normal_form.normalise(notebook)
+    normal_form.normalize(notebook)
     ids = [cell["id"] for cell in notebook.cells]
     assert ids[:2] == ["cell-0", "cell-1"]
     assert len(set(ids)) == 3
@@ -154,7 +154,7 @@ def test_a_notebook_saved_by_colab_is_brought_back(tmp_path):
     path = tmp_path / "01-sample.ipynb"
     path.write_text(json.dumps(notebook, indent=2))
     assert main(["check", str(path)]) == 1
-    assert main(["normalise", str(path)]) == 0
+    assert main(["normalize", str(path)]) == 0
     assert path.read_text() == normal_form.dumps(good())
 
 
@@ -179,7 +179,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("command", ["check", "normalise"])
+@pytest.mark.parametrize("command", ["check", "normalize"])
 @pytest.mark.parametrize("spoil, words", FAULTS)
 def test_what_needs_a_new_run_is_said_in_one_sentence(
     tmp_path, capsys, spoil, words, command
@@ -203,7 +203,7 @@ def test_metadata_with_a_meaning_is_kept():
         "mystnb": {"code_prompt_show": "Show the solution"},
     }
     notebook = chapter(code("1", **copy.deepcopy(meaning)))
-    normal_form.normalise(notebook)
+    normal_form.normalize(notebook)
     assert notebook.cells[0].metadata == meaning
 
 
