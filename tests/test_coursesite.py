@@ -220,7 +220,7 @@ def test_ledger_lists_the_claims_in_the_order_of_the_letters(tmp_path):
     book = ledger_book(tmp_path, first, CLAIM.format("N1", "n"))
     page = book.page("claims")
     assert book.warnings == []
-    places = [page.index(f"<p>{name}</p></th>") for name in ("N1", "B2", "B10")]
+    places = [page.index(f"<p>{name}</p></td>") for name in ("N1", "B2", "B10")]
     assert places == sorted(places)
     assert "3 claims" in page
     assert "<td><p>the sentence of b</p></td>" in page
@@ -264,9 +264,31 @@ def test_ledger_reads_every_form_of_a_claim(tmp_path, measured, needs):
 def test_ledger_is_a_table_with_header_cells_and_a_caption(tmp_path):
     page = ledger_book(tmp_path, CLAIM.format("B2", "x")).page("claims")
     assert page.count('<th class="head') == 5
-    assert '<th class="stub"><p>B2</p></th>' in page
+    assert '<td class="identifier"><p>B2</p></td>' in page
     assert "<caption>" in page
     assert "1 claim, measured" in page
+
+
+def test_identifier_stands_once_beside_all_its_rows(tmp_path):
+    lines = CLAIM.format("B2", "x") + CLAIM.format("B2", "y") + CLAIM.format("B3", "z")
+    page = ledger_book(tmp_path, lines).page("claims")
+    assert '<td class="identifier" rowspan="2"><p>B2</p></td>' in page
+    assert '<td class="identifier"><p>B3</p></td>' in page
+    assert page.count('id="ledger-b2"') == page.count('id="ledger-b3"') == 1
+
+
+def test_bold_identifier_beside_the_ledger_links_to_its_rows(tmp_path):
+    words = "**B2** and **B3**, **strong**, B2\n\n<!-- ledger -->\n"
+    pages = {"claims.md": f"# L\n\n{words}", "other.md": "# O\n\n**B2**\n"}
+    pages["one.ipynb"] = [
+        markdown("# One"),
+        code("1", printed(CLAIM.format("B2", "x"))),
+    ]
+    book = build(tmp_path, pages)
+    assert book.warnings == []
+    assert book.page("claims").count('href="#ledger-b2">B2</a>') == 1
+    assert 'href="#ledger-b3"' not in book.page("claims")
+    assert "ledger-b2" not in book.page("other")
 
 
 def test_identifier_in_two_chapters_is_a_warning(tmp_path):

@@ -137,10 +137,18 @@ def stored_claims(chapter):
     return claims
 
 
+def shown_claims(page):
+    """Return the same of the table; the name stands in the first row of its own."""
+    claims = []
+    for row in page.locator("table.ledger tbody tr").all():
+        *name, sentence, measured, needs, _ = row.locator("td").all_inner_texts()
+        claims.append([*(name or claims[-1][:1]), sentence, measured, needs])
+    return claims
+
+
 def test_ledger_lists_every_claim(visit):
     page, _ = visit("book/claims.html")
-    rows = page.locator("table.ledger tbody tr").all()
-    shown = [row.locator("th, td").all_inner_texts()[:4] for row in rows]
+    shown = shown_claims(page)
     stored = [claim for chapter in CHAPTERS for claim in stored_claims(chapter)]
     assert len(stored) >= len(CHAPTERS)
     assert sorted(shown) == sorted(stored)
@@ -151,7 +159,7 @@ def test_ledger_lists_every_claim(visit):
 def test_ledger_leads_to_the_cells(visit, address):
     page, _ = visit("book/claims.html")
     rows = page.locator("table.ledger tbody tr").all()
-    sentences = [row.locator("td").first.inner_text() for row in rows]
+    sentences = [claim[1] for claim in shown_claims(page)]
     links = [row.locator("td").last.locator("a").get_attribute("href") for row in rows]
     assert len(set(links)) == len(rows) > 0
     for sentence, link in zip(sentences, links, strict=True):
@@ -161,9 +169,21 @@ def test_ledger_leads_to_the_cells(visit, address):
         assert 0 <= top < 800, f"{link} is out of sight"
 
 
+def test_ledger_has_a_verdict_on_each_claim(visit):
+    page, _ = visit("book/claims.html")
+    verdicts = page.locator("table:not(.ledger) tbody tr").all()
+    names = [row.locator("td").first.inner_text() for row in verdicts]
+    assert names == list(dict.fromkeys(claim[0] for claim in shown_claims(page)))
+    for name, row in zip(names, verdicts, strict=True):
+        row.locator("td a").first.click()
+        target = page.locator(f"#ledger-{name.lower()}")
+        assert target.locator("td").first.inner_text() == name
+        assert 0 <= target.bounding_box()["y"] < 800
+
+
 def test_ledger_scrolls_inside_its_box_on_a_phone(visit):
     page, _ = visit("book/claims.html", viewport={"width": 390, "height": 844})
-    box = page.locator(".pst-scrollable-table-container").first
+    box = page.locator(".pst-scrollable-table-container:has(table.ledger)")
     assert box.evaluate("box => box.scrollWidth > box.clientWidth")
     assert box.bounding_box()["width"] <= 390
     assert page.locator("table.ledger caption").is_visible()

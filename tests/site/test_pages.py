@@ -97,6 +97,17 @@ def test_pictures_are_loaded(visit, page_name):
         assert image.evaluate(script) > 0
 
 
+def test_pictures_keep_their_proportions_on_a_phone(visit, page_name):
+    page, _ = visit(f"{page_name}.html", viewport=PHONE)
+    for image in page.locator("article img").all():
+        image.scroll_into_view_if_needed()
+        natural, shown = image.evaluate(
+            "image => image.decode().then(() => "
+            "[image.naturalWidth / image.naturalHeight, image.width / image.height])"
+        )
+        assert abs(shown / natural - 1) < 0.02, image.get_attribute("alt")
+
+
 def test_formulas_need_no_script(visit, chapter):
     page, _ = visit(f"{chapter}.html", java_script_enabled=False)
     formulas = page.locator("article .katex-html")

@@ -5,11 +5,13 @@ Each claim is a line in the stored output of a cell, printed by ``bnlib.claims.c
     ✔ B2 · the gradient has no component along 1 · measured 0 (to rounding), needs < 1
 
 The output becomes a link target; the table stands where a page has ``<!-- ledger -->``.
+On that page a bold identifier, **B2**, becomes a link to its first row.
 """
 
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
@@ -140,22 +142,48 @@ class Ledger(SphinxPostTransform):
     default_priority = 7
 
     def run(self, **kwargs):
-        for place in [n for n in self.document.findall(nodes.raw) if is_place(n)]:
+        places = [n for n in self.document.findall(nodes.raw) if is_place(n)]
+        for place in places:
             place.replace_self(self.table(all_claims(self.env)))
+        if places:
+            self.link_identifiers()
+
+    def link_identifiers(self):
+        """Lead from each bold identifier of the page to its rows."""
+        measured = {claim.name for claim in all_claims(self.env)}
+        for word in list(self.document.findall(nodes.strong)):
+            name = word.astext()
+            if name in measured:
+                word.clear()
+                word += nodes.reference("", name, refid=row_id(name), internal=True)
 
     def table(self, claims):
         count = f"{len(claims)} claims" if len(claims) != 1 else "1 claim"
         group = nodes.tgroup("", cols=len(COLUMNS))
-        for column, width in COLUMNS.items():
-            group += nodes.colspec("", colwidth=width, stub=int(column == "Claim"))
+        for width in COLUMNS.values():
+            group += nodes.colspec("", colwidth=width)
         head = nodes.row("", *(cell(nodes.Text(name)) for name in COLUMNS))
         group += nodes.thead("", head)
-        group += nodes.tbody("", *(self.row(claim) for claim in claims))
+        body = nodes.tbody()
+        for _, same in groupby(claims, key=lambda claim: claim.name):
+            body += self.rows(list(same))
+        group += body
         caption = nodes.title("", f"{count}, measured by the cells of the chapters")
         return nodes.table("", caption, group, ids=["ledger"], classes=["ledger"])
 
-    def row(self, claim):
-        texts = (claim.name, claim.sentence, claim.measured, claim.needs)
+    def rows(self, claims):
+        """Return the rows of one identifier, which stands beside all of them."""
+        name = claims[0].name
+        first = cell(nodes.Text(name))
+        first["classes"].append("identifier")
+        if len(claims) > 1:
+            first["morerows"] = len(claims) - 1
+        rows = [nodes.row("", *self.cells(claim)) for claim in claims]
+        rows[0].insert(0, first)
+        rows[0]["ids"].append(row_id(name))
+        return rows
+
+    def cells(self, claim):
         link = make_refnode(
             self.app.builder,
             self.env.docname,
@@ -163,11 +191,16 @@ class Ledger(SphinxPostTransform):
             claim.anchor,
             nodes.inline("", self.chapter(claim)),
         )
-        return nodes.row("", *(cell(nodes.Text(text)) for text in texts), cell(link))
+        texts = (claim.sentence, claim.measured, claim.needs)
+        return [*(cell(nodes.Text(text)) for text in texts), cell(link)]
 
     def chapter(self, claim):
         """Return "Chapter 3" for "Chapter 3: The backward pass", or the whole title."""
         return self.env.titles[claim.docname].astext().split(":")[0]
+
+
+def row_id(name):
+    return f"ledger-{name.lower()}"
 
 
 def cell(child):
