@@ -65,6 +65,7 @@ $(SITE): $(SOURCES) $(VENV)/.book
 	@touch $(SITE)
 
 $(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed, $(PYTHON) is older or missing: run make PYTHON=python3.12, say."; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.book: book/requirements.txt | $(VENV)/bin/python
