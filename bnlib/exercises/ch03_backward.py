@@ -31,6 +31,10 @@ def _mean_added(d_centered):
     return d_centered + d_centered.mean(axis=0)
 
 
+def _divided_twice(d_centered):
+    return d_centered - d_centered.mean(axis=0) / len(d_centered)
+
+
 CENTER_BACKWARD = Exercise(
     number="3.1",
     name="center_backward",
@@ -62,6 +66,12 @@ CENTER_BACKWARD = Exercise(
             "The mean is subtracted: raising it lowers every value. What comes back "
             "through it therefore carries a minus.",
             wrong=_mean_added,
+        ),
+        Misconception(
+            "divided by N twice",
+            "The sum that arrives at the mean is divided by N once before it goes on "
+            "to x. A mean over axis 0 has done that already.",
+            wrong=_divided_twice,
         ),
         Misconception(
             "mean over the features",
@@ -99,7 +109,9 @@ def _backward(
     reduce=np.mean,
     axis=0,
     gamma_in_d_x=True,
-    divide=True,
+    power=1,
+    x_hat_in_var=True,
+    average=True,
     gamma_in_d_gamma=False,
     parameters=np.sum,
 ):
@@ -108,8 +120,10 @@ def _backward(
 
     d_x_hat = gamma * d_y if gamma_in_d_x else d_y
     through_mean = mean_term * over(d_x_hat)
-    through_var = var_term * x_hat * over(d_x_hat * x_hat)
-    d_x = (inv_std if divide else 1) * (d_x_hat - through_mean - through_var)
+    products = d_x_hat * x_hat
+    through_var = var_term * (x_hat if x_hat_in_var else 1)
+    through_var = through_var * (over(products) if average else products)
+    d_x = inv_std**power * (d_x_hat - through_mean - through_var)
     d_gamma = parameters(d_y * x_hat * (gamma if gamma_in_d_gamma else 1), axis=0)
     return d_x, d_gamma, parameters(d_y, axis=0)
 
@@ -122,6 +136,11 @@ def _normalized(rng, n, c, *spatial):
     inv_std = 1 / np.sqrt(x.var(axis=axes) + 1e-5)
     x_centered = x - x.mean(axis=axes, keepdims=True)
     return x_centered * inv_std.reshape(shape), inv_std
+
+
+def _parameters_swapped(*args):
+    d_x, d_gamma, d_beta = _backward(*args)
+    return d_x, d_beta, d_gamma
 
 
 def _backward_cases():
@@ -181,7 +200,32 @@ BATCH_NORM_BACKWARD = Exercise(
             "not divided by sigma",
             "This is the gradient for an x of spread 1. Forward, x was multiplied by "
             "inv_std; backward, its gradient is too.",
-            wrong=partial(_backward, divide=False),
+            wrong=partial(_backward, power=0),
+        ),
+        Misconception(
+            "divided by inv_std",
+            "inv_std is 1 / sigma already. Forward, x was multiplied by it; backward, "
+            "its gradient is multiplied by it too.",
+            wrong=partial(_backward, power=-1),
+        ),
+        Misconception(
+            "variance term without x_hat",
+            "A value far from the mean moves the variance more than one near it. So "
+            "the mean of the products d_x_hat * x_hat is multiplied by x_hat once more "
+            "before it is subtracted.",
+            wrong=partial(_backward, x_hat_in_var=False),
+        ),
+        Misconception(
+            "products not averaged",
+            "The variance collects the products d_x_hat * x_hat of the whole batch. "
+            "Take their mean over axis 0 before you multiply by x_hat.",
+            wrong=partial(_backward, average=False),
+        ),
+        Misconception(
+            "d_gamma and d_beta swapped",
+            "gamma multiplies x_hat, so its gradient contains x_hat; beta is added, so "
+            "its gradient is a plain sum. Return d_x, d_gamma, d_beta.",
+            wrong=_parameters_swapped,
         ),
         Misconception(
             "gamma inside its own gradient",
@@ -226,6 +270,10 @@ def _swapped(d_y, x_hat):
 def _product_of_sums(d_y, x_hat):
     d_beta = d_y.sum(axis=(0, 2, 3))
     return d_beta * x_hat.sum(axis=(0, 2, 3)), d_beta
+
+
+def _divided_by_images(d_y, x_hat):
+    return tuple(d / len(d_y) for d in _parameter_gradients(d_y, x_hat))
 
 
 def _parameter_cases():
@@ -279,9 +327,15 @@ PARAMETER_GRADIENTS = Exercise(
             wrong=partial(_parameter_gradients, reduce=np.mean),
         ),
         Misconception(
+            "divided by the number of images",
+            "A parameter collects the plain sum of its parts. If the loss is a mean "
+            "over the images, its 1/N is in d_y already.",
+            wrong=_divided_by_images,
+        ),
+        Misconception(
             "product of the sums",
-            "x_hat sums to 0 in every channel, so this product is always 0. Multiply "
-            "value by value first, then sum.",
+            "x_hat sums to 0 in every channel, so its sum, alone or in a product, is "
+            "always 0. Multiply d_y and x_hat value by value first, then sum.",
             wrong=_product_of_sums,
         ),
         Misconception(
@@ -418,7 +472,7 @@ EXPOSE = Exercise(
     ),
     hints=(
         "For which d_y is the true d_x zero? Those are the ones that cannot judge "
-        "anything. Look at figure 3.1 again.",
+        "anything. Look at Figure 3.1 again.",
         "The true d_x is zero when d_y is made of 1 and x_hat alone. Almost every "
         "other direction will do, so don't construct one: draw it.",
         "A random d_y of the shape of x_hat, from rng.normal, has a part along 1, a "

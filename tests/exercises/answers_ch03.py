@@ -36,6 +36,11 @@ def center_plus(d_centered):
     return d_centered + d_centered.sum(0) / len(d_centered)
 
 
+def center_divided_twice(d_centered):
+    n = d_centered.shape[0]
+    return d_centered - np.mean(d_centered, axis=0) / n
+
+
 def center_rows(d_centered):
     return np.array([row - np.mean(row) for row in d_centered])
 
@@ -106,6 +111,29 @@ def backward_not_divided(d_y, x_hat, inv_std, gamma):
     return d_x, (d_y * x_hat).sum(0), d_y.sum(0)
 
 
+def backward_divided_by_inv_std(d_y, x_hat, inv_std, gamma):
+    g = d_y * gamma
+    d_x = (g - g.mean(0) - x_hat * (g * x_hat).mean(0)) / inv_std
+    return d_x, (d_y * x_hat).sum(0), d_y.sum(0)
+
+
+def backward_without_last_x_hat(d_y, x_hat, inv_std, gamma):
+    g = d_y * gamma
+    d_x = inv_std * (g - g.mean(0) - (g * x_hat).mean(0))
+    return d_x, (d_y * x_hat).sum(0), d_y.sum(0)
+
+
+def backward_products(d_y, x_hat, inv_std, gamma):
+    g = d_y * gamma
+    d_x = inv_std * (g - g.mean(0) - g * x_hat**2)
+    return d_x, (d_y * x_hat).sum(0), d_y.sum(0)
+
+
+def backward_swapped(d_y, x_hat, inv_std, gamma):
+    d_x, d_gamma, d_beta = backward_node_by_node(d_y, x_hat, inv_std, gamma)
+    return d_x, d_beta, d_gamma
+
+
 def backward_gamma_twice(d_y, x_hat, inv_std, gamma):
     g = d_y * gamma
     d_x = inv_std * (g - g.mean(0) - x_hat * (g * x_hat).mean(0))
@@ -157,6 +185,15 @@ def parameters_last(d_y, x_hat):
 
 def parameters_mean(d_y, x_hat):
     return (d_y * x_hat).mean((0, 2, 3)), d_y.mean((0, 2, 3))
+
+
+def parameters_per_example(d_y, x_hat):
+    n = d_y.shape[0]
+    return np.einsum("nchw,nchw->c", d_y, x_hat) / n, np.einsum("nchw->c", d_y) / n
+
+
+def parameters_x_hat_only(d_y, x_hat):
+    return np.sum(x_hat, (0, 2, 3)), np.sum(d_y, (0, 2, 3))
 
 
 def parameters_product(d_y, x_hat):
@@ -286,6 +323,7 @@ MUTANTS = {
         "only the path through the mean": [center_mean_path_only],
         "sum where a mean belongs": [center_sum],
         "sign of the second path": [center_plus],
+        "divided by N twice": [center_divided_twice],
         "mean over the features": [center_rows],
         "one mean for the whole array": [center_all],
     },
@@ -296,6 +334,10 @@ MUTANTS = {
         "gamma forgotten in d_x": [backward_without_gamma],
         "sums instead of means in d_x": [backward_sums],
         "not divided by sigma": [backward_not_divided],
+        "divided by inv_std": [backward_divided_by_inv_std],
+        "variance term without x_hat": [backward_without_last_x_hat],
+        "products not averaged": [backward_products],
+        "d_gamma and d_beta swapped": [backward_swapped],
         "gamma inside its own gradient": [backward_gamma_twice],
         "gradients of the parameters averaged": [backward_averaged],
         "means over the features": [backward_rows],
@@ -306,7 +348,8 @@ MUTANTS = {
         "summed over everything": [parameters_all],
         "channels taken from the last axis": [parameters_last],
         "averaged instead of summed": [parameters_mean],
-        "product of the sums": [parameters_product],
+        "divided by the number of images": [parameters_per_example],
+        "product of the sums": [parameters_product, parameters_x_hat_only],
         "the two gradients swapped": [parameters_swapped],
     },
     "expose": {
