@@ -54,6 +54,15 @@ def _eps_in_the_scale(result, x):
     return any(difference(result, t, rtol=1e-6, atol=1e-9) is None for t in tried)
 
 
+def _threshold_for_constant(result, x):
+    # Whatever threshold was chosen, and whether such columns become 0 or are divided
+    # by 1: the column in units of 1e-9 is taken for a constant.
+    z, centered, std = _z_score(x), x - x.mean(axis=0), x.std(axis=0)
+    small = [std < 10.0**-k for k in range(3, 10)]
+    tried = [np.where(s, other, z) for s in small for other in (0.0, centered)]
+    return any(difference(result, t, rtol=1e-6, atol=1e-12) is None for t in tried)
+
+
 def _z_score_cases():
     rng = np.random.default_rng(11)
     tiny = _students(12, 5) * [1.0, 1e-9, 1.0]
@@ -79,7 +88,7 @@ Z_SCORE = Exercise(
         Misconception(
             "variance divided by N - 1",
             "ddof=1 estimates the variance of a larger population. Here the data "
-            "itself shall have variance 1, so divide by N, the default of np.std.",
+            "itself should have variance 1, so divide by N, the default of np.std.",
             wrong=partial(_z_score, ddof=1),
         ),
         Misconception(
@@ -106,6 +115,12 @@ Z_SCORE = Exercise(
             "near eps: the one in units of 1e-9 is no longer of variance 1. Treat "
             "constant columns by a rule of their own.",
             recognize=_eps_in_the_scale,
+        ),
+        Misconception(
+            "a small column taken for a constant one",
+            "Whether a std is small depends on the unit: the column in units of 1e-9 "
+            "varies as much as any other. Ask whether maximum and minimum are equal.",
+            recognize=_threshold_for_constant,
         ),
         Misconception(
             "constant columns divided by zero",
@@ -164,6 +179,17 @@ def _constant_dropped(train, test):
     return tuple(np.where(constant, 0.0, x) for x in _scale_both(train, test))
 
 
+def _constant_blown_up(result, train, test):
+    # 0/0, or a difference divided by a tiny eps; all other columns are right.
+    flat = np.ptp(train, axis=0) == 0
+    pairs = zip(result, _scale_both(train, test), strict=True)
+    fine = all(
+        difference(r[:, ~flat], want[:, ~flat], rtol=1e-6, atol=1e-6) is None
+        for r, want in pairs
+    )
+    return fine and not (np.abs(result[1][:, flat]) < 1e3).all(axis=0).any()
+
+
 def _split_cases():
     train, test = _students(21, 6), _students(22, 4)
     shifted = _students(24, 5) * 1.3 + 7.0
@@ -215,7 +241,7 @@ SPLIT = Exercise(
         Misconception(
             "variance divided by N - 1",
             "Choose the N of np.std, as in exercise 1.1 and in z_score: the training "
-            "set shall have variance 1 itself.",
+            "set itself should have variance 1.",
             wrong=partial(_scale_both, ddof=1),
         ),
         Misconception(
@@ -224,10 +250,17 @@ SPLIT = Exercise(
             "Dividing by 1 gives 0 for train and keeps the difference for test.",
             wrong=_constant_dropped,
         ),
+        Misconception(
+            "constant column divided by almost nothing",
+            "A column that is constant in train has std 0. Divided by it, or by a tiny "
+            "eps, it becomes NaN or huge as soon as test brings another value. Divide "
+            "by 1 there.",
+            recognize=_constant_blown_up,
+        ),
     ),
     hints=(
         "There is one mean and one std per column, and both sets are scaled with the "
-        "same pair. Ask from which set it may come if the test set shall stay unseen.",
+        "same pair. Ask from which set it may come if the test set is to stay unseen.",
         "mean = train.mean(axis=0), and the std likewise. Where a column of train is "
         "constant, divide by 1 instead.",
         "std = np.where(np.ptp(train, axis=0) > 0, train.std(axis=0), 1). Then return "
@@ -250,6 +283,10 @@ def _multiplied(w, b, mean, std):
 
 def _bias_from_old_weights(w, b, mean, std):
     return w / std, b - w @ mean
+
+
+def _bias_per_feature(w, b, mean, std):
+    return w / std, b - w * mean / std
 
 
 def _units_cases():
@@ -300,6 +337,12 @@ UNITS = Exercise(
             wrong=_bias_from_old_weights,
         ),
         Misconception(
+            "one bias per feature",
+            "The model has one bias. Every feature takes its w mean / std from it: "
+            "subtract the sum over the features.",
+            wrong=_bias_per_feature,
+        ),
+        Misconception(
             "divided by the variance",
             "z divides by std, so the weight is divided by std. Its square appears "
             "nowhere.",
@@ -335,6 +378,10 @@ def _over_flattest(hessian):
 
 def _over_average(hessian):
     return len(hessian) / np.trace(hessian)
+
+
+def _over_trace(hessian):
+    return 2 / np.trace(hessian)
 
 
 def _by_diagonal(hessian):
@@ -397,6 +444,12 @@ STEP = Exercise(
             wrong=_over_average,
         ),
         Misconception(
+            "all eigenvalues in the sum",
+            "The trace adds up all eigenvalues. With two axes that is right, with more "
+            "it is not: add only the smallest and the largest.",
+            wrong=_over_trace,
+        ),
+        Misconception(
             "diagonal taken for the eigenvalues",
             "The diagonal is the curvature along each weight alone. The valley runs "
             "across the weights, and its two curvatures are eigenvalues of the whole "
@@ -420,6 +473,7 @@ STEP = Exercise(
         "Solve 1 - step * smallest = -(1 - step * largest) for the step. "
         "np.linalg.eigvalsh gives the eigenvalues in rising order.",
     ),
+    rtol=1e-3,  # a fine search over step sizes is an answer too
 )
 
 
@@ -523,7 +577,7 @@ WEIGHTS = Exercise(
         ),
     ),
     hints=(
-        "An average over all students shall become a weighted average over the "
+        "An average over all students is to become a weighted average over the "
         "answers. Ask how many times as frequent a group is among all as in the "
         "survey.",
         "np.bincount(group, minlength=len(share)) counts the answers of each group. "

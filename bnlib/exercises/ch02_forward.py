@@ -156,6 +156,10 @@ def _images_not_kept(x, gamma, beta, eps):
     return gamma * (x - mean) / np.sqrt(var + eps) + beta
 
 
+def _images_left_plain(x, gamma, beta, eps):
+    return _images(x, np.ones_like(gamma), np.zeros_like(beta), eps)
+
+
 def _images_cases():
     # As many columns as channels, so that NumPy broadcasts a mistake without a word;
     # images of unlike brightness, so that the spread between them counts.
@@ -228,6 +232,12 @@ IMAGES = Exercise(
             "width. Reshape gamma and beta to (1, C, 1, 1).",
             wrong=partial(_images, along=-1),
         ),
+        Misconception(
+            "gamma and beta left out",
+            "Normalizing is only half of the layer. The last step multiplies by gamma "
+            "and adds beta, channel by channel.",
+            wrong=_images_left_plain,
+        ),
     ),
     hints=(
         "Which of the four axes must survive? Its length is the number of means. All "
@@ -263,6 +273,10 @@ def _output_variance(std, gamma, eps):
 
 def _variance_for_std(std, gamma, eps):
     return np.abs(gamma) * std / np.sqrt(std + eps)
+
+
+def _std_not_normalized(std, gamma, eps):
+    return np.abs(gamma) * std
 
 
 def _output_std_cases():
@@ -315,6 +329,12 @@ OUTPUT_STD = Exercise(
             "there.",
             wrong=_variance_for_std,
         ),
+        Misconception(
+            "spread of the input kept",
+            "Before gamma comes the division by sqrt(std**2 + eps). It takes the "
+            "spread of the input away, up to the effect of eps.",
+            wrong=_std_not_normalized,
+        ),
     ),
     hints=(
         "Find out which of the four steps change the spread at all, and by what "
@@ -336,6 +356,10 @@ def _one_pass(x):
 
 def _clipped(x):
     return max(_one_pass(x), x.dtype.type(0))
+
+
+def _one_pass_made_positive(x):
+    return abs(_one_pass(x))
 
 
 def _variance_cases():
@@ -375,6 +399,12 @@ VARIANCE = Exercise(
             wrong=_clipped,
         ),
         Misconception(
+            "negative variance made positive",
+            "abs hides the sign, not the error: all digits were lost before. Subtract "
+            "the mean first, square afterwards.",
+            wrong=_one_pass_made_positive,
+        ),
+        Misconception(
             "divided by M - 1",
             "To normalize, the sum of squares is divided by the number of values M.",
             wrong=partial(_variance, ddof=1),
@@ -398,6 +428,15 @@ def _identity(x, eps, *, ddof=0):
 
 def _identity_without_eps(x, eps):
     return _identity(x, 0.0)
+
+
+def _identity_eps_outside(x, eps):
+    return x.std(axis=0) + eps, x.mean(axis=0)
+
+
+def _identity_minus_mean(x, eps):
+    std, mean = _identity(x, eps)
+    return std, -mean
 
 
 def _identity_with_variance(x, eps):
@@ -445,6 +484,18 @@ IDENTITY = Exercise(
             "The layer divides by sqrt(var + eps), so gamma must be exactly that. With "
             "the plain std every value ends a little too close to the mean.",
             wrong=_identity_without_eps,
+        ),
+        Misconception(
+            "eps beside the standard deviation",
+            "The layer divides by sqrt(var + eps), with eps under the root. gamma must "
+            "be the same number.",
+            wrong=_identity_eps_outside,
+        ),
+        Misconception(
+            "beta with the wrong sign",
+            "The layer has subtracted the mean. beta gives it back, so it is the mean "
+            "itself, not its negative.",
+            wrong=_identity_minus_mean,
         ),
         Misconception(
             "gamma is the variance",

@@ -240,6 +240,39 @@ def importance_of_groups(group, share):
     return share / (np.bincount(group) / len(group))
 
 
+def z_small_is_constant(x):
+    s = x.std(0)
+    s[s < 1e-8] = 1
+    return (x - x.mean(0)) / s
+
+
+def z_small_is_zero(x):
+    z = np.zeros_like(x)
+    for c in range(x.shape[1]):
+        if x[:, c].std() > 1e-6:
+            z[:, c] = (x[:, c] - x[:, c].mean()) / x[:, c].std()
+    return z
+
+
+def split_divides_by_zero(train, test):
+    m, s = train.mean(0), train.std(0)
+    return (train - m) / s, (test - m) / s
+
+
+def split_eps(train, test):
+    m, s = np.mean(train, 0), np.std(train, 0) + 1e-8
+    return [(train - m) / s, (test - m) / s]
+
+
+def units_bias_vector(w, b, mean, std):
+    v = w / std
+    return v, b - v * mean
+
+
+def step_sum(hessian):
+    return 2 / np.linalg.eigvalsh(hessian).sum()
+
+
 RIGHT = {
     "z-score": [z_by_columns, z_from_first_row],
     "train-test": [split_stacked],
@@ -255,6 +288,10 @@ MUTANTS = {
         "statistics over the rows": [z_of_rows],
         "one statistic for the whole array": [z_of_everything],
         "a small eps in place of a rule": [z_std_plus_eps, z_var_plus_eps],
+        "a small column taken for a constant one": [
+            z_small_is_constant,
+            z_small_is_zero,
+        ],
         "constant columns divided by zero": [z_without_a_rule],
         "constant columns recognized by std == 0": [z_std_is_zero],
     },
@@ -265,12 +302,17 @@ MUTANTS = {
         "test set centered at its own mean": [split_own_mean],
         "variance divided by N - 1": [split_sample_std],
         "new values of a constant column erased": [split_constant_to_zero],
+        "constant column divided by almost nothing": [
+            split_divides_by_zero,
+            split_eps,
+        ],
     },
     "raw-units": {
         "bias left as it was": [units_old_bias],
         "multiplied by the std": [units_times_std],
         "bias corrected with the wrong sign": [units_plus],
         "std forgotten in the bias": [units_std_forgotten],
+        "one bias per feature": [units_bias_vector],
         "divided by the variance": [units_variance],
     },
     "best-step": {
@@ -278,6 +320,7 @@ MUTANTS = {
         "a step at the edge of divergence": [step_two_over_largest],
         "a step that suits the flattest axis only": [step_one_over_smallest],
         "a step for the average curvature": [step_mean],
+        "all eigenvalues in the sum": [step_sum],
         "diagonal taken for the eigenvalues": [step_diagonal],
         "step upside down": [step_inverted],
     },

@@ -273,6 +273,28 @@ def identity_defaults(x, eps):
     return np.ones_like(x[0]), np.zeros_like(x[0])
 
 
+def images_without_gamma(x, gamma, beta, eps):
+    flat = x.transpose(1, 0, 2, 3).reshape(x.shape[1], -1)
+    mean, var = flat.mean(1)[:, None, None], flat.var(1)[:, None, None]
+    return (x - mean) / (var + eps) ** 0.5
+
+
+def std_times_gamma(std, gamma, eps):
+    return abs(gamma * std)
+
+
+def variance_abs(x):
+    return np.abs((x**2).mean() - x.mean() ** 2)
+
+
+def identity_std_plus_eps(x, eps):
+    return np.std(x, 0) + eps, np.mean(x, 0)
+
+
+def identity_negative(x, eps):
+    return np.sqrt(np.var(x, 0) + eps), -np.mean(x, 0)
+
+
 RIGHT = {
     "forward": [right_with_einsum, right_by_columns],
     "batch_norm_images": [images_as_table, images_channel_by_channel],
@@ -303,6 +325,7 @@ MUTANTS = {
         "channels taken from the last axis": [images_channels_last],
         "channel statistics laid along the width": [images_nothing_reshaped],
         "gamma and beta along the width": [images_gamma_not_reshaped],
+        "gamma and beta left out": [images_without_gamma],
     },
     "output_std": {
         "eps has no effect": [std_is_gamma, std_is_size_of_gamma, std_without_eps],
@@ -310,14 +333,18 @@ MUTANTS = {
         "eps beside the standard deviation": [std_eps_outside],
         "the variance of the output": [std_squared],
         "eps added to std instead of its square": [std_under_the_root],
+        "spread of the input kept": [std_times_gamma],
     },
     "variance": {
         "one-pass variance": [variance_one_pass, variance_one_pass_with_dot],
         "negative variance clipped": [variance_clipped],
+        "negative variance made positive": [variance_abs],
         "divided by M - 1": [variance_of_sample],
     },
     "identity_parameters": {
         "gamma without eps": [identity_std],
+        "eps beside the standard deviation": [identity_std_plus_eps],
+        "beta with the wrong sign": [identity_negative],
         "gamma is the variance": [identity_var],
         "normalized a second time": [identity_again],
         "gamma and beta in the wrong order": [identity_beta_first],
