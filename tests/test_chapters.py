@@ -25,6 +25,15 @@ CLAIMS = {
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 
 
+@each_chapter
+def test_the_landing_page_repeats_the_times_of_the_chapter(path):
+    box = normal_form.read(path).cells[0].source
+    read, run_ = re.search(r"(\d+) minutes to read, (\d+) seconds to run", box).groups()
+    rows = (ROOT / "book" / "index.md").read_text(encoding="utf8").splitlines()
+    row = next(row for row in rows if f"({path.name})" in row)
+    assert f"| {read} min, runs in {run_} s " in row
+
+
 def exercise_cells(path):
     """Return the cells of each exercise of a chapter: {number: [cell, ...]}."""
     found = {}

@@ -127,10 +127,13 @@ def test_nan_gives_a_sentence(name):
     assert judged.status == "not yet"
 
 
-@every_exercise
+@pytest.mark.parametrize(
+    "name",
+    [  # numbers cannot be changed
+        name for name in names() if any(arrays(case.args) for case in get(name).cases())
+    ],
+)
 def test_changed_input_gives_a_sentence(name):
-    if not any(arrays(case.args) for case in get(name).cases()):
-        pytest.skip("no argument of this exercise can be changed")
     judged = verdict(name, changes_input(right_answers(name)[0]))
     assert judged.status == "not yet"
     assert "Your function changes its argument" in judged.text
