@@ -12,10 +12,19 @@ from numpydoc.validate import validate
 import bnlib
 
 ROOT = Path(bnlib.__file__).parents[1]
-NUMPY_PART = ["bnlib", "bnlib.scaling", "bnlib.norms", "bnlib.claims", "bnlib.data"]
+NUMPY_PART = [
+    "bnlib",
+    "bnlib.scaling",
+    "bnlib.norms",
+    "bnlib.running",
+    "bnlib.claims",
+    "bnlib.data",
+]
 DOCUMENTED = [
     "bnlib.scaling",
     "bnlib.norms",
+    "bnlib.running",
+    "bnlib.nn",
     "bnlib.claims",
     "bnlib.data",
     "bnlib.plot",
