@@ -1,0 +1,478 @@
+"""The variants against their papers' formulas, and where they must be batch norm."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from bnlib.nn import (
+    BatchNorm,
+    BatchRenorm,
+    GhostBatchNorm,
+    LpBatchNorm,
+    NoisyBatchNorm,
+    reestimate,
+)
+
+torch.set_num_threads(1)
+F64 = torch.float64
+EPS = 1e-5
+SHAPES = {"2-D": (12, 3), "3-D": (12, 3, 4), "4-D": (12, 3, 2, 3)}
+every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+
+VARIANTS = {
+    "ghost": lambda **k: GhostBatchNorm(3, 4, dtype=F64, **k),
+    "renorm": lambda **k: BatchRenorm(3, dtype=F64, **k),
+    "noisy": lambda **k: NoisyBatchNorm(3, dtype=F64, **k),
+    "L1": lambda **k: LpBatchNorm(3, 1, dtype=F64, **k),
+    "Linf": lambda **k: LpBatchNorm(3, math.inf, dtype=F64, **k),
+}
+every_variant = pytest.mark.parametrize("make", VARIANTS.values(), ids=VARIANTS)
+
+# Each variant with the arguments that make it plain batch norm.
+PLAIN = {
+    "ghost": lambda: GhostBatchNorm(3, 99, dtype=F64),
+    "renorm": lambda: BatchRenorm(3, 1, 0, momentum=0.1, dtype=F64),
+    "noisy": lambda: NoisyBatchNorm(3, 0, 1, 0, 0, dtype=F64),
+    "L2": lambda: LpBatchNorm(3, 2, dtype=F64),
+}
+
+
+def draw(shape=(12, 3), seed=0, requires_grad=False):
+    """Off-center, off-scale input."""
+    x = np.random.default_rng(seed).normal(3, 2, size=shape)
+    return torch.tensor(x, requires_grad=requires_grad)
+
+
+def spread(layer, seed=9):
+    """Give every parameter and running statistic a value that is not special."""
+    rng = np.random.default_rng(seed)
+    with torch.no_grad():
+        for name, value in layer.state_dict().items():
+            if value.is_floating_point():
+                low = -1.0 if name.endswith(("bias", "mean")) else 0.5
+                value.copy_(torch.tensor(rng.uniform(low, 2, tuple(value.shape))))
+    return layer
+
+
+def along(v, x):
+    return v.view(1, -1, *[1] * (x.ndim - 2))
+
+
+def close(mine, expected, atol=1e-10):
+    np.testing.assert_allclose(
+        torch.as_tensor(mine).detach().numpy(),
+        torch.as_tensor(expected).detach().numpy(),
+        rtol=0,
+        atol=atol,
+        equal_nan=False,
+    )
+
+
+def gradients(layer, x):
+    """Output and gradients for a random upstream gradient."""
+    x = x.detach().clone().requires_grad_()
+    layer.zero_grad()
+    y = layer(x)
+    y.backward(draw(x.shape, seed=50) - 3)
+    return y.detach(), x.grad, layer.weight.grad, layer.bias.grad
+
+
+# What all variants share
+
+
+@every_variant
+@every_shape
+def test_eval_mode_is_that_of_batch_norm(make, shape):
+    layer = spread(make()).eval()
+    plain = BatchNorm(3, dtype=F64).eval()
+    plain.load_state_dict(layer.state_dict())
+    for mine, expected in zip(
+        gradients(layer, draw(shape)), gradients(plain, draw(shape)), strict=True
+    ):
+        assert expected.abs().max() > 1e-2
+        close(mine, expected)
+
+
+@pytest.mark.parametrize("name", ["ghost", "noisy"])
+def test_without_statistics_eval_mode_uses_the_whole_batch(name):
+    layer = VARIANTS[name](track_running_stats=False).eval()
+    close(layer(draw()), F.batch_norm(draw(), None, None, training=True))
+
+
+@every_variant
+def test_state_moves_to_torch_and_back(make):
+    layer = spread(make())
+    reference = torch.nn.BatchNorm1d(3, dtype=F64)
+    assert list(layer.state_dict()) == list(reference.state_dict())
+    reference.load_state_dict(layer.state_dict())
+    fresh = make()
+    fresh.load_state_dict(reference.state_dict())
+    for key, value in layer.state_dict().items():
+        close(fresh.state_dict()[key], value, atol=0)
+
+
+@every_variant
+def test_buffers_have_no_graph_and_survive_deepcopy(make):
+    layer = make()
+    for seed in range(3):
+        gradients(layer, draw(seed=seed))
+        assert all(b.grad_fn is None and not b.requires_grad for b in layer.buffers())
+    assert layer.running_mean.abs().min() > 1e-3, "the statistics did not move"
+    twin = copy.deepcopy(layer)
+    twin(draw(seed=4))
+    assert not torch.equal(twin.running_mean, layer.running_mean)
+    assert twin.num_batches_tracked > layer.num_batches_tracked
+
+
+@pytest.mark.parametrize("make", PLAIN.values(), ids=PLAIN)
+@pytest.mark.parametrize("steps", [1, 2, 10])
+def test_with_neutral_arguments_it_is_batch_norm(make, steps):
+    layer, plain = spread(make()), spread(BatchNorm(3, dtype=F64))
+    for i in range(steps):
+        x = draw((4 + i % 3, 3, 5), seed=i)
+        for mine, expected in zip(
+            gradients(layer, x), gradients(plain, x), strict=True
+        ):
+            assert expected.abs().max() > 1e-3
+            close(mine, expected)
+    close(layer.running_mean, plain.running_mean)
+    assert layer.num_batches_tracked == plain.num_batches_tracked == steps
+    if not isinstance(layer, BatchRenorm):  # averages standard deviations
+        close(layer.running_var, plain.running_var)
+
+
+@every_variant
+def test_refuses_one_value_per_channel_and_wrong_channels(make):
+    with pytest.raises(ValueError, match=r"more than one value.*got shape \(1, 3\)"):
+        make()(torch.ones(1, 3, dtype=F64))
+    with pytest.raises(ValueError, match=r"3 channels on axis 1, got shape \(4, 5\)"):
+        make()(torch.ones(4, 5, dtype=F64))
+    with pytest.raises(ValueError, match="2 to 5 dimensions"):
+        make()(torch.ones(3, dtype=F64))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'epsilon'"):
+        make(epsilon=1)
+
+
+# Ghost batch norm
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+@pytest.mark.parametrize("size, cuts", [(4, [4, 4, 4]), (5, [5, 5, 2]), (12, [12])])
+@every_shape
+def test_ghosts_are_normalized_one_by_one(momentum, size, cuts, shape):
+    layer = spread(GhostBatchNorm(3, size, momentum=momentum, dtype=F64))
+    plain = torch.nn.BatchNorm1d if len(shape) < 4 else torch.nn.BatchNorm2d
+    plain = plain(3, momentum=momentum, dtype=F64)
+    plain.load_state_dict(layer.state_dict())
+    x = draw(shape)
+    expected = torch.cat([plain(ghost) for ghost in x.split(cuts)])
+    close(layer(x), expected)
+    close(layer.running_mean, plain.running_mean)
+    close(layer.running_var, plain.running_var)
+    assert layer.num_batches_tracked == len(cuts)
+
+
+def test_ghosts_move_the_running_mean_as_in_the_paper():
+    layer, eta, x = GhostBatchNorm(3, 4, momentum=0.2, dtype=F64), 0.2, draw()
+    layer(x)
+    layer(x + 1)
+    expected = torch.zeros(3, dtype=F64)
+    for batch in (x, x + 1):
+        means = [ghost.mean(0) for ghost in batch.split(4)]
+        expected = (1 - eta) ** 3 * expected + sum(
+            (1 - eta) ** i * eta * mean for i, mean in enumerate(reversed(means))
+        )
+    close(layer.running_mean, expected)
+
+
+def test_ghosts_do_not_see_each_other():
+    layer, x = GhostBatchNorm(3, 4, dtype=F64), draw(requires_grad=True)
+    upstream = torch.zeros_like(x)
+    upstream[:4] = draw((4, 3), seed=1)
+    layer(x).backward(upstream)
+    assert x.grad[:4].abs().max() > 1e-2
+    assert x.grad[4:].abs().max() == 0
+
+
+def test_ghosts_of_one_are_refused():
+    with pytest.raises(ValueError, match=r"more than one value.*got shape \(1, 3\)"):
+        GhostBatchNorm(3, 4, dtype=F64)(draw((9, 3)))
+    with pytest.raises(ValueError, match="ghost_size must be at least 1, got 0"):
+        GhostBatchNorm(3, 0)
+    with pytest.raises(TypeError, match="ghost_size must be a whole number, got 2.0"):
+        GhostBatchNorm(3, 2.0)
+
+
+# Batch renormalization
+
+
+@every_shape
+def test_renorm_without_bounds_is_what_eval_mode_computes(shape):
+    layer, x = spread(BatchRenorm(3, math.inf, math.inf, dtype=F64)), draw(shape)
+    expected = copy.deepcopy(layer).eval()(x)
+    close(layer(x), expected)
+
+
+@pytest.mark.parametrize("r_max, d_max", [(3.0, 5.0), (1.1, 0.2), (1.0, 0.2)])
+@every_shape
+def test_renorm_is_the_papers_algorithm(r_max, d_max, shape):
+    layer = spread(BatchRenorm(3, r_max, d_max, momentum=0.3, dtype=F64))
+    before = {k: v.clone() for k, v in layer.state_dict().items()}
+    x = draw(shape, requires_grad=True)
+    axes = (0, *range(2, x.ndim))
+    mean = along(before["running_mean"], x)
+    std = along((before["running_var"] + EPS).sqrt(), x)
+
+    batch_mean = x.mean(axes, keepdim=True)
+    batch_std = (x.var(axes, correction=0, keepdim=True) + EPS).sqrt()
+    r = (batch_std / std).clamp(1 / r_max, r_max).detach()
+    d = ((batch_mean - mean) / std).clamp(-d_max, d_max).detach()
+    x_hat = (x - batch_mean) / batch_std * r + d
+    y = along(before["weight"], x) * x_hat + along(before["bias"], x)
+    upstream = draw(shape, seed=50) - 3
+    (expected,) = torch.autograd.grad(y, x, upstream)
+
+    mine, d_x, _, _ = gradients(layer, x)
+    close(mine, y)
+    assert expected.abs().max() > 1e-2
+    close(d_x, expected)
+    close(layer.running_mean, (mean + 0.3 * (batch_mean - mean)).flatten())
+    sigma = (std + 0.3 * (batch_std - std)).flatten()
+    close((layer.running_var + EPS).sqrt(), sigma)
+
+
+@pytest.mark.parametrize("momentum", [0.01, 0.5, None])
+@pytest.mark.parametrize("steps", [1, 2, 10])
+def test_renorm_averages_standard_deviations(momentum, steps):
+    layer = BatchRenorm(3, momentum=momentum, dtype=F64)
+    sigma = torch.full((3,), math.sqrt(1 + EPS), dtype=F64)
+    for i in range(steps):
+        x = draw((3 + i % 3, 3), seed=i)
+        layer(x)
+        new = 1 / (i + 1) if momentum is None else momentum
+        sigma = (1 - new) * sigma + new * (x.var(0, correction=0) + EPS).sqrt()
+    close((layer.running_var + EPS).sqrt(), sigma)
+
+
+def test_renorm_default_momentum_is_the_papers():
+    assert BatchRenorm(3).momentum == 0.01
+
+
+@pytest.mark.parametrize("eps", [1e-5, 3e-5, 5e-5])  # the last two round below 0
+def test_renorm_of_a_constant_channel_keeps_the_variance_at_zero(eps):
+    layer = BatchRenorm(3, momentum=1.0, eps=eps)
+    y = layer(torch.full((4, 3), 7.0))
+    assert torch.isfinite(y).all()
+    assert (layer.running_var >= 0).all() and layer.running_var.max() < 1e-6
+
+
+def test_renorm_bounds_can_be_relaxed_between_steps():
+    layer, plain = BatchRenorm(3, 1, 0, dtype=F64), BatchNorm(3, dtype=F64)
+    close(layer(draw()), plain(draw()))
+    layer.r_max, layer.d_max = 3.0, 5.0
+    assert (layer(draw()) - plain(draw())).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("r_max, d_max", [(0.5, 1), (2, -1), (math.nan, 1)])
+def test_renorm_refuses_bounds_that_are_none(r_max, d_max):
+    with pytest.raises(ValueError, match=f"at least 0, got {r_max} and {d_max}"):
+        BatchRenorm(3, r_max, d_max)
+
+
+def test_renorm_needs_running_statistics():
+    with pytest.raises(ValueError, match="track_running_stats must be True, got False"):
+        BatchRenorm(3, track_running_stats=False)
+
+
+# Noisy batch norm
+
+
+def noise_of(layer, x, seed):
+    """Return scale and shift that the layer applied, solved from two outputs."""
+    plain = BatchNorm(3, affine=False, dtype=F64)(x)
+    torch.manual_seed(seed)
+    first = layer(x)
+    torch.manual_seed(seed)
+    second = layer(-x)  # the normalized values change their sign, the noise is the same
+    return (first - second) / (2 * plain), (first + second) / 2
+
+
+def test_noise_is_drawn_per_step_and_channel_and_around_it_per_value():
+    layer, x = NoisyBatchNorm(3, affine=False, dtype=F64), draw((4000, 3))
+    mus, sigmas = [], []
+    for seed in range(40):
+        scale, shift = noise_of(layer, x, seed)
+        mu, sigma = shift.mean(0), scale.mean(0)
+        assert (shift - mu).abs().max() < 0.1 + 0.01
+        np.testing.assert_allclose((shift - mu).std(0), 0.1 / math.sqrt(3), rtol=0.05)
+        np.testing.assert_allclose((scale - sigma).std(0), 0.1, rtol=0.07)
+        assert (scale - sigma).abs().max() > 0.3, "normal, not uniform"
+        mus.append(mu)
+        sigmas.append(sigma)
+    mus, sigmas = torch.stack(mus), torch.stack(sigmas)
+    assert -0.51 < mus.min() < -0.4 and 0.4 < mus.max() < 0.51
+    assert 0.99 < sigmas.min() < 1.03 and 1.22 < sigmas.max() < 1.26
+    # Uniform, and one draw for each channel.
+    np.testing.assert_allclose(mus.std(0), 1 / math.sqrt(12), rtol=0.25)
+    assert np.abs(np.corrcoef(mus.T) - np.eye(3)).max() < 0.6
+
+
+def test_noise_without_spread_is_one_line_per_channel():
+    layer, x = NoisyBatchNorm(3, r_mu=0, r_sigma=0, dtype=F64), draw((5, 3, 4))
+    y, plain = layer(x), BatchNorm(3, dtype=F64)(x)
+    for c in range(3):
+        slope, start = np.polyfit(
+            plain[:, c].flatten().detach(), y[:, c].flatten().detach(), 1
+        )
+        assert 1 <= slope <= 1.25 and abs(start) <= 0.5
+        close(y[:, c], slope * plain[:, c] + start)
+
+
+def test_noise_is_seeded_and_leaves_the_running_statistics():
+    layer, plain, x = (
+        spread(NoisyBatchNorm(3, dtype=F64)),
+        BatchNorm(3, dtype=F64),
+        draw(),
+    )
+    plain.load_state_dict(layer.state_dict())
+    outputs = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        outputs.append(layer(x))
+        plain(x)
+    assert torch.equal(outputs[0], outputs[1])
+    assert not torch.equal(outputs[0], outputs[2])
+    close(layer.running_mean, plain.running_mean)
+    close(layer.running_var, plain.running_var)
+
+
+def test_noise_has_a_mode_of_its_own():
+    layer, x = NoisyBatchNorm(3, dtype=F64), draw()
+    layer(x)
+    quiet = layer.eval()(x)
+    close(quiet, layer(x), atol=0)
+    layer.noise.train()
+    assert (layer(x) - quiet).abs().max() > 1e-2
+
+
+def test_gradient_passes_through_the_noise():
+    layer, x = spread(NoisyBatchNorm(3, dtype=F64)), draw()
+    torch.manual_seed(3)
+    scale, _ = noise_of(NoisyBatchNorm(3, affine=False, dtype=F64), x, seed=3)
+    upstream = draw(seed=50) - 3
+    torch.manual_seed(3)
+    _, d_x, _, _ = gradients(layer, x)
+    plain, leaf = BatchNorm(3, dtype=F64), x.clone().requires_grad_()
+    plain.load_state_dict(layer.state_dict())
+    plain(leaf).backward(upstream * scale.detach())
+    assert leaf.grad.abs().max() > 1e-2
+    close(d_x, leaf.grad, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "ranges", [(-1, 1.25, 0.1, 0.1), (0.5, 0.9, 0.1, 0.1), (0.5, 1.25, 0.1, math.nan)]
+)
+def test_noise_refuses_ranges_that_are_none(ranges):
+    with pytest.raises(ValueError, match=f"n_sigma at least 1, got {ranges[0]}, "):
+        NoisyBatchNorm(3, *ranges)
+
+
+def test_reestimation_turns_the_noise_off():
+    model = torch.nn.Sequential(
+        NoisyBatchNorm(3, n_mu=5, dtype=F64), BatchNorm(3, dtype=F64)
+    )
+    reestimate(model, [draw(), draw(seed=1)])
+    assert model[0].noise.training
+    close(model[1].running_mean, torch.zeros(3))
+
+
+# Lp batch norm
+
+
+def scale_of(p, deviations):
+    """The papers' scales in NumPy, values along axis 0."""
+    if p == 1:
+        return math.sqrt(math.pi / 2) * np.abs(deviations).mean(0)
+    if p == 2:
+        return np.sqrt(np.square(deviations).mean(0))
+    count = len(deviations)
+    constant = 0.5 * (1 + math.sqrt(math.pi * math.log(4)))
+    return constant / math.sqrt(2 * math.log(count)) * np.abs(deviations).max(0)
+
+
+@pytest.mark.parametrize("p", [1, 2, math.inf])
+@pytest.mark.parametrize("momentum", [0.1, None])
+@every_shape
+def test_lp_is_the_papers_formula(p, momentum, shape):
+    layer = LpBatchNorm(3, p, momentum=momentum, dtype=F64)
+    x = draw(shape)
+    flat = np.moveaxis(x.numpy(), 1, -1).reshape(-1, 3)
+    mean, scale = flat.mean(0), scale_of(p, flat - flat.mean(0))
+    y = np.moveaxis(layer(x).detach().numpy(), 1, -1).reshape(-1, 3)
+    close(y, (flat - mean) / np.sqrt(scale**2 + EPS))
+    new, factor = momentum or 1, len(flat) / (len(flat) - 1)
+    close(layer.running_mean, new * mean)
+    close(layer.running_var, (1 - new) + new * factor * scale**2)
+
+
+@pytest.mark.parametrize("p", [1, 2, math.inf])
+def test_lp_gradient_matches_central_differences(p):
+    layer, x = spread(LpBatchNorm(3, p, dtype=F64)), draw((6, 3, 2))
+    upstream, direction = draw(x.shape, seed=50) - 3, draw(x.shape, seed=60) - 3
+    _, d_x, _, _ = gradients(layer, x)
+    step = 1e-6
+    ends = [(upstream * layer(x + s * direction)).sum() for s in (step, -step)]
+    numeric = (ends[0] - ends[1]).item() / (2 * step)
+    exact = (d_x * direction).sum().item()
+    assert abs(exact) > 1e-2, "slope is ~0: this direction tests nothing"
+    assert exact == pytest.approx(numeric, rel=1e-6)
+
+
+@pytest.mark.parametrize("p, expected", [(1, 1.0), (2, 1.0), (math.inf, 0.71)])
+def test_lp_scale_of_normal_data(p, expected):
+    y = LpBatchNorm(50, p)(
+        torch.randn(1024, 50, generator=torch.Generator().manual_seed(0))
+    )
+    assert y.std().item() == pytest.approx(expected, abs=0.015)
+
+
+@pytest.mark.parametrize("p", [1, 2, math.inf])
+def test_lp_output_ignores_scale_and_shift_of_the_input(p):
+    layer, x = LpBatchNorm(3, p, eps=1e-12, dtype=F64), draw()
+    close(layer(100 * x - 7), layer(x))
+
+
+def test_lp_training_and_inference_agree_on_large_batches():
+    layer, x = LpBatchNorm(3, 1, momentum=None, dtype=F64), draw((4096, 3))
+    trained = layer(x)
+    close(layer.eval()(x), trained, atol=1e-3)
+
+
+@pytest.mark.parametrize("p", [0, 3, "2", -math.inf])
+def test_lp_refuses_other_norms(p):
+    with pytest.raises(ValueError, match=f"p must be 1, 2 or math.inf, got {p}"):
+        LpBatchNorm(3, p)
+
+
+@pytest.mark.parametrize("p", [1, math.inf])
+def test_reestimation_pools_the_scales_of_lp(p):
+    layer, batches = LpBatchNorm(3, p, dtype=F64), [draw((9, 3)), draw((4, 3), seed=1)]
+    reestimate(layer, batches)
+    scales = [scale_of(p, (x - x.mean(0)).numpy()) for x in batches]
+    whole = torch.cat(batches)
+    between = (9 * 4 / 13**2) * (batches[0].mean(0) - batches[1].mean(0)).square()
+    var = (9 * scales[0] ** 2 + 4 * scales[1] ** 2) / 13 + between.numpy()
+    close(layer.running_mean, whole.mean(0))
+    close(layer.running_var, var * 13 / 12)
+
+
+def test_functional_reference_is_in_training_mode():
+    """The oracle of this file is PyTorch's own batch norm, not only ours."""
+    x = draw()
+    close(
+        GhostBatchNorm(3, 12, dtype=F64)(x), F.batch_norm(x, None, None, training=True)
+    )
