@@ -1,0 +1,297 @@
+"""The small networks of the chapters, each made from a seed and sized for a CPU.
+
+Every one is an ``nn.Sequential``, so that it prints, slices and folds. The first
+weights depend on the seed alone: the same seed gives the same weights with and without
+normalization and in every dtype, and PyTorch's global generator is left as it was.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+__all__ = ["conv_net", "depthwise_net", "mlp", "vgg"]
+
+_ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "linear": nn.Identity,
+}
+_BATCH_NORMS = {nn.Linear: nn.BatchNorm1d, nn.Conv2d: nn.BatchNorm2d}
+
+
+def mlp(
+    sizes=(64, 100, 100, 10),
+    *,
+    norm="batch",
+    activation="relu",
+    bias=None,
+    seed=0,
+    dtype=torch.float64,
+):
+    """Make a multilayer perceptron: linear, norm, activation, and a last linear layer.
+
+    Parameters
+    ----------
+    sizes : sequence of int, default=(64, 100, 100, 10)
+        Number of inputs, width of each hidden layer, number of outputs.
+    norm : {"batch", None} or callable, default="batch"
+        What follows each hidden layer: PyTorch's BN, nothing, or ``norm(width)``, a
+        module for that many channels, such as ``bnlib.nn.BatchNorm``.
+    activation : {"relu", "leaky_relu", "tanh", "sigmoid", "linear"} or callable
+        By name, or a function without arguments that makes the module.
+    bias : bool, optional
+        Whether the hidden layers have a bias. By default they have one unless BN
+        follows, whose beta does the same. The last layer always has one.
+    seed : int, default=0
+        Seed of the weights: normal with variance 2 / fan_in before a (leaky) ReLU and
+        1 / fan_in otherwise; biases start at 0.
+    dtype : torch.dtype, default=torch.float64
+        Type of the parameters; float64 keeps printed numbers the same everywhere.
+
+    Returns
+    -------
+    nn.Sequential
+        Network in training mode, for inputs of shape (N, sizes[0]).
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two sizes, or if ``norm`` or ``activation`` is not one
+        of the names.
+
+    References
+    ----------
+    He et al. (2015), section 2.2, equation 10. https://arxiv.org/abs/1502.01852
+    """
+    if len(sizes) < 2:
+        raise ValueError(
+            "sizes must name at least inputs and outputs, "
+            f"got {tuple(sizes)}; the digits need (64, ..., 10)"
+        )
+    block = _Blocks(norm, activation, bias)
+
+    def layers():
+        for inputs, width in pairwise(sizes[:-1]):
+            yield from block(nn.Linear, inputs, width)
+        yield nn.Linear(sizes[-2], sizes[-1])
+
+    return _build(layers, activation, seed, dtype)
+
+
+def conv_net(
+    channels=(8, 16),
+    *,
+    size=8,
+    in_channels=1,
+    classes=10,
+    norm="batch",
+    activation="relu",
+    bias=None,
+    seed=0,
+    dtype=torch.float64,
+):
+    """Make a small convolutional network: 3x3 conv, norm, activation, pool; linear.
+
+    Parameters
+    ----------
+    channels : sequence of int, default=(8, 16)
+        Channels of each convolution; each is followed by a pooling that halves the
+        image.
+    size : int, default=8
+        Height and width of the input.
+    in_channels, classes : int, default=1, 10
+        Channels of the input, number of outputs.
+    norm, activation, bias, seed, dtype
+        As in :func:`mlp`.
+
+    Returns
+    -------
+    nn.Sequential
+        Network in training mode, for inputs of shape (N, in_channels, size, size).
+
+    Raises
+    ------
+    ValueError
+        If the image is too small for so many poolings, and as :func:`mlp`.
+    """
+    side = size >> len(channels)
+    if side < 1:
+        raise ValueError(
+            f"size must be at least {1 << len(channels)} for {len(channels)} poolings, "
+            f"got {size}; use fewer channels or larger images"
+        )
+    block = _Blocks(norm, activation, bias)
+
+    def layers():
+        for inputs, width in pairwise([in_channels, *channels]):
+            yield from block(nn.Conv2d, inputs, width, 3, padding=1)
+            yield nn.MaxPool2d(2)
+        yield nn.Flatten()
+        yield nn.Linear(channels[-1] * side * side, classes)
+
+    return _build(layers, activation, seed, dtype)
+
+
+def vgg(
+    config=(32, "M", 64, 64, "M", 128, 128),
+    *,
+    in_channels=1,
+    classes=10,
+    norm="batch",
+    activation="relu",
+    bias=None,
+    seed=0,
+    dtype=torch.float64,
+):
+    """Make a VGG-like network, wide enough to be pruned.
+
+    Parameters
+    ----------
+    config : sequence of int and "M", default=(32, "M", 64, 64, "M", 128, 128)
+        Channels of a 3x3 convolution, or "M" for a pooling that halves the image. A
+        mean over all positions and a linear layer follow.
+    in_channels, classes : int, default=1, 10
+        Channels of the input, number of outputs.
+    norm, activation, bias, seed, dtype
+        As in :func:`mlp`.
+
+    Returns
+    -------
+    nn.Sequential
+        Network in training mode, for inputs of shape (N, in_channels, H, W).
+
+    Raises
+    ------
+    ValueError
+        As :func:`mlp`.
+
+    References
+    ----------
+    Simonyan & Zisserman (2015), section 2. https://arxiv.org/abs/1409.1556
+    """
+    block = _Blocks(norm, activation, bias)
+
+    def layers():
+        inputs = in_channels
+        for width in config:
+            if width == "M":
+                yield nn.MaxPool2d(2)
+            else:
+                yield from block(nn.Conv2d, inputs, width, 3, padding=1)
+                inputs = width
+        yield from _head(inputs, classes)
+
+    return _build(layers, activation, seed, dtype)
+
+
+def depthwise_net(
+    width=32,
+    depth=6,
+    *,
+    in_channels=1,
+    classes=10,
+    norm="batch",
+    activation="relu",
+    bias=None,
+    seed=0,
+    dtype=torch.float64,
+):
+    """Make a depthwise-separable network, in which BN is a large part of the work.
+
+    Parameters
+    ----------
+    width : int, default=32
+        Channels throughout.
+    depth : int, default=6
+        Number of pairs of a 3x3 convolution of each channel by itself and a 1x1
+        convolution across channels. A 3x3 convolution comes before them, a mean over
+        all positions and a linear layer after.
+    in_channels, classes : int, default=1, 10
+        Channels of the input, number of outputs.
+    norm, activation, bias, seed, dtype
+        As in :func:`mlp`.
+
+    Returns
+    -------
+    nn.Sequential
+        Network in training mode, for inputs of shape (N, in_channels, H, W).
+
+    Raises
+    ------
+    ValueError
+        As :func:`mlp`.
+
+    References
+    ----------
+    Howard et al. (2017), section 3.1. https://arxiv.org/abs/1704.04861
+    """
+    block = _Blocks(norm, activation, bias)
+
+    def layers():
+        yield from block(nn.Conv2d, in_channels, width, 3, padding=1)
+        for _ in range(depth):
+            yield from block(nn.Conv2d, width, width, 3, padding=1, groups=width)
+            yield from block(nn.Conv2d, width, width, 1)
+        yield from _head(width, classes)
+
+    return _build(layers, activation, seed, dtype)
+
+
+class _Blocks:
+    """Makes a layer with the norm and the activation that follow it."""
+
+    def __init__(self, norm, activation, bias):
+        if not (norm is None or norm == "batch" or callable(norm)):
+            raise ValueError(
+                f"norm must be None, 'batch' or a function of the width, got {norm!r}; "
+                "pass the class itself, such as bnlib.nn.BatchNorm"
+            )
+        if not (callable(activation) or activation in _ACTIVATIONS):
+            raise ValueError(
+                f"activation must be one of {', '.join(_ACTIVATIONS)} or a function, "
+                f"got {activation!r}; choose one"
+            )
+        self.norm = norm
+        self.activation = _ACTIVATIONS.get(activation, activation)
+        self.bias = norm != "batch" if bias is None else bias
+
+    def __call__(self, kind, inputs, width, *args, **options):
+        yield kind(inputs, width, *args, bias=self.bias, **options)
+        if self.norm is not None:
+            yield (_BATCH_NORMS[kind] if self.norm == "batch" else self.norm)(width)
+        yield self.activation()
+
+
+def _head(inputs, classes):
+    return nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, classes)
+
+
+def _build(layers, activation, seed, dtype):
+    """Assemble the modules that ``layers`` yields and draw their weights from seed."""
+    state = torch.get_rng_state()  # PyTorch's constructors draw from the global one
+    torch.default_generator.manual_seed(seed)
+    try:
+        model = nn.Sequential(*layers())
+    finally:
+        torch.set_rng_state(state)
+    weighted = [m for m in model if isinstance(m, nn.Linear | nn.Conv2d)]
+    generator = torch.Generator().manual_seed(seed)
+    for layer in weighted:
+        gain = (
+            2 if activation in ("relu", "leaky_relu") and layer is not model[-1] else 1
+        )
+        _draw(layer, math.sqrt(gain / layer.weight[0].numel()), generator)
+    return model.to(dtype)
+
+
+@torch.no_grad()
+def _draw(layer, std, generator):
+    """Draw a layer's weights in float64, so that no dtype changes the sequence."""
+    normal = torch.randn(layer.weight.shape, generator=generator, dtype=torch.float64)
+    layer.weight.data = normal * std
+    if layer.bias is not None:
+        layer.bias.zero_()
