@@ -5,14 +5,16 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SITE   := _build/html/index.html
-CHAPTERS := $(sort $(wildcard book/[0-9][0-9]-*.ipynb))
+# Chapters, and the reference pages that can be run.
+NOTEBOOKS := $(sort $(wildcard book/*.ipynb))
+CONVENTIONS := .venv-conventions
 
 # On Linux the registry's torch brings gigabytes of CUDA. TORCH_INDEX names an index
 # that holds the small CPU build; empty, pip's own configuration decides.
-TORCH_INDEX ?=
+export TORCH_INDEX ?=
 TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 
-.PHONY: help book test execute lint stamp serve clean chromium
+.PHONY: help book test conventions execute lint stamp serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -24,21 +26,25 @@ book: $(SITE)
 #: make test      run everything that CI checks
 test: $(VENV)/.tests chromium lint
 	$(BIN)/python -m pytest --doctest-modules bnlib tests --ignore=tests/site
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(CHAPTERS)
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(NOTEBOOKS)
 	@$(MAKE) --no-print-directory book
 	$(BIN)/python -m pytest tests/site
 
+#: make conventions  ask Keras, Flax, ONNX and TensorFlow whether the tables hold
+conventions: $(CONVENTIONS)/.ready
+	@$(CONVENTIONS)/bin/python -m pytest -q -c tests/conventions/conventions.ini tests/conventions
+
 #: make execute   run the notebooks again and store normalized outputs
 execute: $(VENV)/.tests
-	@$(BIN)/python -m tools.notebooks execute $(CHAPTERS)
+	@$(BIN)/python -m tools.notebooks execute $(NOTEBOOKS)
 
 #: make lint      style, normal form of the notebooks, portable Markdown, one address
 lint: $(VENV)/.tests
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check .
 	@$(BIN)/python -m tools.stamp_address --check
-	@$(BIN)/python -m tools.notebooks check $(CHAPTERS)
-	@$(BIN)/python -m tools.portable $(CHAPTERS) $(wildcard book/*.md)
+	@$(BIN)/python -m tools.notebooks check $(NOTEBOOKS)
+	@$(BIN)/python -m tools.portable $(NOTEBOOKS) $(wildcard book/*.md)
 
 #: make stamp     carry the address in _config.yml and the version to every file
 stamp: $(VENV)/.tests
@@ -65,7 +71,7 @@ $(SITE): $(SOURCES) $(VENV)/.book
 	@touch $(SITE)
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed, $(PYTHON) is older or missing: run make PYTHON=python3.12, say."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older or missing: run make PYTHON=python3.12, say."; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.book: book/requirements.txt | $(VENV)/bin/python
@@ -78,6 +84,14 @@ $(VENV)/.tests: requirements.txt pyproject.toml $(VENV)/.book
 	@$(BIN)/python -m pip install -q --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# Another environment: these libraries are large, and no chapter needs them.
+$(CONVENTIONS)/.ready: requirements-conventions.txt
+	@echo "Setting up what the page on conventions speaks of in $(CONVENTIONS) ..."
+	@$(PYTHON) -m venv $(CONVENTIONS)
+	@$(CONVENTIONS)/bin/python -m pip install -q --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
+	@$(CONVENTIONS)/bin/python -m pip install -q --disable-pip-version-check -r requirements-conventions.txt
 	@touch $@
 
 chromium:

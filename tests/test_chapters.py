@@ -15,14 +15,17 @@ from tools import normal_form, notebooks, portable, stamp_address
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = stamp_address.chapters()
+NOTEBOOKS = stamp_address.notebooks()  # with the reference pages that can be run
 ROLES = ["task", "starter", "check", "hints", "solution"]
 CLAIMS = {
     "01-scaling": ["N1", "N2", "N3", "N4", "N5"],
     "02-forward": ["F1", "F2", "F3", "F4", "F5"],
     "03-backward": ["B1", "B2", "B3", "B4"],
+    "04-inference": ["F6", "I1", "I2", "I3", "I4", "I5", "I6", "I7"],
 }
 
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 @each_chapter
@@ -98,22 +101,22 @@ def test_the_chapters_of_the_contents_are_there():
     assert [path.stem for path in CHAPTERS] == listed
 
 
-@each_chapter
+@each_notebook
 def test_a_chapter_is_in_normal_form(path):
     assert notebooks.check(path) == []
 
 
-@each_chapter
+@each_notebook
 def test_a_chapter_reads_well_everywhere(path):
     assert portable.file_faults(path) == []
 
 
-@each_chapter
+@each_notebook
 def test_a_chapter_carries_the_address_and_the_set_up_cell(path):
     assert path.read_text(encoding="utf-8") == stamp_address.stamped(path)
 
 
-@each_chapter
+@each_notebook
 def test_a_chapter_marks_its_imports(path):
     cells = normal_form.code_cells(normal_form.read(path))
     assert "setup" in normal_form.tags(cells[0])

@@ -1,15 +1,18 @@
 """A chapter alone in an empty folder, where only bnlib's dependencies are installed.
 
-That is Colab without its user interface: no clone, no bnlib, no PyTorch. The public
-address leads nowhere yet, so git is told to look for it in a local repository; nothing
-in the chapters changes for the test.
+That is Colab without its user interface: no clone, no bnlib, and PyTorch only for the
+chapters that say so (tag ``needs-torch`` on their imports). The public address leads
+nowhere yet, so git is told to look for it in a local repository; nothing in the
+chapters changes for the test.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,7 +27,12 @@ from tools.exact_env import kernel_environment
 from tools.notebooks import run
 
 ROOT = Path(__file__).parents[1]
-CHAPTERS = stamp_address.chapters()
+CHAPTERS = stamp_address.notebooks()
+TORCH = re.findall(
+    r"^torch==.*", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M
+)
+if os.environ.get("TORCH_INDEX"):
+    TORCH += ["--index-url", os.environ["TORCH_INDEX"]]
 
 
 def call(*command, **settings):
@@ -39,17 +47,40 @@ def pip(python, *arguments):
     return call(python, "-m", "pip", "--disable-pip-version-check", *arguments)
 
 
+def needs_torch(path):
+    """Return whether a chapter says that it cannot do without PyTorch."""
+    cells = normal_form.code_cells(normal_form.read(path))
+    return any("needs-torch" in normal_form.tags(cell) for cell in cells)
+
+
 @pytest.fixture(scope="session")
-def python(tmp_path_factory):
-    """Return the interpreter of an environment without bnlib and without PyTorch."""
-    folder = tmp_path_factory.mktemp("colab") / "venv"
-    call(sys.executable, "-m", "venv", str(folder))
+def environments(tmp_path_factory):
+    """Return a function that makes environments without bnlib, once each."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    python = str(folder / "bin" / "python")
-    pip(python, "install", "-q", "ipykernel", *project["project"]["dependencies"])
-    installed = pip(python, "list", "--format=freeze")
-    assert not re.search(r"^(torch|bnlib)==", installed, re.MULTILINE)
+    needed = ["ipykernel", *project["project"]["dependencies"]]
+
+    @cache
+    def python(torch):
+        folder = tmp_path_factory.mktemp("colab") / "venv"
+        call(sys.executable, "-m", "venv", str(folder))
+        python = str(folder / "bin" / "python")
+        if torch:  # first and alone, as the Makefile does: else it brings CUDA
+            pip(python, "install", "-q", *TORCH)
+        extra = project["project"]["optional-dependencies"]["torch"] if torch else []
+        pip(python, "install", "-q", *needed, *extra)
+        installed = re.findall(r"^\w+", pip(python, "list", "--format=freeze"), re.M)
+        assert "bnlib" not in installed
+        assert ("torch" in installed) == torch
+        return python
+
     return python
+
+
+@pytest.fixture
+def python(environments, request):
+    """Return the interpreter of the environment that the chapter at hand needs."""
+    path = request.getfixturevalue("path") if "path" in request.fixturenames else None
+    return environments(path is not None and needs_torch(path))
 
 
 @pytest.fixture(scope="session")

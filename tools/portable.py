@@ -87,16 +87,20 @@ def notebook_faults(notebook, chapter):
     ----------
     notebook : NotebookNode
         The chapter.
-    chapter : int
-        Its number.
+    chapter : int or None
+        Its number; None for a reference page, which numbers nothing.
 
     Returns
     -------
     list of str
         One sentence for each fault; it begins with the cell.
     """
-    found = [*_title_faults(notebook, chapter), *_number_faults(notebook, chapter)]
-    found += _figure_faults(notebook, chapter)
+    found = [*_title_faults(notebook, chapter)]
+    if chapter is None:
+        found += _page_number_faults(notebook)
+    else:
+        found += _number_faults(notebook, chapter)
+        found += _figure_faults(notebook, chapter)
     for cell in notebook.cells:
         faults = (
             markdown_faults(cell.source)
@@ -112,9 +116,7 @@ def file_faults(path):
     if path.suffix == ".md":
         return markdown_faults(path.read_text(encoding="utf-8"), site_page=True)
     number = re.match(r"\d+", path.name)
-    if not number:
-        return ["its name has no chapter number; call it NN-topic.ipynb"]
-    return notebook_faults(nb.read(path), int(number[0]))
+    return notebook_faults(nb.read(path), int(number[0]) if number else None)
 
 
 def main(arguments=None):
@@ -188,10 +190,13 @@ def _title_faults(notebook, chapter):
         for title in re.findall(r"^# .*", _without_code(cell.source), re.MULTILINE)
     ]
     first = notebook.cells[0]
-    if not first.source.startswith(f"# Chapter {chapter}: "):
+    kind, start = "chapter", f"# Chapter {chapter}: "
+    if chapter is None:
+        kind, start = "page", "# "
+    if not first.source.startswith(start):
         yield (
-            f"{nb.place(notebook, first)}: a chapter begins with its title; "
-            f"write # Chapter {chapter}: …"
+            f"{nb.place(notebook, first)}: a {kind} begins with its title; "
+            f"write {start}…"
         )
     for cell, title in titles[1:]:
         yield f"{nb.place(notebook, cell)}: a second title; write ## {title[2:]}"
@@ -211,6 +216,17 @@ def _number_faults(notebook, chapter):
                     f"occur once and begin with {chapter}.; renumber it"
                 )
             seen.add((kind, number))
+
+
+def _page_number_faults(notebook):
+    """Yield the numbers of a reference page: they would belong to no chapter."""
+    for cell in notebook.cells:
+        text = _without_code(cell.source) if cell.cell_type == "markdown" else ""
+        if CAPTION.search(text) or "\\tag{" in text:
+            yield (
+                f"{nb.place(notebook, cell)}: a reference page numbers nothing; "
+                "say it in words"
+            )
 
 
 def _figure_faults(notebook, chapter):

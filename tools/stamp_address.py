@@ -79,6 +79,11 @@ def chapters(root=ROOT):
     return sorted((root / "book").glob("[0-9][0-9]-*.ipynb"))
 
 
+def notebooks(root=ROOT):
+    """Return the files of the chapters and of the reference pages that can be run."""
+    return sorted((root / "book").glob("*.ipynb"))
+
+
 def stamped(path, root=ROOT):
     """Return the text that a file should have."""
     text = path.read_text(encoding="utf-8")
@@ -104,7 +109,7 @@ def main(arguments=None, root=ROOT):
     only_check = parser.parse_args(arguments).check
     texts = [root / name for name in TEXT_FILES if (root / name).is_file()]
     # All are read before the first is written: they hold the former address.
-    wanted = {path: stamped(path, root) for path in (*chapters(root), *texts)}
+    wanted = {path: stamped(path, root) for path in (*notebooks(root), *texts)}
     status = 0
     for path, text in wanted.items():
         if text == path.read_text(encoding="utf-8"):
@@ -120,7 +125,7 @@ def main(arguments=None, root=ROOT):
 
 def _our_names(root):
     """Collect the names that our repository has or had."""
-    former = [cell.source for path in chapters(root) for cell in _setup_cells(path)]
+    former = [cell.source for path in notebooks(root) for cell in _setup_cells(path)]
     pyproject = root / "pyproject.toml"
     if pyproject.is_file():
         text = pyproject.read_text(encoding="utf-8")

@@ -220,8 +220,21 @@ def test_nothing_is_said_about_good_files(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_chapter_without_number_is_told_its_name(tmp_path, capsys):
+def test_a_reference_page_numbers_nothing(tmp_path, capsys):
     path = tmp_path / "forward.ipynb"
     normal_form.write(good(), path)
     assert main([str(path)]) == 1
-    assert "call it NN-topic.ipynb" in capsys.readouterr().err
+    faults = capsys.readouterr().err.splitlines()
+    assert faults
+    assert all("a reference page numbers nothing" in fault for fault in faults)
+
+
+def test_a_reference_page_without_numbers_is_good(tmp_path, capsys):
+    path = tmp_path / "conventions.ipynb"
+    page = chapter(text("# Who does what"), code("x = 1"))
+    normal_form.write(page, path)
+    assert main([str(path)]) == 0
+    page.cells[0].source = "Who does what"
+    normal_form.write(page, path)
+    assert main([str(path)]) == 1
+    assert "a page begins with its title; write # …" in capsys.readouterr().err
