@@ -1,0 +1,463 @@
+"""Exercises of chapter 4: two sets of statistics."""
+
+from functools import partial
+
+import numpy as np
+
+from bnlib.exercises.exercise import Case, Exercise, Misconception
+
+# --- 4.1 ------------------------------------------------------------------------------
+
+
+def _update(
+    running_mean, running_var, x, momentum, *, ddof=1, old=None, root=False, around=None
+):
+    keep = 1 - momentum if old is None else old
+    mean = x.mean(axis=0)
+    var = np.square(x - (mean if around is None else running_mean)).sum(axis=0)
+    var = var / (len(x) - ddof)
+    var = np.sqrt(var) if root else var
+    return (
+        keep * running_mean + momentum * mean,
+        keep * running_var + momentum * var,
+    )
+
+
+def _update_swapped(running_mean, running_var, x, momentum):
+    return _update(running_mean, running_var, x, 1 - momentum)
+
+
+def _update_cases():
+    rng = np.random.default_rng(41)
+
+    def case(n, c, momentum, fresh=False):
+        x = rng.normal(3.0, np.arange(1, c + 1), size=(n, c))
+        mean = np.zeros(c) if fresh else rng.normal(2.0, 1.0, size=c)
+        var = np.ones(c) if fresh else rng.uniform(0.5, 4.0, size=c)
+        start = "a new layer, " if fresh else ""
+        note = f"{start}x of shape ({n}, {c}), momentum={momentum:g}"
+        return Case((mean, var, x, momentum), note)
+
+    return [case(4, 3, 0.1, fresh=True), case(6, 2, 0.1), case(3, 4, 0.3)]
+
+
+UPDATE_RUNNING = Exercise(
+    number="4.1",
+    name="update_running",
+    title="One update",
+    signature="update_running(running_mean, running_var, x, momentum)",
+    reference=_update,
+    cases=_update_cases,
+    misconceptions=(
+        Misconception(
+            "momentum the wrong way round",
+            "In PyTorch momentum is the weight of the new batch. With 0.1 as the "
+            "weight of the old, nine tenths of the statistics come from the last "
+            "batch.",
+            wrong=_update_swapped,
+        ),
+        Misconception(
+            "biased variance stored",
+            "Divided by N, the variance of a batch is too small by (N-1)/N on average. "
+            "PyTorch normalizes with that one but stores the one divided by N-1.",
+            wrong=partial(_update, ddof=0),
+        ),
+        Misconception(
+            "standard deviation stored",
+            "running_var holds variances: the root is taken later, together with eps. "
+            "Averaging roots gives another number than the root of an average.",
+            wrong=partial(_update, root=True),
+        ),
+        Misconception(
+            "the old statistics do not fade",
+            "The two weights must add up to 1. If the old statistics keep their full "
+            "weight, they grow with every batch. Multiply them by 1 - momentum.",
+            wrong=partial(_update, old=1),
+        ),
+        Misconception(
+            "variance around the running mean",
+            "The variance of a batch is taken around the mean of this batch. Around "
+            "the running mean it also contains the distance of the two means.",
+            wrong=partial(_update, around="running"),
+        ),
+    ),
+    hints=(
+        "Two questions decide it: which of the two gets the weight momentum, and by "
+        "what the sum of squares is divided.",
+        "New statistics get the weight momentum, old ones 1 - momentum. The stored "
+        "variance is x.var(axis=0, ddof=1).",
+    ),
+)
+
+# --- 4.2 ------------------------------------------------------------------------------
+
+
+def _keras_momentum(half_life):
+    return 0.5 ** (1 / half_life)
+
+
+def _pytorch_momentum(half_life):
+    return 1 - 0.5 ** (1 / half_life)
+
+
+def _time_constant(half_life):
+    return np.exp(-1 / half_life)
+
+
+def _one_over(half_life):
+    return 1 - 1 / half_life
+
+
+def _thumb(half_life):
+    return 1 - np.log(2) / half_life
+
+
+def _exponent_inverted(half_life):
+    return 0.5**half_life
+
+
+def _half_life_cases():
+    return [
+        Case((half_life,), f"half-life of {half_life} batches")
+        for half_life in (2.0, 6.6, 69.0)
+    ]
+
+
+KERAS_MOMENTUM = Exercise(
+    number="4.2",
+    name="keras_momentum",
+    title="From half-life to momentum",
+    signature="keras_momentum(half_life)",
+    reference=_keras_momentum,
+    cases=_half_life_cases,
+    misconceptions=(
+        Misconception(
+            "the weight of the new batch",
+            "This is PyTorch's momentum. Keras gives the weight of the old statistics, "
+            "which is 1 minus it.",
+            wrong=_pytorch_momentum,
+        ),
+        Misconception(
+            "e-folding time taken for the half-life",
+            "After that many batches, 1/e = 37 percent of the old weight would be "
+            "left. Asked is when a half is left: solve momentum**h = 0.5.",
+            wrong=_time_constant,
+        ),
+        Misconception(
+            "one over the half-life",
+            "A momentum of 1 - 1/h leaves about 37 percent of the old weight after h "
+            "batches, not 50. The factor ln 2 is missing, and it would still be only "
+            "approximate.",
+            wrong=_one_over,
+        ),
+        Misconception(
+            "the rule of thumb",
+            "1 - ln(2)/h is good for a long half-life only. At h = 2 it misses by 0.05."
+            " Solve momentum**h = 0.5 exactly.",
+            wrong=_thumb,
+        ),
+        Misconception(
+            "exponent upside down",
+            "0.5**h would be left after h batches if half of the weight were lost with "
+            "each. You want the number whose h-th power is 0.5.",
+            wrong=_exponent_inverted,
+        ),
+    ),
+    hints=(
+        "Keras multiplies the old statistics by momentum with every batch. Write down "
+        "what is left of them after h batches.",
+        "After h batches momentum**h is left. Set it to 0.5 and take the h-th root.",
+    ),
+)
+
+# --- 4.3 ------------------------------------------------------------------------------
+
+
+def _merge(
+    n_a, mean_a, var_a, n_b, mean_b, var_b, *, equal=False, between=True, ddof=0
+):
+    n = n_a + n_b
+    share = 0.5 if equal else n_b / n
+    apart = mean_b - mean_a
+    mean = mean_a + share * apart
+    var = (1 - share) * var_a + share * var_b
+    if between:
+        var = var + share * (1 - share) * apart**2
+    return n, mean, var * n / (n - ddof)
+
+
+def _merge_whole_distance(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n, mean, var = _merge(n_a, mean_a, var_a, n_b, mean_b, var_b, between=False)
+    return n, mean, var + (mean_b - mean_a) ** 2
+
+
+def _merge_cases():
+    rng = np.random.default_rng(43)
+
+    def case(n_a, n_b, c):
+        parts = []
+        for n in (n_a, n_b):
+            part = rng.normal(rng.normal(0, 3, size=c), 1.5, size=(n, c))
+            parts += [n, part.mean(axis=0), part.var(axis=0)]
+        return Case(tuple(parts), f"{n_a} and {n_b} examples, {c} channels")
+
+    return [case(32, 8, 3), case(5, 20, 2), case(7, 1, 4)]
+
+
+MERGE_BATCHES = Exercise(
+    number="4.3",
+    name="merge_batches",
+    title="Two batches, one population",
+    signature="merge_batches(n_a, mean_a, var_a, n_b, mean_b, var_b)",
+    reference=_merge,
+    cases=_merge_cases,
+    misconceptions=(
+        Misconception(
+            "averages of averages",
+            "Both batches count the same here, though one is larger, and the distance "
+            "between their means is lost. Weight by the counts and add the spread "
+            "between the batches.",
+            wrong=partial(_merge, equal=True, between=False),
+        ),
+        Misconception(
+            "spread between the means forgotten",
+            "Two batches may each be narrow and lie far apart. The distance of the two "
+            "means belongs to the variance of the whole.",
+            wrong=partial(_merge, between=False),
+        ),
+        Misconception(
+            "equal sizes assumed",
+            "This is right for two batches of one size. The larger one must weigh more "
+            "in the mean and in the variance, in proportion to its count.",
+            wrong=partial(_merge, equal=True),
+        ),
+        Misconception(
+            "the whole distance added",
+            "The squared distance of the two means enters with the weight n_a * n_b / "
+            "n**2, at most one quarter: values lie around the common mean.",
+            wrong=_merge_whole_distance,
+        ),
+        Misconception(
+            "divided by n - 1",
+            "var_a and var_b are divided by their counts, so the merged one is too. "
+            "Else it could not be merged again with the same formula.",
+            wrong=partial(_merge, ddof=1),
+        ),
+    ),
+    hints=(
+        "The common mean weights each mean by its count. For the variance think of "
+        "sums of squares: n * var is the one around the batch's own mean.",
+        "Around the common mean, the sum of squares of a batch is n * var plus n times "
+        "the squared distance from its own mean to the common mean.",
+        "var is (n_a * (var_a + (mean_a - mean)**2) + n_b * (var_b + (mean_b - "
+        "mean)**2)) / n.",
+    ),
+)
+
+# --- 4.4 ------------------------------------------------------------------------------
+
+
+def _switch(
+    x,
+    running_mean,
+    running_var,
+    training,
+    *,
+    batch_in=(True,),
+    update_in=(True,),
+    ddof=0,
+    stored_ddof=1,
+    updated_first=False,
+):
+    mean, var = x.mean(axis=0), x.var(axis=0, ddof=ddof if training else 0)
+    new_mean, new_var = running_mean, running_var
+    if training in update_in:
+        new_mean = 0.9 * running_mean + 0.1 * mean
+        new_var = 0.9 * running_var + 0.1 * x.var(axis=0, ddof=stored_ddof)
+    if training not in batch_in:
+        mean, var = running_mean, running_var
+    if training and updated_first:
+        mean, var = new_mean, new_var
+    return (x - mean) / np.sqrt(var + 1e-5), new_mean, new_var
+
+
+def _switch_cases():
+    rng = np.random.default_rng(44)
+
+    def case(n, c, training):
+        x = rng.normal(3.0, 2.0, size=(n, c))
+        mean, var = rng.normal(2.0, 1.0, size=c), rng.uniform(0.5, 4.0, size=c)
+        note = f"training={training}, x of shape ({n}, {c})"
+        return Case((x, mean, var, training), note)
+
+    return [case(4, 3, True), case(5, 2, False), case(6, 2, True), case(3, 3, False)]
+
+
+BATCH_NORM_STEP = Exercise(
+    number="4.4",
+    name="batch_norm_step",
+    title="The switch",
+    signature="batch_norm_step(x, running_mean, running_var, training)",
+    reference=_switch,
+    cases=_switch_cases,
+    misconceptions=(
+        Misconception(
+            "batch statistics in evaluation",
+            "In evaluation an answer must not depend on its batch mates: normalize "
+            "with the running statistics, whatever the batch.",
+            wrong=partial(_switch, batch_in=(True, False)),
+        ),
+        Misconception(
+            "running statistics in training",
+            "Training normalizes with the statistics of the batch. The running ones "
+            "carry no gradient, and they lag.",
+            wrong=partial(_switch, batch_in=()),
+        ),
+        Misconception(
+            "statistics updated in evaluation",
+            "Evaluation must leave no trace: a test set that moves the statistics "
+            "changes the model that it tests. Update in training only.",
+            wrong=partial(_switch, update_in=(True, False)),
+        ),
+        Misconception(
+            "updated averages used in training",
+            "The running statistics are only a record. In training the output comes "
+            "from the mean and variance of this batch alone.",
+            wrong=partial(_switch, updated_first=True),
+        ),
+        Misconception(
+            "normalized with the unbiased variance",
+            "Two variances appear in training: divided by N to normalize this batch, "
+            "divided by N - 1 to store.",
+            wrong=partial(_switch, ddof=1),
+        ),
+        Misconception(
+            "biased variance stored",
+            "PyTorch stores the variance divided by N - 1. The one divided by N "
+            "normalizes the batch; on average it is too small for new data.",
+            wrong=partial(_switch, stored_ddof=0),
+        ),
+        Misconception(
+            "statistics never updated",
+            "Then evaluation would still use the 0 and 1 that the layer began with. "
+            "Blend in 0.1 of the batch's statistics in training.",
+            wrong=partial(_switch, update_in=()),
+        ),
+    ),
+    hints=(
+        "Make a table with two rows, training and evaluation, and two columns: what "
+        "normalizes, what happens to the running statistics.",
+        "Training: the batch normalizes (variance divided by N), and the statistics "
+        "move (divided by N - 1). Evaluation: they normalize and stay.",
+        "if training: compute mean, var and the two blended statistics; else: mean, "
+        "var = running_mean, running_var. Then one line normalizes for both.",
+    ),
+)
+
+# --- 4.5 ------------------------------------------------------------------------------
+
+
+def _fold(
+    weight,
+    bias,
+    gamma,
+    beta,
+    mean,
+    var,
+    eps,
+    *,
+    axis=0,
+    root=np.sqrt,
+    use_bias=1,
+    use_beta=1,
+    scale_bias=True,
+    use_eps=1,
+):
+    scale = gamma / root(var + use_eps * eps)
+    rows = scale[:, None] if axis == 0 else scale
+    bias = use_bias * bias
+    kept = (bias - mean) * scale if scale_bias else bias - mean * scale
+    return rows * weight, kept + use_beta * beta
+
+
+def _same(values):
+    return values
+
+
+def _fold_cases():
+    # Square weights, so that a scale laid along the inputs raises no error.
+    rng = np.random.default_rng(45)
+
+    def case(c, eps):
+        weight, bias = rng.normal(size=(c, c)), rng.normal(1.0, 1.0, size=c)
+        gamma = rng.uniform(0.4, 0.8, size=c) * np.where(np.arange(c) % 2, -1, 3)
+        beta, mean = rng.normal(-1.0, 1.0, size=c), rng.normal(2.0, 1.0, size=c)
+        var = rng.uniform(0.05, 4.0, size=c)
+        args = (weight, bias, gamma, beta, mean, var, eps)
+        return Case(args, f"{c} inputs, {c} outputs, eps={eps:g}")
+
+    return [case(3, 0.1), case(4, 0.01), case(5, 0.1)]
+
+
+FOLD_LINEAR = Exercise(
+    number="4.5",
+    name="fold_linear",
+    title="Make the layer disappear",
+    signature="fold_linear(weight, bias, gamma, beta, mean, var, eps)",
+    reference=_fold,
+    cases=_fold_cases,
+    misconceptions=(
+        Misconception(
+            "bias of the linear layer forgotten",
+            "The linear layer adds its bias before the mean is subtracted. So "
+            "bias - mean is what gets scaled.",
+            wrong=partial(_fold, use_bias=0),
+        ),
+        Misconception(
+            "beta forgotten",
+            "The last thing that batch norm does is to add beta. It ends up in the "
+            "folded bias, unscaled.",
+            wrong=partial(_fold, use_beta=0),
+        ),
+        Misconception(
+            "variance used where std is meant",
+            "Batch norm divides by the standard deviation: take the square root of "
+            "var + eps.",
+            wrong=partial(_fold, root=_same),
+        ),
+        Misconception(
+            "bias not scaled",
+            "Whatever the linear layer puts out is multiplied by gamma/std, and its "
+            "bias is a part of that.",
+            wrong=partial(_fold, scale_bias=False),
+        ),
+        Misconception(
+            "scale laid along the inputs",
+            "There is one scale for each output, and outputs are the rows of the "
+            "weight. NumPy lines up shapes from the right: write scale[:, None].",
+            wrong=partial(_fold, axis=1),
+        ),
+        Misconception(
+            "eps left out",
+            "The layer divides by sqrt(var + eps), in evaluation too. Without eps the "
+            "folded layer is not quite the same function.",
+            wrong=partial(_fold, use_eps=0),
+        ),
+    ),
+    hints=(
+        "Write down what the two layers do to one example, and multiply out until it "
+        "reads something times x plus something.",
+        "With scale = gamma / sqrt(var + eps), the result is scale * (W x + bias - "
+        "mean) + beta.",
+        "The weight becomes scale[:, None] * weight, the bias (bias - mean) * scale + "
+        "beta.",
+    ),
+)
+
+EXERCISES = (
+    UPDATE_RUNNING,
+    KERAS_MOMENTUM,
+    MERGE_BATCHES,
+    BATCH_NORM_STEP,
+    FOLD_LINEAR,
+)
