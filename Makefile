@@ -1,4 +1,5 @@
-# Two commands matter: `make book` builds the site, `make test` runs every check of CI.
+# Two commands matter: `make book` builds the site, `make test` checks it; CI runs
+# `make conventions` after it.
 # Each target sets up what it needs and is quiet when nothing is to do.
 
 PYTHON ?= python3
@@ -23,7 +24,7 @@ help:
 book: $(SITE)
 	@echo "The book is built: open $(SITE) in a browser, or run 'make serve'."
 
-#: make test      run everything that CI checks
+#: make test      run everything that CI checks, but for make conventions
 test: $(VENV)/.tests chromium lint
 	$(BIN)/python -m pytest --doctest-modules bnlib tests --ignore=tests/site
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(NOTEBOOKS)

@@ -370,9 +370,11 @@ def _fold(
     root=np.sqrt,
     use_bias=1,
     use_beta=1,
+    use_mean=1,
     scale_bias=True,
     use_eps=1,
 ):
+    mean = use_mean * mean
     scale = gamma / root(var + use_eps * eps)
     rows = scale[:, None] if axis == 0 else scale
     bias = use_bias * bias
@@ -418,6 +420,12 @@ FOLD_LINEAR = Exercise(
             "The last thing that batch norm does is to add beta. It ends up in the "
             "folded bias, unscaled.",
             wrong=partial(_fold, use_beta=0),
+        ),
+        Misconception(
+            "mean not subtracted",
+            "Batch norm subtracts its running mean from what the linear layer puts "
+            "out. Subtract it from the bias, before the scaling.",
+            wrong=partial(_fold, use_mean=0),
         ),
         Misconception(
             "variance used where std is meant",

@@ -245,6 +245,11 @@ def no_eps(weight, bias, gamma, beta, mean, var, eps):
     return weight * s[:, np.newaxis], (bias - mean) * s + beta
 
 
+def no_mean(weight, bias, gamma, beta, mean, var, eps):
+    s = gamma / np.sqrt(var + eps)
+    return s[:, None] * weight, bias * s + beta
+
+
 RIGHT = {
     "update_running": [right_with_lerp, right_with_cov],
     "keras_momentum": [right_with_exp, right_with_root],
@@ -287,6 +292,7 @@ MUTANTS = {
     "fold_linear": {
         "bias of the linear layer forgotten": [no_bias],
         "beta forgotten": [no_beta],
+        "mean not subtracted": [no_mean],
         "variance used where std is meant": [by_variance],
         "bias not scaled": [bias_unscaled],
         "scale laid along the inputs": [along_inputs],
