@@ -187,7 +187,7 @@ class _TrackedNorm(_Norm):
             # The mean over axis 0 leaves batch norm's (1, C, 1, 1) alone and averages
             # instance norm's (N, C, 1, 1). In place and without a graph: a buffer that
             # kept its graph would keep that of every earlier step, too.
-            running.lerp_(seen.mean(0).flatten(), new)
+            running.mul_(1 - new).add_(new * seen.mean(0).flatten())
 
     def _weight_of_new(self):
         """Count the batch and return its weight in the running statistics."""

@@ -187,7 +187,7 @@ def _loop(one_step, steps, bar):
         try:
             for step in range(steps):
                 losses.append(one_step(step))
-                bar.set_postfix_str(f"loss {losses[-1]:.4f}", refresh=False)
+                bar.set_postfix_str(f"loss {np.mean(losses[-1]):.4f}", refresh=False)
                 bar.update()
                 if interrupted and step + 1 < steps:
                     raise KeyboardInterrupt

@@ -152,9 +152,9 @@ class BatchRenorm(BatchNorm):
     def _track(self, mean, var, count):
         """Move the running mean and standard deviation towards those of the batch."""
         new = self._weight_of_new()
-        self.running_mean.lerp_(mean.flatten(), new)
+        self.running_mean.mul_(1 - new).add_(new * mean.flatten())
         running_std = (self.running_var + self.eps).sqrt()
-        running_std.lerp_((var + self.eps).sqrt().flatten(), new)
+        running_std.mul_(1 - new).add_(new * (var + self.eps).sqrt().flatten())
         # The square can round to a little less than eps.
         self.running_var.copy_((running_std.square() - self.eps).clamp(min=0))
 
