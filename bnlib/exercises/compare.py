@@ -202,6 +202,7 @@ def _values(got, want, where, options):
     with np.errstate(all="ignore"):
         gap = np.abs(exact - wanted)
         bad = ~(gap <= options["atol"] + options["rtol"] * np.abs(wanted))
+    bad |= np.isinf(wanted)  # the tolerance would be infinite, too
     # inf - inf is NaN, yet inf where inf is expected is right; the same with NaN.
     bad &= ~((exact == wanted) | (np.isnan(exact) & np.isnan(wanted)))
     if not bad.any():
@@ -220,7 +221,7 @@ def _not_finite(got, want, broken, where):
     at = tuple(np.argwhere(broken)[0])
     place = f" at {_index(at)}" if at else ""
     more = f" ({_count(broken)})" if broken.sum() > 1 else ""
-    value = "NaN" if np.isnan(got[at]) else "inf"
+    value = "NaN" if np.isnan(got[at]) else f"{got[at]:g}"
     return f"{where} is {value}{place}{more}, expected {want[at]:.6g}."
 
 

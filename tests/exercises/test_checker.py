@@ -10,6 +10,7 @@ import pytest
 from bnlib import exercises
 from bnlib.exercises import Case, Exercise, ExerciseFailed, Misconception, check
 from bnlib.exercises.checker import diagnose
+from bnlib.exercises.compare import difference
 
 Moments = namedtuple("Moments", "mean var")
 
@@ -484,3 +485,11 @@ def test_check_works_in_a_kernel():
     assert "time limit of 0.3 s" in texts[1]
     assert "line 2: return x @ x" in texts[3]
     assert texts[4] == "alive\n"
+
+
+@pytest.mark.parametrize("got", [40.0, -np.inf, np.nan])
+def test_only_infinity_is_right_where_infinity_is_expected(got):
+    text = difference(got, np.inf, rtol=1e-6, atol=1e-9)
+    assert text is not None
+    assert f"{'NaN' if np.isnan(got) else f'{got:g}'}" in text
+    assert difference(np.inf, np.inf, rtol=1e-6, atol=1e-9) is None
