@@ -1,9 +1,11 @@
 """Many small networks trained at once: the sweeps over seeds and settings.
 
-A sweep of 45 small networks, one after the other, spends most of its time on calls that
-have little to do. Stacked, each layer is one batched product for all of them. Every
-member is an ordinary module before and after, and ends where :func:`bnlib.train.train`
-would have left it alone.
+A sweep of 27 small networks, one after the other, spends much of its time on calls that
+have little to do. Stacked, each layer is one batched product for all of them: 2.5 times
+faster for layers of 32 units on one core in float64, 1.4 times for 64; from 100 units
+on the arithmetic itself takes the time, and there is nothing to gain. Every member is
+an ordinary module before and after, and ends where :func:`bnlib.train.train` would have
+left it alone.
 """
 
 import copy
@@ -15,6 +17,7 @@ import torch.nn.functional as F
 from torch.func import functional_call, stack_module_state, vmap
 
 from bnlib import train
+from bnlib.nn import reestimate
 
 __all__ = ["Ensemble", "accuracies", "train_many"]
 
@@ -30,7 +33,8 @@ class Ensemble:
     ----------
     models : sequence of nn.Module
         Networks that differ in nothing but the numbers in their parameters and buffers.
-        They are copied and stay as they are.
+        They are copied and stay as they are. Any module will do whose ``forward`` is
+        made of tensor operations; one that asks for a number with ``item()`` is not.
 
     Attributes
     ----------
@@ -42,9 +46,9 @@ class Ensemble:
     Raises
     ------
     TypeError
-        If the architectures differ.
+        If the architectures differ, or modes, or which parameters learn.
     ValueError
-        If there is no model.
+        If there is no model, or a batch norm with ``momentum=None``.
     """
 
     def __init__(self, models):
@@ -59,6 +63,7 @@ class Ensemble:
                     "the models must have one architecture, got number "
                     f"{number} that differs from number 0; make an ensemble of each"
                 )
+        _check_momentum(models[0])
         self.template = copy.deepcopy(models[0])
         stacked, self.buffers = stack_module_state(models)
         learns = {name: p.requires_grad for name, p in models[0].named_parameters()}
@@ -108,31 +113,28 @@ class Ensemble:
         return model
 
     @torch.no_grad()
-    def reestimate(self, x):
-        """Replace the running statistics of all members by those of x as one batch.
+    def reestimate(self, loader):
+        """Replace the running statistics of all members by population statistics.
 
-        The moving averages lag behind in the first steps of a training; this is what
-        :func:`bnlib.nn.reestimate` does for one network, with the unbiased variance.
+        The moving averages lag behind in the first steps of a training; this is
+        :func:`bnlib.nn.reestimate` for one member after the other.
 
         Parameters
         ----------
-        x : Tensor of shape (N, ...)
-            Data that all members see.
+        loader : Tensor of shape (N, ...) or iterable
+            Data that all members see: one batch, or the batches of
+            :func:`bnlib.nn.reestimate`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :func:`bnlib.nn.reestimate`, so also if there is no batch norm.
         """
-        norms = [m for m in self.template.modules() if _has_statistics(m)]
-        momenta = [norm.momentum for norm in norms]
-        modes = {module: module.training for module in self.template.modules()}
-        self.eval()
-        try:
-            for norm in norms:
-                norm.train()
-                norm.momentum = 1.0  # the new value counts fully
-            self(x)
-        finally:
-            for norm, momentum in zip(norms, momenta, strict=True):
-                norm.momentum = momentum
-            for module, mode in modes.items():
-                module.training = mode
+        batches = [loader] if isinstance(loader, torch.Tensor) else list(loader)
+        for number, member in enumerate(self.models()):
+            reestimate(member, batches)
+            for name, buffer in member.named_buffers():
+                self.buffers[name][number] = buffer
 
 
 def train_many(
@@ -217,7 +219,7 @@ def train_many(
     try:
         with train._reproducible(seeds[0], x.device), _no_denormals():
             bar = train._progress(progress, steps)
-            return train._loop(one_step, steps, bar).losses
+            return train._loop(one_step, steps, bar).losses.reshape(-1, count)
     finally:
         update.zero_grad()
 
@@ -294,12 +296,20 @@ class _Parameters:
 def _architecture(model):
     """Return what must be equal for two models to be stacked."""
     state = model.state_dict().items()
-    return repr(model), [(name, tuple(v.shape), v.dtype) for name, v in state]
+    shapes = [(name, tuple(v.shape), v.dtype, v.device) for name, v in state]
+    modes = [module.training for module in model.modules()]
+    return repr(model), shapes, modes, [p.requires_grad for p in model.parameters()]
 
 
-def _has_statistics(module):
-    """Return whether a module is a batch norm that keeps running statistics."""
-    return getattr(module, "running_mean", None) is not None
+def _check_momentum(model):
+    """Refuse the cumulative average: its weight is a number that ``item()`` reads."""
+    for name, module in model.named_modules():
+        tracks = getattr(module, "running_mean", None) is not None
+        if tracks and module.momentum is None:
+            raise ValueError(
+                "a stacked batch norm must have a number as momentum, got None in "
+                f"{name!r}; set momentum=0.1, or train one network after the other"
+            )
 
 
 def _for_each(name, values, count):
@@ -336,8 +346,9 @@ def _default_losses(y):
 @contextmanager
 def _no_denormals():
     """Flush denormal numbers to 0: vanished signals would make the run crawl."""
+    before = (torch.tensor(1e-310, dtype=torch.float64) * 0.5).item() == 0
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        torch.set_flush_denormal(False)
+        torch.set_flush_denormal(before)

@@ -5,6 +5,7 @@ forgets who was frozen, and noise drawn in between changes every later batch. So
 probe works inside :func:`untouched`.
 """
 
+import math
 import time
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -61,9 +62,7 @@ def untouched(model):
     grads = [(p, p.grad, p.requires_grad) for p in model.parameters()]
     modes = {module: module.training for module in model.modules()}
     for parameter, _, _ in grads:
-        parameter.grad = (
-            None  # a gradient accumulated inside must not reach the old one
-        )
+        parameter.grad = None  # what accumulates inside must not reach the old one
     devices = sorted({t.device.index for t in tensors if t.device.type == "cuda"})
     try:
         with torch.random.fork_rng(devices=devices):
@@ -97,7 +96,7 @@ def activations(model, x):
     """
     with untouched(model), torch.no_grad(), _recording(model) as seen:
         model(_like(model, x))
-    return {name: output.clone() for name, output in seen.items()}
+    return seen
 
 
 def gradients(model, x, y, loss=None):
@@ -151,7 +150,8 @@ def landscape(model, x, y, *, steps=(0.05, 0.1, 0.2, 0.4), loss=None):
         ``"loss_range"``, largest minus smallest loss at the steps;
         ``"gradient_change"``, largest length of the change of the gradient;
         ``"smoothness"`` (effective beta), largest change of the gradient over the
-        distance; ``"cosine"``, smallest cosine of the gradients there and here.
+        distance; ``"cosine"``, smallest cosine of the gradients there and here. The
+        last two are NaN where the gradient is zero.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def landscape(model, x, y, *, steps=(0.05, 0.1, 0.2, 0.4), loss=None):
     return {
         "loss_range": max(losses) - min(losses),
         "gradient_change": max(changes),
-        "smoothness": max(c / d for c, d in zip(changes, distances, strict=True)),
+        "smoothness": max(map(_ratio, changes, distances)),
         "cosine": min(cosines),
     }
 
@@ -239,7 +239,8 @@ def covariate_shift(model, x, y, lr, layer, *, loss=None):
                 parameter -= lr * slope
         after = _slope(model, x, y, loss)[1]
     old, new = [before[number]], [after[number]]
-    return CovariateShift(_cosine(old, new), _length([new[0] - old[0]]) / _length(old))
+    difference = _ratio(_length([new[0] - old[0]]), _length(old))
+    return CovariateShift(_cosine(old, new), difference)
 
 
 def filter_directions(model, seed=0):
@@ -336,7 +337,8 @@ def loss_slice(model, x, y, directions, span, statistics="batch", *, loss=None):
                 steps = zip(index, directions, strict=True)
                 parts = [span[i] * way[name] for i, way in steps if name in way]
                 parameter.copy_(start[name] + sum(parts))
-            losses[index] = _loss(model, x, y, loss)
+            with _same_draw(model):
+                losses[index] = _loss(model, x, y, loss)
     return losses
 
 
@@ -390,8 +392,12 @@ def _recording(model):
 
     def keep(name):
         def hook(module, inputs, output):
-            if isinstance(output, torch.Tensor):
-                seen[name] = output
+            if not (isinstance(output, torch.Tensor) and output.is_floating_point()):
+                return None
+            if torch.is_grad_enabled() and not output.requires_grad:
+                output = output.detach().requires_grad_()  # all before it is frozen
+            seen[name] = output
+            return output.clone()  # an in-place ReLU must not reach what is recorded
 
         return hook
 
@@ -419,20 +425,23 @@ def _loss(model, x, y, loss):
 @torch.enable_grad()
 def _slope(model, x, y, loss):
     """Return loss and gradients, with the same noise at every call inside a probe."""
-    with _same_noise():
+    with _same_draw(model):
         value = _loss(model, x, y, loss)
         slopes = torch.autograd.grad(value, _learning(model), materialize_grads=True)
     return value.item(), slopes
 
 
 @contextmanager
-def _same_noise():
-    """Draw the same random numbers again after leaving."""
+def _same_draw(model):
+    """Draw the same random numbers again after leaving, from the same buffers."""
     state = torch.random.get_rng_state()
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     try:
         yield
     finally:
         torch.random.set_rng_state(state)
+        for buffer, value in buffers:  # batch renormalization depends on its own
+            buffer.copy_(value)
 
 
 @torch.no_grad()
@@ -442,12 +451,19 @@ def _place(parameters, start, direction, distance):
 
 
 def _length(tensors):
-    return torch.sqrt(sum(t.square().sum() for t in tensors)).item()
+    # In float32 the square of a vanishing gradient would underflow.
+    return torch.sqrt(sum(t.double().square().sum() for t in tensors)).item()
 
 
 def _cosine(a, b):
-    product = sum((s * t).sum() for s, t in zip(a, b, strict=True)).item()
-    return product / (_length(a) * _length(b))
+    pairs = zip(a, b, strict=True)
+    product = sum((s.double() * t.double()).sum() for s, t in pairs).item()
+    return _ratio(product, _length(a) * _length(b))
+
+
+def _ratio(a, b):
+    """Return a / b, or NaN for a gradient that is zero: it has no direction."""
+    return a / b if b else math.nan
 
 
 def _filter_lengths(weight):

@@ -236,3 +236,16 @@ def test_warped_digits_have_noise_and_a_seed():
 def test_warped_digits_say_what_they_need(options, message):
     with pytest.raises(ValueError, match=message):
         data.warped_digits(**options)
+
+
+def test_rotation_of_warped_digits_is_in_degrees(monkeypatch):
+    seen = []
+
+    def spy(n, angle, *rest):
+        seen.append(angle)
+        return affine_maps(n, angle, *rest)
+
+    affine_maps = data._affine_maps
+    monkeypatch.setattr(data, "_affine_maps", spy)
+    warp(rotation=18.0)
+    np.testing.assert_allclose(seen, np.pi / 10)

@@ -213,3 +213,72 @@ def test_what_cannot_be_stacked_is_refused():
         Ensemble([mlp((6, 12, 3)), mlp((6, 11, 3))])
     with pytest.raises(TypeError, match="one architecture"):
         Ensemble([mlp((6, 12, 3)), mlp((6, 12, 3), activation="tanh")])
+    evaluated, frozen = mlp((6, 12, 3)), mlp((6, 12, 3))
+    evaluated[1].eval()
+    frozen[0].weight.requires_grad_(False)
+    for other in (evaluated, frozen):
+        with pytest.raises(TypeError, match="number 1 that differs from number 0"):
+            Ensemble([mlp((6, 12, 3)), other])
+    for norm in (nn.BatchNorm1d, bnn.BatchNorm):
+        model = mlp(
+            (6, 12, 3), norm=lambda width, norm=norm: norm(width, momentum=None)
+        )
+        with pytest.raises(ValueError, match="a number as momentum, got None in '1'"):
+            Ensemble([model])
+
+
+REESTIMATED = {
+    "torch": "batch",
+    "ours": bnn.BatchNorm,
+    "ghost": lambda width: bnn.GhostBatchNorm(width, 4),
+    "renorm": bnn.BatchRenorm,
+    "noisy": bnn.NoisyBatchNorm,
+}
+
+
+@pytest.mark.parametrize("norm", REESTIMATED.values(), ids=REESTIMATED)
+def test_reestimate_merges_batches_for_every_kind_of_batch_norm(norm):
+    ensemble = Ensemble(nets(norm))
+    train_many(ensemble, (X, Y), steps=3, lr=0.1)
+    alone, batches = ensemble.models(), torch.tensor(X).split(32)
+    ensemble.reestimate(batches)
+    for member, model in zip(ensemble.models(), alone, strict=True):
+        reestimate(model, batches)
+        assert model[1].num_batches_tracked == 3
+        for name, number in model.state_dict().items():
+            assert torch.equal(member.state_dict()[name], number), name
+
+
+def test_members_draw_different_noise_and_the_seed_repeats_it():
+    norms = [bnn.NoisyBatchNorm, lambda width: nn.Dropout(0.5)]
+    for norm in norms:
+        same = [mlp((6, 12, 3), norm=norm, seed=1) for _ in range(2)]
+        first, again = Ensemble(same), Ensemble(same)
+        for ensemble in (first, again):
+            train_many(ensemble, (X, Y), steps=2, lr=0.1, seed=3)
+        a, b = (member[0].weight for member in first.models())
+        assert not torch.allclose(a, b)
+        assert torch.equal(a, again.models()[0][0].weight)
+
+
+def test_no_steps_give_no_losses_and_denormals_stay_flushed_if_they_were():
+    assert train_many(Ensemble(nets()), (X, Y), steps=0, lr=0.1).shape == (0, 3)
+    tiny = torch.tensor(1e-310, dtype=torch.float64)
+    seen = []
+
+    def keep(step, ensemble):
+        seen.append((tiny * 0.5).item())
+
+    torch.set_flush_denormal(True)
+    try:
+        train_many(Ensemble(nets()), (X, Y), steps=1, lr=0.1, before_step=keep)
+        assert (tiny * 0.5).item() == 0
+    finally:
+        torch.set_flush_denormal(False)
+    train_many(Ensemble(nets()), (X, Y), steps=1, lr=0.1, before_step=keep)
+    assert seen == [0, 0] and (tiny * 0.5).item() > 0
+
+
+def test_networks_without_batch_norm_have_nothing_to_reestimate():
+    with pytest.raises(ValueError, match="must hold a batch norm with running stat"):
+        Ensemble(nets(None)).reestimate(torch.tensor(X))

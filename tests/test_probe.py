@@ -10,7 +10,7 @@ from torch import nn
 
 from bnlib import probe
 from bnlib.models import conv_net, mlp
-from bnlib.nn import NoisyBatchNorm
+from bnlib.nn import BatchRenorm, NoisyBatchNorm
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(2, 3, size=(40, 6))
@@ -314,3 +314,75 @@ def test_cpu_time_takes_turns_and_gives_seconds():
     assert work["more"] > 5 * work["less"]
     with pytest.raises(ValueError, match="at least 1, got 0"):
         probe.cpu_time({}, repeats=0)
+
+
+def test_a_relu_in_place_does_not_reach_what_is_recorded():
+    apart = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)).double()
+    in_place = copy.deepcopy(apart)
+    in_place[1].inplace = True
+    for look in (probe.activations, lambda m, x: probe.gradients(m, x, Y)):
+        wanted, found = look(apart, X), look(in_place, X)
+        assert not torch.equal(wanted["0"], wanted["1"])
+        for name in wanted:
+            torch.testing.assert_close(found[name], wanted[name], rtol=0, atol=0)
+
+
+def test_gradients_reach_the_outputs_of_frozen_layers():
+    model = mlp((6, 5, 3), norm=None)
+    wanted = probe.gradients(model, X, Y)
+    model[0].requires_grad_(False)
+    found = probe.gradients(model, X, Y)
+    assert wanted["0"].norm() > 1e-2
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(found[name], gradient, rtol=0, atol=0)
+
+
+def test_points_of_the_landscape_share_the_running_statistics():
+    # Batch renormalization normalizes with running statistics, which move at each
+    # forward pass: without a step there would be a change of the gradient.
+    model = mlp((6, 8, 3), norm=BatchRenorm)
+    for _ in range(3):
+        model(torch.tensor(X))
+    near, nearer = (
+        probe.landscape(model, X, Y, steps=(step,)) for step in (1e-5, 1e-6)
+    )
+    assert near["smoothness"] == pytest.approx(nearer["smoothness"], rel=1e-3)
+    shift = probe.covariate_shift(model, X, Y, 0.0, "3")
+    assert shift == pytest.approx((1.0, 0.0), abs=1e-12)
+
+
+@pytest.mark.parametrize("norm", [NoisyBatchNorm, BatchRenorm])
+def test_a_slice_that_goes_nowhere_is_flat(norm):
+    model = mlp((6, 8, 3), norm=norm)
+    model(torch.tensor(X))
+    losses = probe.loss_slice(model, X, Y, [{}, {}], (0.0, 1.0, 2.0))
+    np.testing.assert_allclose(losses, losses[0, 0], rtol=1e-14, equal_nan=False)
+    bare = mlp((6, 8, 3))
+    if norm is NoisyBatchNorm:  # without noise it is batch norm
+        plain = F.cross_entropy(bare(torch.tensor(X)), torch.tensor(Y)).item()
+        assert losses[0, 0] == pytest.approx(plain, rel=1e-12)
+
+
+def test_a_zero_gradient_has_no_direction_and_a_tiny_one_has():
+    zero = probe.landscape(Bowl(), X, Y, loss=lambda out, y: 0 * out)
+    assert zero["loss_range"] == zero["gradient_change"] == 0
+    assert np.isnan(zero["smoothness"]) and np.isnan(zero["cosine"])
+    model = mlp((6, 5, 3), norm=None, dtype=torch.float32)
+    tiny = probe.covariate_shift(
+        model, X, Y, 0.1, "2", loss=lambda out, y: 1e-30 * F.cross_entropy(out, y)
+    )
+    assert tiny == pytest.approx((1.0, 0.0), abs=1e-6)
+
+
+def test_smoothness_is_the_curvature_along_a_short_step():
+    model = mlp((6, 8, 3))
+    x, y, step = torch.tensor(X), torch.tensor(Y), 1e-4
+    found = probe.landscape(model, X, Y, steps=(step,))
+    weights = list(model.parameters())
+    loss = F.cross_entropy(model(x), y)
+    slopes = torch.autograd.grad(loss, weights, create_graph=True)
+    square = sum(s.square().sum() for s in slopes)
+    curved = torch.autograd.grad(square / 2, weights)  # Hessian times gradient
+    length = sum(c.square().sum() for c in curved).sqrt()
+    assert found["smoothness"] == pytest.approx((length / square.sqrt()).item(), 1e-2)
+    assert 1 - 1e-4 < found["cosine"] < 1
