@@ -1,8 +1,9 @@
 """The small networks of the chapters, each made from a seed and sized for a CPU.
 
-Every one is an ``nn.Sequential``, so that it prints, slices and folds. The first
-weights depend on the seed alone: the same seed gives the same weights with and without
-normalization and in every dtype, and PyTorch's global generator is left as it was.
+Every one is an ``nn.Sequential``, so that it prints, slices and folds (the blocks of a
+residual one are ``Residual`` modules in it). The first weights depend on the seed
+alone: the same seed gives the same weights with and without normalization and in every
+dtype, and PyTorch's global generator is left as it was.
 """
 
 import math
@@ -11,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-__all__ = ["conv_net", "depthwise_net", "mlp", "vgg"]
+__all__ = ["Residual", "conv_net", "depthwise_net", "mlp", "nin", "residual_net", "vgg"]
 
 _ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -188,6 +189,60 @@ def vgg(
     return _build(layers, activation, seed, dtype)
 
 
+def nin(
+    config=(32, "M", 64, "M", 96),
+    *,
+    in_channels=1,
+    classes=10,
+    norm="batch",
+    activation="relu",
+    bias=None,
+    seed=0,
+    dtype=torch.float64,
+):
+    """Make a network-in-network: 3x3 convolutions, each with two 1x1 ones after it.
+
+    Parameters
+    ----------
+    config : sequence of int and "M", default=(32, "M", 64, "M", 96)
+        Channels of a block of three convolutions, or "M" for a pooling that halves the
+        image. A mean over all positions and a linear layer follow.
+    in_channels, classes : int, default=1, 10
+        Channels of the input, number of outputs.
+    norm, activation, bias, seed, dtype
+        As in :func:`mlp`; the norm follows each of the three convolutions.
+
+    Returns
+    -------
+    nn.Sequential
+        Network in training mode, for inputs of shape (N, in_channels, H, W).
+
+    Raises
+    ------
+    ValueError
+        As :func:`mlp`.
+
+    References
+    ----------
+    Lin, Chen & Yan (2014), section 3. https://arxiv.org/abs/1312.4400
+    """
+    block = _Blocks(norm, activation, bias)
+
+    def layers():
+        inputs = in_channels
+        for width in config:
+            if width == "M":
+                yield nn.MaxPool2d(2)
+                continue
+            yield from block(nn.Conv2d, inputs, width, 3, padding=1)
+            yield from block(nn.Conv2d, width, width, 1)
+            yield from block(nn.Conv2d, width, width, 1)
+            inputs = width
+        yield from _head(inputs, classes)
+
+    return _build(layers, activation, seed, dtype)
+
+
 def depthwise_net(
     width=32,
     depth=6,
@@ -241,6 +296,142 @@ def depthwise_net(
     return _build(layers, activation, seed, dtype)
 
 
+def residual_net(
+    blocks=10,
+    channels=12,
+    *,
+    order="post",
+    skip=True,
+    zero_last_gamma=False,
+    stride=1,
+    dense=False,
+    in_channels=1,
+    classes=10,
+    norm="batch",
+    bias=None,
+    seed=0,
+    dtype=torch.float64,
+):
+    """Make a residual network of one width, with ReLU and 3x3 convolutions.
+
+    Parameters
+    ----------
+    blocks : int, default=10
+        Number of blocks, of two convolutions each.
+    channels : int, default=12
+        Channels throughout.
+    order : {"post", "pre"}, default="post"
+        "post": relu(x + norm(conv(relu(norm(conv(x)))))), as first published; a
+        convolution with norm and ReLU comes before the blocks. "pre": x +
+        conv(relu(norm(conv(relu(norm(x)))))); a convolution comes before the blocks,
+        a norm and a ReLU after them. Either way a mean over all positions and a linear
+        layer follow.
+    skip : bool, default=True
+        Whether x is added. Without it the same layers stand in a row.
+    zero_last_gamma : bool, default=False
+        Whether the last norm of each block starts with gamma 0, which makes the block
+        relu(x), and so the identity where x is the output of a ReLU.
+    stride : int, default=1
+        Stride of the first convolution; 2 makes the net four times cheaper.
+    dense : bool, default=False
+        Whether to use linear layers of ``channels`` units instead of convolutions. Then
+        there is no mean over positions, and ``stride`` has no meaning.
+    in_channels, classes : int, default=1, 10
+        Channels of the input, number of outputs.
+    norm, bias, seed, dtype
+        As in :func:`mlp`.
+
+    Returns
+    -------
+    nn.Sequential
+        Network in training mode, for inputs of shape (N, in_channels, H, W), or
+        (N, in_channels) if it is dense.
+
+    Raises
+    ------
+    ValueError
+        If ``order`` is not one of the names, if ``zero_last_gamma`` is asked for where
+        it would make blocks that never learn (order "pre", no norm, or no skip), and as
+        :func:`mlp`.
+
+    References
+    ----------
+    He et al. (2016), figures 1 and 4. https://arxiv.org/abs/1603.05027
+    Goyal et al. (2017), section 5.1, for gamma 0. https://arxiv.org/abs/1706.02677
+    """
+    _check_residual(order, skip, zero_last_gamma, norm)
+    block = _Blocks(norm, "relu", bias)
+    kind, *shape = (nn.Linear,) if dense else (nn.Conv2d, 3)
+    inner = {} if dense else {"padding": 1}
+    stem = {} if dense else {"padding": 1, "stride": stride}
+
+    def parts():
+        make = block.before if order == "pre" else block
+        for _ in range(2):
+            yield from make(kind, channels, channels, *shape, **inner)
+
+    def one_block():
+        if order == "pre":
+            return Residual(nn.Sequential(*parts()))
+        *branch, last = parts()
+        if zero_last_gamma:
+            _zero_gamma(branch[-1])
+        return Residual(nn.Sequential(*branch), last)
+
+    def layers():
+        first, *rest = block(kind, in_channels, channels, *shape, **stem)
+        yield from [first] if order == "pre" else [first, *rest]
+        for _ in range(blocks):
+            yield from [one_block()] if skip else parts()
+        yield from rest if order == "pre" else []
+        yield from _head(channels, classes)[2 if dense else 0 :]
+
+    return _build(layers, "relu", seed, dtype)
+
+
+class Residual(nn.Module):
+    """Add a branch to its own input: ``last(x + branch(x))``.
+
+    Parameters
+    ----------
+    branch : nn.Module
+        Keeps the shape of its input.
+    last : nn.Module, optional
+        Follows the addition; by default the identity.
+    """
+
+    def __init__(self, branch, last=None):
+        super().__init__()
+        self.branch = branch
+        self.last = nn.Identity() if last is None else last
+
+    def forward(self, x):
+        """Return the sum of ``x`` and the branch, through the last module."""
+        return self.last(x + self.branch(x))
+
+
+def _check_residual(order, skip, zero_last_gamma, norm):
+    if order not in ("pre", "post"):
+        raise ValueError(f"order must be 'pre' or 'post', got {order!r}; choose one")
+    if zero_last_gamma and (order == "pre" or norm is None or not skip):
+        # In a "pre" block a ReLU follows the last norm. Its input would be 0, its
+        # gradient therefore 0, and that of everything before and after it in the block.
+        raise ValueError(
+            "zero_last_gamma needs a norm as the last layer of a block and a skip, "
+            f"got order={order!r}, norm={norm!r}, skip={skip}; use order='post'"
+        )
+
+
+def _zero_gamma(norm):
+    weight = getattr(norm, "weight", None)
+    if weight is None:
+        raise ValueError(
+            f"zero_last_gamma needs a norm with a scale, got {type(norm).__name__} "
+            "without one; pass affine=True"
+        )
+    nn.init.zeros_(weight)
+
+
 class _Blocks:
     """Makes a layer with the norm and the activation that follow it."""
 
@@ -261,6 +452,14 @@ class _Blocks:
 
     def __call__(self, kind, inputs, width, *args, **options):
         yield kind(inputs, width, *args, bias=self.bias, **options)
+        yield from self._after(kind, width)
+
+    def before(self, kind, inputs, width, *args, **options):
+        """Yield the norm and the activation first, and then the layer."""
+        yield from self._after(kind, inputs)
+        yield kind(inputs, width, *args, bias=self.bias, **options)
+
+    def _after(self, kind, width):
         if self.norm is not None:
             yield (_BATCH_NORMS[kind] if self.norm == "batch" else self.norm)(width)
         yield self.activation()
@@ -278,7 +477,7 @@ def _build(layers, activation, seed, dtype):
         model = nn.Sequential(*layers())
     finally:
         torch.set_rng_state(state)
-    weighted = [m for m in model if isinstance(m, nn.Linear | nn.Conv2d)]
+    weighted = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     generator = torch.Generator().manual_seed(seed)
     for layer in weighted:
         gain = (
