@@ -4,7 +4,7 @@ matplotlib is imported by the functions, never by the package: the arithmetic of
 chapters 1 to 3 must run where there is nothing but NumPy.
 """
 
-__all__ = ["COLORS", "draw_axes", "draw_graph", "label_lines", "use_style"]
+__all__ = ["COLORS", "draw_axes", "draw_cube", "draw_graph", "label_lines", "use_style"]
 
 # Okabe & Ito's palette, distinguishable with every common color blindness, in the
 # order of use. Yellow is left out: it vanishes on white.
@@ -138,6 +138,77 @@ def _draw_cell(ax, left, bottom, number):
     color = tints[number % len(tints)]
     ax.add_patch(Rectangle((left, bottom), 1, 1, fc=(color, 0.35), ec="white", lw=1.5))
     ax.text(left + 0.5, bottom + 0.5, number, ha="center", va="center", size=10)
+
+
+def draw_cube(ax, shared, *, groups=1, ghosts=1):
+    """Draw an array (N, C, positions) as a block of cells and color one statistic.
+
+    Channels run to the right, positions (H and W as one axis) down, examples to the
+    back: 4 of each. The cells that share one mean and one variance with the cell at
+    the top right of the front are blue, all others pale.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw; its ticks and spines are removed.
+    shared : collection of {"N", "C", "HW"}
+        Axes over which the statistics run: ``{"N", "HW"}`` for batch norm.
+    groups : int, default=1
+        Number of groups into which the channels are split first, 1, 2 or 4; matters
+        only if ``shared`` contains "C".
+    ghosts : int, default=1
+        The same for the examples, if ``shared`` contains "N": ghost batch norm.
+
+    Returns
+    -------
+    int
+        Number of statistics in the whole block.
+
+    References
+    ----------
+    After Wu & He (2018), figure 2. https://arxiv.org/abs/1803.08494
+    """
+    from itertools import product
+
+    parts = {"N": ghosts, "C": groups, "HW": 1}
+
+    def statistic(*place):
+        at = zip(parts, place, strict=True)
+        return tuple(k * parts[a] // 4 if a in shared else k for a, k in at)
+
+    marked = statistic(0, 3, 0)
+    for i, j in product(range(4), repeat=2):
+        x, y = j * _BACK[0], j * _BACK[1]
+        faces = (  # front, top and right side; their cells as (n, c, p)
+            ((i, -j), _RIGHT, _DOWN, (0, i, j)),
+            ((i + x, y), _RIGHT, _BACK, (j, i, 0)),
+            ((4 + x, y - i), _BACK, _DOWN, (j, 3, i)),
+        )
+        for corner, one, other, place in faces:
+            _draw_face(ax, corner, one, other, statistic(*place) == marked)
+    _name_cube_axes(ax)
+    return len({statistic(*place) for place in product(range(4), repeat=3)})
+
+
+_RIGHT, _DOWN, _BACK = (1, 0), (0, -1), (0.45, 0.4)
+
+
+def _draw_face(ax, corner, one, other, marked):
+    from matplotlib.patches import Polygon
+
+    (x, y), (a, b), (c, d) = corner, one, other
+    ends = [(x, y), (x + a, y + b), (x + a + c, y + b + d), (x + c, y + d)]
+    color, edge = (COLORS["blue"], "white") if marked else ("#EEF1F4", "#A9B1B8")
+    ax.add_patch(Polygon(ends, fc=color, ec=edge, lw=0.8, zorder=1 + marked))
+
+
+def _name_cube_axes(ax):
+    x, y = 2 * _BACK[0] - 0.25, 2 * _BACK[1] + 0.1
+    ax.text(2, -4.15, "channels", ha="center", va="top", size=10)
+    ax.text(-0.2, -2, "positions", ha="right", va="center", rotation=90, size=10)
+    ax.text(x, y, "examples", ha="right", va="bottom", size=10)
+    ax.set(xlim=(-1.1, 6), ylim=(-4.8, 2.2), xticks=[], yticks=[], aspect="equal")
+    ax.spines[:].set_visible(False)
 
 
 def draw_graph(ax):

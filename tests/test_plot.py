@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from bnlib.plot import COLORS, draw_axes, draw_graph, label_lines, use_style
+from bnlib.plot import COLORS, draw_axes, draw_cube, draw_graph, label_lines, use_style
 
 matplotlib.use("Agg")
 
@@ -143,3 +143,47 @@ def test_texts_of_the_graph_do_not_touch():
         if boxes[i].overlaps(boxes[j])
     ]
     assert not touching
+
+
+@pytest.mark.parametrize(
+    ("shared", "parts", "statistics", "blue"),
+    [  # blue faces: front + top + right side
+        ({"N", "HW"}, {}, 4, 4 + 4 + 16),
+        ({"N", "HW"}, {"ghosts": 2}, 8, 4 + 2 + 8),
+        ({"C", "HW"}, {}, 4, 16 + 4 + 4),
+        ({"C", "HW"}, {"groups": 2}, 8, 8 + 2 + 4),
+        ({"HW"}, {}, 16, 4 + 1 + 4),
+        ({"C"}, {}, 16, 4 + 4 + 1),
+    ],
+    ids=["batch", "ghost", "layer", "group", "instance", "token"],
+)
+def test_cube_colors_the_visible_faces_of_one_statistic(
+    shared, parts, statistics, blue
+):
+    _, ax = plt.subplots()
+    assert draw_cube(ax, shared, **parts) == statistics
+    colors = [matplotlib.colors.to_hex(face.get_facecolor()) for face in ax.patches]
+    assert len(colors) == 3 * 4 * 4
+    assert colors.count(COLORS["blue"].lower()) == blue
+    assert len(set(colors)) == 2
+
+
+def test_cube_colors_whole_columns_for_group_norm():
+    _, ax = plt.subplots()
+    draw_cube(ax, {"C", "HW"}, groups=2)
+    blue = matplotlib.colors.to_rgba(COLORS["blue"])
+    front = {
+        tuple(face.get_xy()[0]) for face in ax.patches if face.get_facecolor() == blue
+    }
+    # The two rightmost channels, at all four positions.
+    assert {(x, y) for x in (2, 3) for y in (0, -1, -2, -3)} <= front
+    assert (1, 0) not in front
+
+
+def test_cube_colors_one_channel_of_all_examples_for_batch_norm():
+    _, ax = plt.subplots()
+    draw_cube(ax, {"N", "HW"})
+    blue = matplotlib.colors.to_rgba(COLORS["blue"])
+    corners = [face.get_xy()[0] for face in ax.patches if face.get_facecolor() == blue]
+    assert min(x for x, _ in corners) == 3  # the rightmost channel and nothing else
+    assert max(y for _, y in corners) == pytest.approx(3 * 0.4)  # the last example
