@@ -80,7 +80,7 @@ def markdown_faults(text, site_page=False):
     return _apply(rules, _without_code(text))
 
 
-def notebook_faults(notebook, chapter):
+def notebook_faults(notebook, chapter, figures_before=0):
     """List what is wrong with the cells of a chapter.
 
     Parameters
@@ -89,6 +89,8 @@ def notebook_faults(notebook, chapter):
         The chapter.
     chapter : int or None
         Its number; None for a reference page, which numbers nothing.
+    figures_before : int, default=0
+        Figures in earlier notebooks of the same chapter.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def notebook_faults(notebook, chapter):
         found += _page_number_faults(notebook)
     else:
         found += _number_faults(notebook, chapter)
-        found += _figure_faults(notebook, chapter)
+        found += _figure_faults(notebook, chapter, figures_before + 1)
     for cell in notebook.cells:
         faults = (
             markdown_faults(cell.source)
@@ -116,7 +118,12 @@ def file_faults(path):
     if path.suffix == ".md":
         return markdown_faults(path.read_text(encoding="utf-8"), site_page=True)
     number = re.match(r"\d+", path.name)
-    return notebook_faults(nb.read(path), int(number[0]) if number else None)
+    if number is None:
+        return notebook_faults(nb.read(path), None)
+    # A long chapter comes in several notebooks, which number their figures through.
+    before = [p for p in path.parent.glob(f"{number[0]}-*.ipynb") if p.name < path.name]
+    figures = sum(map(_count_figures, before))
+    return notebook_faults(nb.read(path), int(number[0]), figures)
 
 
 def main(arguments=None):
@@ -229,9 +236,16 @@ def _page_number_faults(notebook):
             )
 
 
-def _figure_faults(notebook, chapter):
+def _count_figures(path):
+    """Return how many figures the captions of a notebook number."""
+    cells = [cell for cell in nb.read(path).cells if cell.cell_type == "markdown"]
+    captions = [found for cell in cells for found in CAPTION.findall(cell.source)]
+    return sum(kind == "Figure" for kind, _ in captions)
+
+
+def _figure_faults(notebook, chapter, expected):
     """Yield figures without caption, captions without figure, and wrong numbers."""
-    expected, shown = 1, False
+    shown = False
     for cell in [*notebook.cells, None]:
         text = cell.source if cell is not None and cell.cell_type == "markdown" else ""
         where = nb.place(notebook, cell) if cell is not None else "the last cell"

@@ -2,12 +2,13 @@
 
 import copy
 
+import nbformat
 import pytest
 from nbformat import v4
 from samples import chapter, code, text
 
 from tools import normal_form
-from tools.portable import main, markdown_faults, notebook_faults
+from tools.portable import file_faults, main, markdown_faults, notebook_faults
 
 ALT = "A curve that rises from one to three and then falls to two again."
 PROSE = """\
@@ -238,3 +239,19 @@ def test_a_reference_page_without_numbers_is_good(tmp_path, capsys):
     normal_form.write(page, path)
     assert main([str(path)]) == 1
     assert "a page begins with its title; write # …" in capsys.readouterr().err
+
+
+def test_a_chapter_in_two_notebooks_numbers_its_figures_through(tmp_path):
+    first, second = good(), good()
+    for cell, number in ((second.cells[4], 3), (second.cells[7], 4)):
+        cell.source = f"**Figure 2.{number}.** A curve."
+    nbformat.write(first, tmp_path / "02-forward.ipynb")
+    nbformat.write(second, tmp_path / "02-more.ipynb")
+    assert file_faults(tmp_path / "02-forward.ipynb") == []
+    assert file_faults(tmp_path / "02-more.ipynb") == []
+    nbformat.write(first, tmp_path / "02-more.ipynb")
+    faults = file_faults(tmp_path / "02-more.ipynb")
+    assert [fault.partition(": ")[2] for fault in faults] == [
+        "Figure 2.1 should be 2.3",
+        "Figure 2.2 should be 2.4",
+    ]
