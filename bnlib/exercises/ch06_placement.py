@@ -1,0 +1,521 @@
+"""Exercises of chapter 6: where the norm goes."""
+
+from functools import partial
+
+import numpy as np
+
+from bnlib.exercises.exercise import Case, Exercise, Misconception
+from bnlib.norms import batch_norm
+
+# --- 6.1 ------------------------------------------------------------------------------
+
+
+def _relative_slope(h, activation):
+    return 1 - h**2 if activation == "tanh" else 4 * h * (1 - h)
+
+
+def _saturated(h, activation, *, count=np.mean):
+    return count(_relative_slope(h, activation) < 0.1)
+
+
+def _inputs_assumed(h, activation):
+    h = np.tanh(h) if activation == "tanh" else 1 / (1 + np.exp(-h))
+    return _saturated(h, activation)
+
+
+def _upper_side(h, activation):
+    flat = _relative_slope(h, activation) < 0.1
+    return np.mean(flat & (h > (0 if activation == "tanh" else 0.5)))
+
+
+def _absolute_slope(h, activation):
+    slope = 1 - h**2 if activation == "tanh" else h * (1 - h)
+    return np.mean(slope < 0.1)
+
+
+def _as_tanh(h, activation):
+    return _saturated(h, "tanh")
+
+
+def _steepest_seen(h, activation):
+    slope = _relative_slope(h, activation)
+    return np.mean(slope < 0.1 * slope.max())
+
+
+def _whole_units(values):
+    return values.all(axis=0).mean()
+
+
+def _some_example(values):
+    return values.any(axis=0).mean()
+
+
+def _alive(values):
+    return 1 - values.mean()
+
+
+def _saturated_cases():
+    rng = np.random.default_rng(61)
+
+    def case(n, c, activation, spread, least=0.0):
+        z = rng.normal(0.4, np.linspace(1, spread, c), size=(n, c))
+        z[:, 0] = rng.choice([-1, 1], size=n) * rng.uniform(4, 6, size=n)
+        z += np.copysign(least, z)  # nothing is left in the steep middle
+        h = np.tanh(z) if activation == "tanh" else 1 / (1 + np.exp(-z))
+        return Case((h, activation), f"{activation}, h of shape ({n}, {c})")
+
+    return [
+        case(20, 5, "tanh", 3),
+        case(20, 5, "sigmoid", 5),
+        case(30, 4, "sigmoid", 3),
+        case(20, 4, "tanh", 2, least=1.2),
+    ]
+
+
+SATURATED_SHARE = Exercise(
+    number="6.1",
+    name="saturated_share",
+    title="How flat is it?",
+    signature="saturated_share(h, activation)",
+    reference=_saturated,
+    cases=_saturated_cases,
+    misconceptions=(
+        Misconception(
+            "outputs taken for inputs",
+            "h has been through the activation already. The slope of tanh at the place "
+            "where it puts out h is 1 - h**2, not 1 - tanh(h)**2; that of the sigmoid "
+            "is h * (1 - h).",
+            wrong=_inputs_assumed,
+        ),
+        Misconception(
+            "only one of the two ends counted",
+            "Both activations are flat at both ends: tanh near -1 and 1, the sigmoid "
+            "near 0 and 1. Compare the slope, and both ends are covered.",
+            wrong=_upper_side,
+        ),
+        Misconception(
+            "the sigmoid's steepest slope taken for 1",
+            "The slope h * (1 - h) is never more than 1/4, so a tenth of the largest "
+            "slope is 0.025. With 0.1 as the limit you count units that still work.",
+            wrong=_absolute_slope,
+        ),
+        Misconception(
+            "the slope of tanh for both",
+            "For tanh the slope is 1 - h**2, for the sigmoid h * (1 - h). A sigmoid "
+            "that puts out 0.5 is at its steepest.",
+            wrong=_as_tanh,
+        ),
+        Misconception(
+            "a tenth of the steepest value in the batch",
+            "If no value of the batch lies in the steep middle, your limit shrinks "
+            "with them. The largest slope belongs to the activation: 1 for tanh, 1/4 "
+            "for the sigmoid.",
+            wrong=_steepest_seen,
+        ),
+        Misconception(
+            "units that are always saturated",
+            "A unit can be flat for one example and steep for the next. Asked is the "
+            "share of all N * C values: take the mean over both axes at once.",
+            wrong=partial(_saturated, count=_whole_units),
+        ),
+        Misconception(
+            "units that are ever saturated",
+            "A unit can be flat for one example and steep for the next. Asked is the "
+            "share of all N * C values, not of the units with at least one.",
+            wrong=partial(_saturated, count=_some_example),
+        ),
+        Misconception(
+            "the rest counted",
+            "This is the share of values that are not saturated. Saturated means that "
+            "the slope is below the limit.",
+            wrong=partial(_saturated, count=_alive),
+        ),
+    ),
+    hints=(
+        "You have the outputs. Express the slope of the activation by its output. For "
+        "tanh it is 1 - h**2; work out that of the sigmoid.",
+        "The sigmoid's slope is h * (1 - h), at most 1/4. Compare the slope with a "
+        "tenth of its largest value, and take the mean of the True and False.",
+    ),
+)
+
+# --- 6.2 ------------------------------------------------------------------------------
+
+_WEIGHTED = ("linear", "conv")
+
+
+def _useless(layers, *, through=("maxpool",), norms=("bn",)):
+    found = []
+    for i, layer in enumerate(layers):
+        after = [other for other in layers[i + 1 :] if other not in through]
+        if layer in _WEIGHTED and after and after[0] in norms:
+            found.append(i)
+    return found
+
+
+def _every_bias(layers):
+    return [i for i, layer in enumerate(layers) if layer in _WEIGHTED]
+
+
+def _all_but_the_last(layers):
+    return _every_bias(layers)[:-1]
+
+
+def _after_bn(layers):
+    return [i for i in _every_bias(layers) if i and layers[i - 1] == "bn"]
+
+
+def _bias_cases():
+    conv = "conv bn relu conv relu bn bn conv maxpool bn relu conv ln relu linear"
+    dense = "linear relu bn linear bn relu bn linear ln relu linear"
+    plain = "bn conv maxpool relu bn conv bn conv ln relu conv maxpool bn linear"
+    return [
+        Case((text.split(),), f"{len(text.split())} layers from {text.split()[0]}")
+        for text in (conv, dense, plain)
+    ]
+
+
+USELESS_BIASES = Exercise(
+    number="6.2",
+    name="useless_biases",
+    title="Which biases may go?",
+    signature="useless_biases(layers)",
+    reference=_useless,
+    cases=_bias_cases,
+    misconceptions=(
+        Misconception(
+            "every bias of a net with BN",
+            "A bias is useless only if a batch norm subtracts it again before anything "
+            "else sees it. An activation in between sees it, and so does the loss "
+            "after the last layer.",
+            wrong=_every_bias,
+        ),
+        Misconception(
+            "every bias but the last",
+            "Between some of these layers and the next batch norm there is an "
+            "activation or a layer norm. They see the bias, and then it matters.",
+            wrong=_all_but_the_last,
+        ),
+        Misconception(
+            "the layer after the norm",
+            "It is the bias before a batch norm that is subtracted with the mean. The "
+            "bias of the layer behind it is added afterwards.",
+            wrong=_after_bn,
+        ),
+        Misconception(
+            "the norm behind the activation",
+            "A ReLU between bias and norm sees the bias: it shifts the threshold, and "
+            "no later subtraction takes that back.",
+            wrong=partial(_useless, through=("maxpool", "relu")),
+        ),
+        Misconception(
+            "layer norm taken for batch norm",
+            "Layer norm subtracts the mean over the features of one example. Biases "
+            "that differ from feature to feature survive that.",
+            wrong=partial(_useless, norms=("bn", "ln")),
+        ),
+        Misconception(
+            "pooling overlooked",
+            "Max pooling picks the largest of several positions; adding the same "
+            "number to all of them changes nothing but the result, by that number. So "
+            "the bias passes through, and the norm behind still removes it.",
+            wrong=partial(_useless, through=()),
+        ),
+    ),
+    hints=(
+        "Follow the bias: it adds one number per channel. It is useless if that number "
+        "is taken away again before anything has reacted to it.",
+        "For each linear or conv look ahead. Skip maxpool. If the next layer is bn, "
+        "the bias is useless; if it is anything else, or nothing, it is not.",
+    ),
+)
+
+# --- 6.3 ------------------------------------------------------------------------------
+
+
+def _without_bias(bias, gamma, beta, mean, var, *, sign=-1, moved=0, scaled=True):
+    scale = gamma / np.sqrt(var + 1e-5) if scaled else 1
+    return beta + moved * scale * bias, mean + sign * bias
+
+
+def _bias_merge_cases():
+    rng = np.random.default_rng(64)
+
+    def case(c):
+        bias, beta = rng.normal(1.0, 1.0, size=(2, c))
+        gamma, var = rng.uniform(0.5, 3.0, size=c), rng.uniform(0.1, 4.0, size=c)
+        mean = rng.normal(2.0, 1.0, size=c)
+        return Case((bias, gamma, beta, mean, var), f"{c} channels")
+
+    return [case(3), case(5)]
+
+
+DROP_BIAS = Exercise(
+    number="6.3",
+    name="drop_bias",
+    title="Take it out of a trained net",
+    signature="drop_bias(bias, gamma, beta, running_mean, running_var)",
+    reference=_without_bias,
+    cases=_bias_merge_cases,
+    misconceptions=(
+        Misconception(
+            "nothing repaired",
+            "In training the batch mean would follow by itself. The running mean is a "
+            "stored number: it still contains the bias, and evaluation would subtract "
+            "a bias that is no longer added.",
+            wrong=partial(_without_bias, sign=0),
+        ),
+        Misconception(
+            "wrong sign",
+            "Without the bias all values before the norm are smaller by it, and so is "
+            "their mean: subtract the bias from running_mean.",
+            wrong=partial(_without_bias, sign=1),
+        ),
+        Misconception(
+            "moved to beta",
+            "In evaluation this is right. In training it is not: there the norm never "
+            "let the bias through, so a larger beta changes the output.",
+            wrong=partial(_without_bias, sign=0, moved=1),
+        ),
+        Misconception(
+            "added to beta unscaled",
+            "The norm divides what comes in by the standard deviation and multiplies "
+            "by gamma; beta is added after that. And in training the bias never came "
+            "through at all: repair the running mean instead.",
+            wrong=partial(_without_bias, sign=0, moved=1, scaled=False),
+        ),
+        Misconception(
+            "repaired twice",
+            "With running_mean corrected, evaluation is already as before. A changed "
+            "beta on top of it shifts the output.",
+            wrong=partial(_without_bias, moved=1),
+        ),
+    ),
+    hints=(
+        "In training the bias does nothing to the output. So the numbers that training "
+        "uses may not change: gamma and beta.",
+        "running_mean is the mean of W x + bias. What is the mean of W x? beta stays.",
+    ),
+)
+
+# --- 6.4 ------------------------------------------------------------------------------
+
+
+def _norm(x):
+    return batch_norm(x)[0]
+
+
+def _relu(x):
+    return np.maximum(x, 0)
+
+
+def _same(x):
+    return x
+
+
+def _post(x, w1, w2, *, last=_relu, inner=_norm, joined=_same, branch=_same, skip=1):
+    h = inner(_relu(_norm(x @ w1)) @ w2)
+    return last(joined(skip * x + branch(h)))
+
+
+def _pre(x, w1, w2, *, last=_same, first=_same, swapped=False, skip=1):
+    def before(h):
+        return _norm(_relu(h)) if swapped else _relu(_norm(h))
+
+    return last(skip * first(x) + before(before(x) @ w1) @ w2)
+
+
+def _block(x, w1, w2, order, *, post=_post, pre=_pre):
+    return (post if order == "post" else pre)(x, w1, w2)
+
+
+def _activated(x):
+    return _relu(_norm(x))
+
+
+def _without_skip(x, w1, w2, order):
+    return _block(
+        x, w1, w2, order, post=partial(_post, skip=0), pre=partial(_pre, skip=0)
+    )
+
+
+def _block_cases():
+    rng = np.random.default_rng(62)
+
+    def case(n, c, order):
+        x = rng.normal(rng.normal(0, 2, size=c), 2.0, size=(n, c))
+        w1, w2 = rng.normal(size=(2, c, c))
+        return Case((x, w1, w2, order), f'order "{order}", x of shape ({n}, {c})')
+
+    return [case(8, 4, "post"), case(8, 4, "pre"), case(6, 3, "pre")]
+
+
+RESIDUAL_BLOCK = Exercise(
+    number="6.4",
+    name="residual_block",
+    title="Two blocks from the same parts",
+    signature="residual_block(x, w1, w2, order)",
+    reference=_block,
+    cases=_block_cases,
+    misconceptions=(
+        Misconception(
+            "a ReLU after the addition of the pre-activation block",
+            "In the pre-activation block nothing follows the addition: x goes from "
+            "block to block unchanged. Both ReLUs sit in the branch.",
+            wrong=partial(_block, pre=partial(_pre, last=_relu)),
+        ),
+        Misconception(
+            "no activation after the sum",
+            "The post-activation block ends with a ReLU: it comes after x and the "
+            "branch have been added.",
+            wrong=partial(_block, post=partial(_post, last=_same)),
+        ),
+        Misconception(
+            "the skip carries the activated input",
+            "x was overwritten by relu(norm(x)) before it was added. The skip hands on "
+            "x as it came; norm and ReLU belong to the branch. Keep both in variables "
+            "of their own.",
+            wrong=partial(_block, pre=partial(_pre, first=_activated)),
+        ),
+        Misconception(
+            "normalized after the addition",
+            "The second norm belongs to the branch, before the addition. After it, x "
+            "would be normalized in every block and no longer handed on.",
+            wrong=partial(_block, post=partial(_post, inner=_same, joined=_norm)),
+        ),
+        Misconception(
+            "second norm of the post-activation block missing",
+            "Both layers of the branch are followed by a norm: the second one too, "
+            "before x is added.",
+            wrong=partial(_block, post=partial(_post, inner=_same)),
+        ),
+        Misconception(
+            "ReLU at the end of the branch",
+            "Then the branch can only add, never take away, and x grows from block to "
+            "block. In the post-activation block the last ReLU comes after the "
+            "addition.",
+            wrong=partial(_block, post=partial(_post, branch=_relu, last=_same)),
+        ),
+        Misconception(
+            "ReLU first, norm second",
+            "In the pre-activation block each layer has norm, ReLU, weight, in this "
+            "order. You have the ReLU first.",
+            wrong=partial(_block, pre=partial(_pre, swapped=True)),
+        ),
+        Misconception(
+            "x is not added",
+            "This is the branch alone. A residual block returns x plus its branch.",
+            wrong=_without_skip,
+        ),
+        Misconception(
+            "one order for both",
+            'Order "pre" should give the other block: norm, ReLU, weight, norm, ReLU, '
+            "weight, and then x is added.",
+            wrong=partial(_block, pre=_post),
+        ),
+    ),
+    hints=(
+        "Write the branch first, as a line of five or six steps, and give its result a "
+        "name of its own. The last line adds x.",
+        "post: weight, norm, ReLU, weight, norm; add x; ReLU. pre: norm, ReLU, weight, "
+        "norm, ReLU, weight; add x; nothing.",
+        "pre: h = relu(norm(x)) @ w1; h = relu(norm(h)) @ w2; return x + h. The norm "
+        "is batch_norm(x)[0].",
+    ),
+)
+
+# --- 6.5 ------------------------------------------------------------------------------
+
+
+def _gammas(branch, *, zero="safe"):
+    places = [i for i, layer in enumerate(branch) if layer == "bn"]
+    gammas = [1.0] * len(places)
+    if zero == "first":
+        gammas[0] = 0.0
+    elif zero == "all":
+        gammas = [0.0] * len(places)
+    elif zero == "end":
+        gammas[-1] = 0.0 if branch[-1] == "bn" else 1.0
+    elif zero == "next":
+        gammas[-1] = 1.0 if branch[places[-1] + 1 :][:1] == ["relu"] else 0.0
+    elif zero == "last" or (zero == "safe" and "relu" not in branch[places[-1] :]):
+        gammas[-1] = 0.0
+    return gammas
+
+
+def _gamma_cases():
+    texts = (
+        "conv bn relu conv bn",
+        "bn relu conv bn relu conv",
+        "conv bn relu conv bn relu conv bn",
+        "conv bn relu conv",
+        "conv bn relu conv bn conv",
+        "bn conv bn relu conv bn",
+        "conv bn relu conv bn conv relu",
+    )
+    return [Case((text.split(),), f"branch {text}") for text in texts]
+
+
+INITIAL_GAMMAS = Exercise(
+    number="6.5",
+    name="initial_gammas",
+    title="One zero, in the right place",
+    signature="initial_gammas(branch)",
+    reference=_gammas,
+    cases=_gamma_cases,
+    misconceptions=(
+        Misconception(
+            "zero in front of a ReLU",
+            "A ReLU that gets exactly 0 has slope 0. Gamma and beta of that norm get "
+            "no gradient, nor does any weight of the branch: it stays the identity for "
+            "ever. Only a norm with no ReLU behind it may start at 0.",
+            wrong=partial(_gammas, zero="last"),
+        ),
+        Misconception(
+            "only the layer next to the norm looked at",
+            "A convolution in between does not help: without bias it turns 0 into 0, "
+            "and the ReLU behind it still gets exactly 0. Look at all layers from the "
+            "last norm to the addition.",
+            wrong=partial(_gammas, zero="next"),
+        ),
+        Misconception(
+            "only a norm that is the last layer",
+            "A convolution without bias behind the norm turns 0 into 0, so the branch "
+            "is silent too, and it hands the gradient back. Only a ReLU behind the "
+            "norm forbids the zero.",
+            wrong=partial(_gammas, zero="end"),
+        ),
+        Misconception(
+            "all gammas zero",
+            "With the inner gammas at 0 the ReLUs get exactly 0, and the branch never "
+            "learns. One zero at its end is enough to silence it.",
+            wrong=partial(_gammas, zero="all"),
+        ),
+        Misconception(
+            "the first gamma instead of the last",
+            "Behind the first norm comes a ReLU, which gets exactly 0 and has slope 0 "
+            "there: the branch never learns. The zero belongs to the end.",
+            wrong=partial(_gammas, zero="first"),
+        ),
+        Misconception(
+            "all gammas one",
+            "That is the ordinary start. A branch that ends with a norm can be "
+            "silenced by a gamma of 0 at its end, and still learns.",
+            wrong=partial(_gammas, zero="none"),
+        ),
+    ),
+    hints=(
+        "Find the gamma that silences the whole branch. Then look at the layers "
+        "between it and the addition.",
+        "If a ReLU comes after the last norm, leave every gamma at 1. Otherwise the "
+        "last one is 0 and the others are 1.",
+    ),
+)
+
+EXERCISES = (
+    SATURATED_SHARE,
+    USELESS_BIASES,
+    DROP_BIAS,
+    RESIDUAL_BLOCK,
+    INITIAL_GAMMAS,
+)
