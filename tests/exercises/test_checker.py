@@ -453,14 +453,15 @@ def test_names_are_in_the_order_of_the_numbers():
     assert list(found) == ["n2.9", "n2.10", "n10.1"]
 
 
-def test_package_does_not_import_torch():
+def test_package_and_the_first_chapters_do_not_import_torch():
     code = """
         import sys
         sys.modules["torch"] = sys.modules["matplotlib"] = None
         from bnlib.exercises import check, get, names
         for name in names():
-            get(name).cases()
-            check(name, lambda *args: ...)
+            if int(get(name).number.partition(".")[0]) <= 3:
+                get(name).cases()
+                check(name, lambda *args: ...)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
