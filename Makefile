@@ -26,7 +26,7 @@ book: $(SITE)
 
 #: make test      run everything that CI checks, but for make conventions
 test: $(VENV)/.tests chromium lint
-	$(BIN)/python -m pytest --doctest-modules bnlib tests --ignore=tests/site
+	$(BIN)/python -m pytest -n auto --dist loadfile --doctest-modules bnlib tests --ignore=tests/site
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(NOTEBOOKS)
 	@$(MAKE) --no-print-directory book
 	$(BIN)/python -m pytest tests/site

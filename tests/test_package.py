@@ -28,6 +28,14 @@ DOCUMENTED = [
     "bnlib.fold",
     "bnlib.train",
     "bnlib.models",
+    "bnlib.ensemble",
+    "bnlib.probe",
+    "bnlib.distributed",
+    "bnlib.launch",
+    "bnlib.slimming",
+    "bnlib.channels",
+    "bnlib.dead_channels",
+    "bnlib.summary",
     "bnlib.claims",
     "bnlib.data",
     "bnlib.plot",
@@ -41,10 +49,11 @@ def test_numpy_part_runs_with_torch_and_matplotlib_blocked(module):
         "import sys; sys.modules.update(torch=None, matplotlib=None)\n"
         f"import importlib; importlib.import_module({module!r})\n"
         "import numpy as np, bnlib\n"
-        "from bnlib.exercises import names\n"
+        "from bnlib.exercises import get, names\n"
         "y, cache = bnlib.batch_norm(np.arange(6.0).reshape(3, 2))\n"
         "bnlib.backward(y, cache)\n"
-        "for name in names(): bnlib.check(name, lambda *a: ...)"
+        "first = [n for n in names() if get(n).number[:2] in ('1.', '2.', '3.')]\n"
+        "for name in first: bnlib.check(name, lambda *a: ...)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT

@@ -1,0 +1,588 @@
+"""Hand-written answers to the exercises of chapter 5, right and wrong."""
+
+from copy import deepcopy
+
+import numpy as np
+
+# --- 5.1 speed_up
+
+
+def right_with_loops(plain, bn, target):
+    best = []
+    for table in (plain, bn):
+        medians = []
+        for runs in table:
+            arrivals = []
+            for run in runs:
+                good = np.flatnonzero(run >= target)
+                arrivals.append(good[0] + 1 if len(good) else float("inf"))
+            medians.append(sorted(arrivals)[len(arrivals) // 2])
+        best.append(min(medians))
+    return best[0] / best[1]
+
+
+def right_with_cummax(plain, bn, target):
+    def steps(table):
+        waiting = np.maximum.accumulate(table, axis=2) < target
+        count = waiting.sum(axis=2) + 1.0
+        count[waiting[..., -1]] = np.inf
+        return np.min(np.median(count, axis=1))
+
+    return steps(plain) / steps(bn)
+
+
+def _arrivals(table, target):
+    hit = table >= target
+    return np.where(hit.any(2), hit.argmax(2) + 1, np.inf)
+
+
+def at_the_plain_rate(plain, bn, target):
+    slow = np.median(_arrivals(plain, target), axis=1)
+    best = slow.argmin()
+    return slow[best] / np.median(_arrivals(bn, target), axis=1)[best]
+
+
+def at_the_bn_rate(plain, bn, target):
+    fast = np.median(_arrivals(bn, target), axis=1)
+    best = fast.argmin()
+    return np.median(_arrivals(plain, target)[best]) / fast[best]
+
+
+def overall_minimum(plain, bn, target):
+    return _arrivals(plain, target).min() / _arrivals(bn, target).min()
+
+
+def averaged_curves(plain, bn, target):
+    mean_plain, mean_bn = plain.mean(1), bn.mean(1)
+
+    def steps(curves):
+        return min(
+            (np.flatnonzero(curve >= target)[:1] + 1).sum() or np.inf
+            for curve in curves
+        )
+
+    return steps(mean_plain) / steps(mean_bn)
+
+
+def median_curves(plain, bn, target):
+    curves = np.median(plain, axis=1), np.median(bn, axis=1)
+    steps = [
+        np.where((c >= target).any(1), (c >= target).argmax(1) + 1.0, np.inf).min()
+        for c in curves
+    ]
+    return steps[0] / steps[1]
+
+
+def strictly_above(plain, bn, target):
+    def steps(table):
+        hit = table > target
+        first = np.where(hit.any(2), hit.argmax(2) + 1, np.inf)
+        return np.median(first, axis=1).min()
+
+    return steps(plain) / steps(bn)
+
+
+def rate_that_ends_best(plain, bn, target):
+    def steps(table):
+        best = np.argmax(np.median(table[:, :, -1], axis=1))
+        return np.median(_arrivals(table, target)[best])
+
+    return steps(plain) / steps(bn)
+
+
+def bare_argmax(plain, bn, target):
+    steps_plain = np.median((plain >= target).argmax(-1) + 1, axis=1).min()
+    steps_bn = np.median((bn >= target).argmax(-1) + 1, axis=1).min()
+    return steps_plain / steps_bn
+
+
+def gives_up_at_the_end(plain, bn, target):
+    last = plain.shape[2]
+    slow = np.minimum(_arrivals(plain, target), last)
+    fast = np.minimum(_arrivals(bn, target), last)
+    return np.median(slow, axis=1).min() / np.median(fast, axis=1).min()
+
+
+def drops_failures(plain, bn, target):
+    def steps(table):
+        medians = []
+        for row in _arrivals(table, target):
+            arrived = row[np.isfinite(row)]
+            if len(arrived):
+                medians.append(np.median(arrived))
+        return min(medians, default=np.inf)
+
+    return steps(plain) / steps(bn)
+
+
+def minimum_before_median(plain, bn, target):
+    slow, fast = _arrivals(plain, target).min(0), _arrivals(bn, target).min(0)
+    return np.median(slow) / np.median(fast)
+
+
+def counts_from_zero(plain, bn, target):
+    slow = np.median(_arrivals(plain, target) - 1, axis=1).min()
+    return slow / np.median(_arrivals(bn, target) - 1, axis=1).min()
+
+
+def bn_over_plain(plain, bn, target):
+    slow = np.median(_arrivals(plain, target), axis=1).min()
+    return np.median(_arrivals(bn, target), axis=1).min() / slow
+
+
+def mean_of_seeds(plain, bn, target):
+    slow = _arrivals(plain, target).mean(axis=1).min()
+    return slow / _arrivals(bn, target).mean(axis=1).min()
+
+
+# --- 5.2 turning_angle
+
+
+def right_with_arccos(weight, grad, lr, scale):
+    old = scale * weight
+    new = old - lr * grad / scale
+    norms = np.linalg.norm(old, axis=1) * np.linalg.norm(new, axis=1)
+    return np.arccos((old * new).sum(axis=1) / norms)
+
+
+def right_with_arctan2(weight, grad, lr, scale):
+    rate = lr / scale**2  # the effective one, for weights of the given length
+    return [
+        np.arctan2(rate * np.sqrt(g @ g), np.sqrt(w @ w))
+        for w, g in zip(weight, grad, strict=True)
+    ]
+
+
+def ignores_scale(weight, grad, lr, scale):
+    step, length = np.linalg.norm(lr * grad, axis=1), np.linalg.norm(weight, axis=1)
+    return np.arctan2(step, length)
+
+
+def old_gradient(weight, grad, lr, scale):
+    old = scale * weight
+    new = old - lr * grad
+    cosine = np.einsum("ij,ij->i", old, new)
+    cosine /= np.linalg.norm(old, axis=1) * np.linalg.norm(new, axis=1)
+    return np.arccos(cosine)
+
+
+def grows_with_scale(weight, grad, lr, scale):
+    ratio = np.linalg.norm(grad, axis=1) / np.linalg.norm(weight, axis=1)
+    return np.arctan(lr * scale * scale * ratio)
+
+
+def step_length(weight, grad, lr, scale):
+    return np.linalg.norm(lr * grad / scale, axis=1)
+
+
+def tangent(weight, grad, lr, scale):
+    g, w = np.linalg.norm(grad / scale, axis=1), np.linalg.norm(weight * scale, axis=1)
+    return lr * g / w
+
+
+def arcsine(weight, grad, lr, scale):
+    step = lr * np.linalg.norm(grad / scale, axis=1)
+    return np.arcsin(step / np.linalg.norm(scale * weight, axis=1))
+
+
+def whole_matrix(weight, grad, lr, scale):
+    step, length = np.linalg.norm(lr * grad), np.linalg.norm(weight)
+    return np.arctan(step / length / scale**2)
+
+
+def in_degrees(weight, grad, lr, scale):
+    return np.rad2deg(right_with_arccos(weight, grad, lr, scale))
+
+
+# --- 5.3 explosion
+
+
+def right_with_std(phi, dphi):
+    return np.sqrt(np.mean(dphi**2)) / np.std(phi)
+
+
+def right_with_unbiased(phi, dphi):
+    return np.sqrt(np.mean(dphi**2) / np.var(phi, ddof=1))
+
+
+def right_with_moments(phi, dphi):
+    variance = np.mean(phi * phi) - np.mean(phi) ** 2
+    return (np.dot(dphi, dphi) / len(dphi) / variance) ** 0.5
+
+
+def as_he_would(phi, dphi):
+    return np.linalg.norm(dphi) / np.linalg.norm(phi)
+
+
+def squared(phi, dphi):
+    return np.mean(dphi**2) / np.var(phi)
+
+
+def over_variance(phi, dphi):
+    return np.sqrt(np.mean(dphi**2)) / np.var(phi)
+
+
+def average_slope(phi, dphi):
+    return np.mean(dphi) / np.std(phi)
+
+
+def std_of_slope(phi, dphi):
+    return np.std(dphi) / np.std(phi)
+
+
+def inverted(phi, dphi):
+    return np.std(phi) / np.sqrt(np.mean(np.square(dphi)))
+
+
+def slope_only(phi, dphi):
+    return np.linalg.norm(dphi) / np.sqrt(dphi.size)
+
+
+# --- 5.4 gradient_shift
+
+
+def _cosine(a, b):
+    a, b = np.ravel(a), np.ravel(b)
+    return a.dot(b) / np.sqrt(a.dot(a) * b.dot(b))
+
+
+def right_shift_by_copies(gradients, weights, layer, lr, t):
+    before = gradients(weights, t)
+    moved = [w.copy() for w in weights]
+    for k in range(layer):
+        moved[k] -= lr * before[k]
+    return _cosine(before[layer], gradients(moved, t)[layer])
+
+
+def right_shift_by_slices(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    lower = [w - lr * g for w, g in zip(weights[:layer], old[:layer], strict=True)]
+    new = gradients(lower + weights[layer:], t)
+    return float(1 - 0.5 * np.sum(np.square(_unit(old[layer]) - _unit(new[layer]))))
+
+
+def _unit(g):
+    return g / np.linalg.norm(g)
+
+
+def shift_next_batch(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    lower = [w - lr * g for w, g in zip(weights[:layer], old[:layer], strict=True)]
+    return _cosine(old[layer], gradients(lower + weights[layer:], t + 1)[layer])
+
+
+def shift_nothing_moves(gradients, weights, layer, lr, t):
+    return _cosine(gradients(weights, t)[layer], gradients(weights, t + 1)[layer])
+
+
+def shift_whole_step(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    stepped = [w - lr * g for w, g in zip(weights, old, strict=True)]
+    return _cosine(old[layer], gradients(stepped, t)[layer])
+
+
+def shift_off_by_one(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = list(weights)
+    for k in range(layer + 1):
+        moved[k] = moved[k] - lr * old[k]
+    return _cosine(old[layer], gradients(moved, t)[layer])
+
+
+def shift_counts_from_the_top(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = list(weights)
+    for k in range(layer + 1, len(weights)):
+        moved[k] = moved[k] - lr * old[k]
+    return _cosine(old[layer], gradients(moved, t)[layer])
+
+
+def shift_neighbor(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = list(weights)
+    moved[layer - 1] = moved[layer - 1] - lr * old[layer - 1]
+    return _cosine(old[layer], gradients(moved, t)[layer])
+
+
+def shift_in_radians(gradients, weights, layer, lr, t):
+    return np.arccos(right_shift_by_copies(gradients, weights, layer, lr, t))
+
+
+def shift_plus(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = [w + lr * g for w, g in zip(weights[:layer], old, strict=False)]
+    return _cosine(old[layer], gradients([*moved, *weights[layer:]], t)[layer])
+
+
+def shift_of_everything(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = [w - lr * g for w, g in zip(weights[:layer], old, strict=False)]
+    new = gradients(moved + weights[layer:], t)
+    return _cosine(*[np.hstack([g.flatten() for g in gs]) for gs in (old, new)])
+
+
+def shift_inner_product(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = [w - lr * g for w, g in zip(weights[:layer], old, strict=False)]
+    return (old[layer] * gradients(moved + weights[layer:], t)[layer]).sum()
+
+
+# --- 5.5 effective_smoothness
+
+
+def right_smoothness_loop(gradient, theta, steps, seed):
+    g = gradient(theta, np.random.default_rng(seed))
+    best = 0.0
+    for a in steps:
+        there = theta - a * g
+        change = gradient(there, np.random.default_rng(seed)) - g
+        best = max(best, (change @ change) ** 0.5 / np.linalg.norm(there - theta))
+    return best
+
+
+def right_smoothness_deepcopy(gradient, theta, steps, seed):
+    rng = np.random.default_rng(seed)
+    g = gradient(theta, deepcopy(rng))
+    points = [theta - a * g for a in steps]
+    changes = [np.linalg.norm(gradient(p, deepcopy(rng)) - g) for p in points]
+    return np.max(np.divide(changes, steps)) / np.sqrt(np.sum(g**2))
+
+
+def smoothness_one_generator(gradient, theta, steps, seed):
+    rng = np.random.default_rng(seed)
+    g = gradient(theta, rng)
+    return max(
+        np.linalg.norm(gradient(theta - a * g, rng) - g) / np.linalg.norm(a * g)
+        for a in steps
+    )
+
+
+def _changes(gradient, theta, steps, seed, sign=-1):
+    g = gradient(theta, np.random.default_rng(seed))
+    there = [gradient(theta + sign * a * g, np.random.default_rng(seed)) for a in steps]
+    return g, np.array([np.linalg.norm(b - g) for b in there])
+
+
+def smoothness_change_only(gradient, theta, steps, seed):
+    return _changes(gradient, theta, steps, seed)[1].max()
+
+
+def smoothness_per_rate(gradient, theta, steps, seed):
+    return np.max(_changes(gradient, theta, steps, seed)[1] / steps)
+
+
+def smoothness_relative(gradient, theta, steps, seed):
+    g, changes = _changes(gradient, theta, steps, seed)
+    return np.max(changes) / np.linalg.norm(g)
+
+
+def smoothness_square(gradient, theta, steps, seed):
+    g, changes = _changes(gradient, theta, steps, seed)
+    return np.max(changes / (steps * np.sum(g * g)))
+
+
+def smoothness_unit_step(gradient, theta, steps, seed):
+    g = gradient(theta, np.random.default_rng(seed))
+    u = g / np.linalg.norm(g)
+    there = [gradient(theta - a * u, np.random.default_rng(seed)) for a in steps]
+    return max(np.linalg.norm(b - g) / a for a, b in zip(steps, there, strict=True))
+
+
+def smoothness_of_norms(gradient, theta, steps, seed):
+    g = gradient(theta, np.random.default_rng(seed))
+    there = [gradient(theta - a * g, np.random.default_rng(seed)) for a in steps]
+    change = [abs(np.sqrt(b @ b) - np.sqrt(g @ g)) for b in there]
+    return np.max(np.divide(change, steps)) / np.linalg.norm(g)
+
+
+def smoothness_uphill(gradient, theta, steps, seed):
+    g, changes = _changes(gradient, theta, steps, seed, sign=1)
+    return np.max(changes / steps) / np.linalg.norm(g)
+
+
+def smoothness_mean(gradient, theta, steps, seed):
+    g, changes = _changes(gradient, theta, steps, seed)
+    return np.mean(changes / (steps * np.linalg.norm(g)))
+
+
+def smoothness_min(gradient, theta, steps, seed):
+    g, changes = _changes(gradient, theta, steps, seed)
+    return sorted(changes / (steps * np.linalg.norm(g)))[0]
+
+
+# --- 5.6 filter_normalize
+
+
+def right_filters_by_reshape(directions, weights):
+    result = []
+    for d, w in zip(directions, weights, strict=True):
+        if d.ndim == 1:
+            result.append(np.zeros_like(d))
+            continue
+        rows, want = d.reshape(len(d), -1), w.reshape(len(w), -1)
+        factor = np.linalg.norm(want, axis=1) / np.linalg.norm(rows, axis=1)
+        result.append((factor[:, None] * rows).reshape(d.shape))
+    return result
+
+
+def right_filters_one_by_one(directions, weights):
+    def scaled(d, w):
+        return d / np.linalg.norm(d.ravel()) * np.linalg.norm(w.ravel())
+
+    return tuple(
+        np.stack([scaled(*pair) for pair in zip(d, w, strict=True)])
+        if w.ndim >= 2
+        else d * 0.0
+        for d, w in zip(directions, weights, strict=True)
+    )
+
+
+def _filters_with(rule):
+    def answer(directions, weights):
+        return [
+            rule(d, w) if d.ndim > 1 else np.zeros(d.shape)
+            for d, w in zip(directions, weights, strict=True)
+        ]
+
+    return answer
+
+
+def _layer_rule(d, w):
+    return d * np.linalg.norm(w.ravel()) / np.linalg.norm(d.ravel())
+
+
+def _root(x, axis):
+    return np.sqrt((x**2).sum(axis=axis, keepdims=True))
+
+
+def _rest(x):
+    return tuple(range(1, x.ndim))
+
+
+def _input_rule(d, w):
+    axes = tuple(k for k in range(d.ndim) if k != 1)
+    return d * _root(w, axes) / _root(d, axes)
+
+
+def _kernel_rule(d, w):
+    axes = (2, 3) if d.ndim == 4 else 1
+    return d * _root(w, axes) / _root(d, axes)
+
+
+def filters_global(directions, weights):
+    def flat(arrays):
+        return np.concatenate([a.ravel() for a in arrays if a.ndim > 1])
+
+    factor = np.linalg.norm(flat(weights)) / np.linalg.norm(flat(directions))
+    return [d * factor if d.ndim > 1 else d * 0 for d in directions]
+
+
+def filters_vectors_scaled(directions, weights):
+    return [
+        d * _root(w, _rest(w) or None) / _root(d, _rest(d) or None)
+        for d, w in zip(directions, weights, strict=True)
+    ]
+
+
+def filters_vectors_kept(directions, weights):
+    found = right_filters_by_reshape(directions, weights)
+    return [d if d.ndim == 1 else f for d, f in zip(directions, found, strict=True)]
+
+
+def filters_vectors_by_entry(directions, weights):
+    return [
+        d * _root(w, _rest(w)) / _root(d, _rest(d))
+        for d, w in zip(directions, weights, strict=True)
+    ]
+
+
+RIGHT = {
+    "speed_up": [right_with_loops, right_with_cummax],
+    "turning_angle": [right_with_arccos, right_with_arctan2],
+    "explosion": [right_with_std, right_with_moments, right_with_unbiased],
+    "gradient_shift": [right_shift_by_copies, right_shift_by_slices],
+    "effective_smoothness": [right_smoothness_loop, right_smoothness_deepcopy],
+    "filter_normalize": [right_filters_by_reshape, right_filters_one_by_one],
+}
+
+MUTANTS = {
+    "speed_up": {
+        "one rate for both": [at_the_plain_rate],
+        "the rate of the BN nets for both": [at_the_bn_rate],
+        "only the luckiest seed counts": [overall_minimum],
+        "mean curve over the seeds": [averaged_curves],
+        "median curve over the seeds": [median_curves],
+        "exactly the target does not count": [strictly_above],
+        "best rate by the last accuracy": [rate_that_ends_best],
+        "never counted as the first step": [bare_argmax],
+        "never counted as the last step": [gives_up_at_the_end],
+        "runs that never arrive left out": [drops_failures],
+        "another rate for each seed": [minimum_before_median],
+        "index taken for a number of steps": [counts_from_zero],
+        "ratio upside down": [bn_over_plain],
+        "mean over the seeds": [mean_of_seeds],
+    },
+    "turning_angle": {
+        "scale without effect": [ignores_scale],
+        "gradient as before": [old_gradient],
+        "larger weights turn faster": [grows_with_scale],
+        "length of the step": [step_length],
+        "ratio taken for the angle": [tangent],
+        "arcsine for arctangent": [arcsine],
+        "one angle for the whole matrix": [whole_matrix],
+        "angle in degrees": [in_degrees],
+    },
+    "explosion": {
+        "mean square instead of variance": [as_he_would],
+        "growth of the squared norm": [squared],
+        "variance instead of standard deviation": [over_variance],
+        "mean slope": [average_slope],
+        "spread of the slope": [std_of_slope],
+        "fraction upside down": [inverted],
+        "division by the norm forgotten": [slope_only],
+    },
+    "gradient_shift": {
+        "another batch for the second gradient": [shift_next_batch],
+        "two batches, no update": [shift_nothing_moves],
+        "all layers updated": [shift_whole_step],
+        "the layer's own update included": [shift_off_by_one],
+        "the upper layers updated": [shift_counts_from_the_top],
+        "one layer below updated": [shift_neighbor],
+        "the angle instead of its cosine": [shift_in_radians],
+        "a step uphill": [shift_plus],
+        "gradients of the whole network compared": [shift_of_everything],
+        "lengths not divided out": [shift_inner_product],
+    },
+    "effective_smoothness": {
+        "noise drawn anew at every point": [smoothness_one_generator],
+        "not divided by the distance": [smoothness_change_only],
+        "divided by the rate alone": [smoothness_per_rate],
+        "divided by the gradient's length alone": [smoothness_relative],
+        "divided by the squared length": [smoothness_square],
+        "a step along the unit gradient": [smoothness_unit_step],
+        "only the change of the length": [smoothness_of_norms],
+        "the way up": [smoothness_uphill],
+        "the mean instead of the largest": [smoothness_mean],
+        "the smallest instead of the largest": [smoothness_min],
+    },
+    "filter_normalize": {
+        "one length for each layer": [_filters_with(_layer_rule)],
+        "one length for the whole network": [filters_global],
+        "length 1 instead of the filter's length": [
+            _filters_with(lambda d, w: d / _root(d, _rest(d)))
+        ],
+        "vectors move": [
+            filters_vectors_scaled,
+            filters_vectors_kept,
+            filters_vectors_by_entry,
+        ],
+        "along the inputs": [_filters_with(_input_rule)],
+        "one length for each 3x3 kernel": [_filters_with(_kernel_rule)],
+        "not divided by the length of d": [
+            _filters_with(lambda d, w: d * _root(w, _rest(w)))
+        ],
+        "the fraction upside down": [
+            _filters_with(lambda d, w: d * _root(d, _rest(d)) / _root(w, _rest(w)))
+        ],
+    },
+}
