@@ -29,7 +29,7 @@ test: $(VENV)/.tests chromium lint
 	$(BIN)/python -m pytest -n auto --dist loadfile --doctest-modules bnlib tests --ignore=tests/site
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(NOTEBOOKS)
 	@$(MAKE) --no-print-directory book
-	$(BIN)/python -m pytest tests/site
+	$(BIN)/python -m pytest -n auto tests/site
 
 #: make conventions  ask Keras, Flax, ONNX and TensorFlow whether the tables hold
 conventions: $(CONVENTIONS)/.ready
