@@ -5,9 +5,11 @@ import logging
 import warnings
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
+import torch_pruning as tp
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -601,12 +603,10 @@ def test_l1_refuses_a_model_without_gamma():
 # --- other programs -------------------------------------------------------------------
 
 
-@every_net
+# torch-pruning knows PyTorch's norms only.
+@pytest.mark.parametrize("name", [name for name in NETS if "bnlib" not in name])
 @pytest.mark.parametrize("ratio", [0.3, 0.5])
 def test_torch_pruning_takes_the_same_channels(name, ratio):
-    if "bnlib" in name:
-        pytest.skip("torch-pruning knows PyTorch's norms only")
-    tp = pytest.importorskip("torch_pruning")
     model, x = made(name)
     cut = plan(model, ratio, floor=0, example_input=x)
     ours, theirs = prune(model, cut), copy.deepcopy(model)
@@ -632,7 +632,6 @@ def test_torch_pruning_takes_the_same_channels(name, ratio):
 
 @pytest.mark.parametrize("name", ["vgg", "post-activation", "depthwise"])
 def test_pruned_model_runs_in_onnxruntime(name, tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime")
     model = lived(NETS[name](), torch.float32)
     x = images(dtype=torch.float32)
     pruned = prune(model, plan(model, 0.6, example_input=x))
