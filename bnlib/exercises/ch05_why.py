@@ -439,10 +439,21 @@ EXPLOSION = Exercise(
 class _ToyNet:
     """Gradients of a small tanh net, by layer, on the batch with a given number."""
 
-    def __init__(self, seed, inputs, outputs):
-        self.seed, self.inputs, self.outputs = seed, inputs, outputs
+    def __init__(self, seed, sizes):
+        self.seed, self.inputs, self.outputs = seed, sizes[0], sizes[-1]
+        self.shapes = [(m, n) for n, m in zip(sizes[:-1], sizes[1:], strict=True)]
 
     def __call__(self, weights, t):
+        # Said here in plain words; NumPy would complain about something else.
+        if len(weights) != len(self.shapes):
+            layers = f"{len(self.shapes)} arrays, one for each layer"
+            raise ValueError(f"gradients needs {layers}, got {len(weights)}")
+        for k, (weight, shape) in enumerate(zip(weights, self.shapes, strict=True)):
+            if np.shape(weight) != shape:
+                found = f"shape {shape}, got {np.shape(weight)}"
+                raise ValueError(f"gradients needs weights[{k}] of {found}")
+        if t < 0:
+            raise ValueError(f"the first batch has number 0, there is no batch {t}")
         rng = np.random.default_rng([self.seed, t])
         inputs = [rng.normal(size=(8, self.inputs))]
         target = rng.normal(size=(8, self.outputs))
@@ -462,6 +473,10 @@ def _below(i, layer):
 
 def _next_below(i, layer):
     return i == layer - 1
+
+
+def _farther_below(i, layer):
+    return i < layer - 1
 
 
 def _above(i, layer):
@@ -498,6 +513,14 @@ def _shift_of_weights(gradients, weights, layer, lr, t):
     return np.sum(before * after) / np.linalg.norm(before) / np.linalg.norm(after)
 
 
+def _shift_in_turn(gradients, weights, layer, lr, t):
+    before, moved = gradients(weights, t)[layer], list(weights)
+    for i in range(layer):
+        moved[i] = moved[i] - lr * gradients(moved, t)[i]
+    after = gradients(moved, t)[layer]
+    return np.sum(before * after) / np.linalg.norm(before) / np.linalg.norm(after)
+
+
 def _shift_angle(*args):
     return np.arccos(_shift(*args))
 
@@ -511,7 +534,7 @@ def _shift_cases():
             for n, m in zip(sizes[:-1], sizes[1:], strict=True)
         ]
         note = f"{len(weights)} layers, layer={layer}, lr={lr}, t={t}"
-        net = _ToyNet(layer, sizes[0], sizes[-1])
+        net = _ToyNet(layer, sizes)
         return Case((net, weights, layer, lr, t), note)
 
     return [
@@ -565,6 +588,19 @@ GRADIENT_SHIFT = Exercise(
             "All layers before this one take their step, not only its neighbor: each "
             "of them changes what arrives here.",
             wrong=partial(_shift, moved=_next_below),
+        ),
+        Misconception(
+            "the neighbor below held still",
+            "The layer just below belongs to those that move. Indices start at 0, so "
+            "the layers below are weights[:layer], without a -1.",
+            wrong=partial(_shift, moved=_farther_below),
+        ),
+        Misconception(
+            "one layer after the other",
+            "You asked for new gradients after each layer. One step of gradient "
+            "descent moves all of them at once, along the gradients at the old "
+            "weights.",
+            wrong=_shift_in_turn,
         ),
         Misconception(
             "the angle instead of its cosine",
@@ -629,6 +665,20 @@ def _smoothness(gradient, theta, steps, seed, *, noise="same", **how):
     return _largest(g, theta, steps, at, **how)
 
 
+def _smoothness_in_pairs(gradient, theta, steps, seed):
+    return max(_smoothness(gradient, theta, [a], seed, noise="new") for a in steps)
+
+
+def _smoothness_one_walk(gradient, theta, steps, seed):
+    rng = np.random.default_rng(seed)
+    g = gradient(theta, np.random.default_rng(seed))
+    return _largest(g, theta, steps, lambda point: gradient(point, rng))
+
+
+def _smoothness_shortest(gradient, theta, steps, seed):
+    return _smoothness(gradient, theta, [min(steps)], seed)
+
+
 def _change_of_length(gradient, theta, steps, seed):
     def length(point):
         return np.linalg.norm(gradient(point, np.random.default_rng(seed)))
@@ -668,7 +718,8 @@ def _smoothness_cases():
         return Case((_NoisyGradient(d, seed), theta, np.array(steps), seed), note)
 
     return [
-        case(4, [0.05, 0.1, 0.2, 0.4], 1),
+        # Roughest at the longest step, then at the shortest one.
+        case(4, [0.1, 0.6, 0.2, 0.4], 1),
         case(7, [0.3, 0.02, 0.1], 2),
         case(3, [0.5], 3),
     ]
@@ -688,6 +739,20 @@ EFFECTIVE_SMOOTHNESS = Exercise(
             "you compare two losses. Make a new generator from the same seed for "
             "every call of gradient.",
             wrong=partial(_smoothness, noise="new"),
+        ),
+        Misconception(
+            "one generator for all steps",
+            "The generator is used up by the first step, and the later steps see "
+            "another batch and other noise. Make a new one from the same seed for "
+            "every call of gradient.",
+            wrong=_smoothness_one_walk,
+        ),
+        Misconception(
+            "one generator for both points",
+            "The second call goes on where the first one stopped, so the two points "
+            "see different batches and noise. Make a new generator from the same seed "
+            "for every call of gradient.",
+            wrong=_smoothness_in_pairs,
         ),
         Misconception(
             "not divided by the distance",
@@ -743,6 +808,12 @@ EFFECTIVE_SMOOTHNESS = Exercise(
             "Take the maximum over the steps.",
             wrong=partial(_smoothness, take=min),
         ),
+        Misconception(
+            "the shortest step alone",
+            "This tells how fast the gradient changes near theta. A longer step may "
+            "lead to a rougher place: try all steps, and take the maximum.",
+            wrong=_smoothness_shortest,
+        ),
     ),
     hints=(
         "Two things must be the same at all points: the loss, and so the batch and "
@@ -792,6 +863,11 @@ def _upside_down(directions, weights):
     ]
 
 
+def _whole_arrays(directions, weights):
+    pairs = zip(directions, weights, strict=True)
+    return [d * np.linalg.norm(w) / np.linalg.norm(d) for d, w in pairs]
+
+
 def _one_for_all(directions, weights):
     def norm(arrays):
         return np.sqrt(sum(np.sum(np.square(a)) for a in arrays if a.ndim > 1))
@@ -804,7 +880,10 @@ def _moves_vectors(result, directions, weights):
     right = _normalize_filters(directions, weights)
     pairs = list(zip(result, right, strict=True))
     matrices = [np.allclose(r, n) for r, n in pairs if n.ndim > 1]
-    return all(matrices) and any(np.any(r != 0) for r, n in pairs if n.ndim == 1)
+    vectors = [r for r, n in pairs if n.ndim == 1]
+    # NaN or None is another fault than a vector that moves.
+    finite = all(np.isfinite(r).all() for r in vectors)
+    return all(matrices) and finite and any(np.any(r) for r in vectors)
 
 
 def _filter_cases():
@@ -842,6 +921,13 @@ FILTER_NORMALIZE = Exercise(
             "whole array a short filter is moved by many times its own length. Sum "
             "over all axes but the first.",
             wrong=partial(_normalize_filters, axes=lambda w: None),
+        ),
+        Misconception(
+            "every array rescaled as a whole",
+            "Each filter needs a factor of its own: sum over all axes but the first, "
+            "not over the whole array. And vectors are no filters; their direction "
+            "must be 0.",
+            wrong=_whole_arrays,
         ),
         Misconception(
             "one length for the whole network",

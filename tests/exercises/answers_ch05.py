@@ -304,6 +304,21 @@ def shift_neighbor(gradients, weights, layer, lr, t):
     return _cosine(old[layer], gradients(moved, t)[layer])
 
 
+def shift_too_few(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = list(weights)
+    for k in range(layer - 1):
+        moved[k] = moved[k] - lr * old[k]
+    return _cosine(old[layer], gradients(moved, t)[layer])
+
+
+def shift_fresh_gradients(gradients, weights, layer, lr, t):
+    old, moved = gradients(weights, t), deepcopy(weights)
+    for k in range(layer):
+        moved[k] -= lr * gradients(moved, t)[k]
+    return _cosine(old[layer], gradients(moved, t)[layer])
+
+
 def shift_in_radians(gradients, weights, layer, lr, t):
     return np.arccos(right_shift_by_copies(gradients, weights, layer, lr, t))
 
@@ -355,6 +370,28 @@ def smoothness_one_generator(gradient, theta, steps, seed):
         np.linalg.norm(gradient(theta - a * g, rng) - g) / np.linalg.norm(a * g)
         for a in steps
     )
+
+
+def smoothness_generator_before_loop(gradient, theta, steps, seed):
+    g = gradient(theta, np.random.default_rng(seed))
+    rng, found = np.random.default_rng(seed), []
+    for a in steps:
+        found.append(np.linalg.norm(gradient(theta - a * g, rng) - g) / a)
+    return max(found) / np.linalg.norm(g)
+
+
+def smoothness_generator_in_loop(gradient, theta, steps, seed):
+    found = []
+    for a in steps:
+        rng = np.random.default_rng(seed)
+        g = gradient(theta, rng)
+        change = gradient(theta - a * g, rng) - g
+        found.append(np.linalg.norm(change) / np.linalg.norm(a * g))
+    return max(found)
+
+
+def smoothness_nearby(gradient, theta, steps, seed):
+    return right_smoothness_loop(gradient, theta, np.sort(steps)[:1], seed)
 
 
 def _changes(gradient, theta, steps, seed, sign=-1):
@@ -469,6 +506,11 @@ def _kernel_rule(d, w):
     return d * _root(w, axes) / _root(d, axes)
 
 
+def filters_whole_arrays(directions, weights):
+    pairs = zip(directions, weights, strict=True)
+    return [d * ((w**2).sum() / (d**2).sum()) ** 0.5 for d, w in pairs]
+
+
 def filters_global(directions, weights):
     def flat(arrays):
         return np.concatenate([a.ravel() for a in arrays if a.ndim > 1])
@@ -548,6 +590,8 @@ MUTANTS = {
         "the layer's own update included": [shift_off_by_one],
         "the upper layers updated": [shift_counts_from_the_top],
         "one layer below updated": [shift_neighbor],
+        "the neighbor below held still": [shift_too_few],
+        "one layer after the other": [shift_fresh_gradients],
         "the angle instead of its cosine": [shift_in_radians],
         "a step uphill": [shift_plus],
         "gradients of the whole network compared": [shift_of_everything],
@@ -555,6 +599,8 @@ MUTANTS = {
     },
     "effective_smoothness": {
         "noise drawn anew at every point": [smoothness_one_generator],
+        "one generator for all steps": [smoothness_generator_before_loop],
+        "one generator for both points": [smoothness_generator_in_loop],
         "not divided by the distance": [smoothness_change_only],
         "divided by the rate alone": [smoothness_per_rate],
         "divided by the gradient's length alone": [smoothness_relative],
@@ -564,9 +610,11 @@ MUTANTS = {
         "the way up": [smoothness_uphill],
         "the mean instead of the largest": [smoothness_mean],
         "the smallest instead of the largest": [smoothness_min],
+        "the shortest step alone": [smoothness_nearby],
     },
     "filter_normalize": {
         "one length for each layer": [_filters_with(_layer_rule)],
+        "every array rescaled as a whole": [filters_whole_arrays],
         "one length for the whole network": [filters_global],
         "length 1 instead of the filter's length": [
             _filters_with(lambda d, w: d / _root(d, _rest(d)))
