@@ -1,7 +1,7 @@
 """The small package behind the course *Batch Normalization, Measured*."""
 
-from bnlib.claims import claim
 from bnlib.exercises import check, hint
+from bnlib.lab.claims import claim
 from bnlib.norms import (
     backward,
     batch_norm,

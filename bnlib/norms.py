@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from bnlib.checks import finite_statistics, floating_array, parameter, positive_eps
+from bnlib.refuse import finite_statistics, floating_array, parameter, positive_eps
 
 __all__ = [
     "Cache",

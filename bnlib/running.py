@@ -12,7 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnlib.checks import finite_statistics, floating_array, parameter
+from bnlib.refuse import (
+    finite_statistics,
+    floating_array,
+    momentum_fraction,
+    parameter,
+    whole_number,
+)
 
 __all__ = [
     "Population",
@@ -315,27 +321,6 @@ def convert_variance(var, count, source, target):
         ("unbiased", "biased"): (count - 1) / count,
     }
     return var * factors.get(kinds, 1.0)
-
-
-def momentum_fraction(value):
-    """Return ``value`` if it is None or a number in [0, 1], or say what it must be."""
-    if value is not None and not 0 <= value <= 1:
-        raise ValueError(
-            f"momentum must be None or lie in [0, 1], got {value}; "
-            "the usual value is 0.1, the weight of the new batch"
-        )
-    return value
-
-
-def whole_number(name, value, at_least):
-    """Return ``value`` if it is a whole number not below ``at_least``."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be a whole number, got {value!r}; pass an int")
-    if value < at_least:
-        raise ValueError(
-            f"{name} must be at least {at_least}, got {value}; check the input's shape"
-        )
-    return int(value)
 
 
 def _real_array(name, value, shape):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bnlib.checks import finite_statistics, floating_array
+from bnlib.refuse import finite_statistics, floating_array
 
 __all__ = ["min_max", "z_score"]
 

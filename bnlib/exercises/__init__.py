@@ -8,9 +8,9 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from bnlib.exercises.checker import diagnose
-from bnlib.exercises.exercise import Case, Exercise, Misconception
-from bnlib.exercises.words import wrap
+from bnlib.exercises.engine.checker import diagnose
+from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.words import wrap
 
 __all__ = [
     "Case",

@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from bnlib.exercises.compare import difference
-from bnlib.exercises.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.compare import difference
+from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
 
 
 def _students(seed, n):

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from bnlib.exercises.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
 
 _SCALES = {
     "sqrt(var + eps)": lambda var, eps: np.sqrt(var + eps),

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from bnlib.exercises.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
 
 # --- 8.1 ------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ import pytest
 
 from bnlib import exercises
 from bnlib.exercises import Case, Exercise, ExerciseFailed, Misconception, check
-from bnlib.exercises.checker import diagnose
-from bnlib.exercises.compare import difference
+from bnlib.exercises.engine.checker import diagnose
+from bnlib.exercises.engine.compare import difference
 
 Moments = namedtuple("Moments", "mean var")
 

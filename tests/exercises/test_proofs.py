@@ -20,7 +20,7 @@ from proof import (
 )
 
 from bnlib.exercises import check, get, hint, names
-from bnlib.exercises.checker import quietly
+from bnlib.exercises.engine.checker import quietly
 
 KNOWN = [(name, known) for name in names() for known in get(name).misconceptions]
 TEXTS = {f"{n}: hint {i}": text for n in names() for i, text in enumerate(get(n).hints)}

@@ -8,7 +8,7 @@ from collections import namedtuple
 import numpy as np
 import pytest
 
-from bnlib.exercises import sandbox
+from bnlib.exercises.engine import sandbox
 
 Pair = namedtuple("Pair", "first second")
 

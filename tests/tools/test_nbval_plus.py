@@ -123,9 +123,10 @@ def good_notebooks(folder):
     package = folder / "bnlib"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("LOSS = 0.043\n")
-    shutil.copy(ROOT / "bnlib" / "claims.py", package)
+    (package / "lab").mkdir()
+    shutil.copy(ROOT / "bnlib" / "lab" / "claims.py", package / "lab")
     words = chapter(
-        code("from bnlib import LOSS\nfrom bnlib.claims import claim"),
+        code("from bnlib import LOSS\nfrom bnlib.lab.claims import claim"),
         code('print(f"loss {LOSS:.3f} after {200} steps")'),
         code("LOSS;"),  # nbval alone shows what the semicolon hides
         code('claim("W6", "the loss is small", LOSS, "<", 0.5)'),

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 DRAW = """\
 import matplotlib.pyplot as plt
 
-from bnlib.plot import use_style
+from bnlib.lab.plot import use_style
 
 use_style()
 plt.plot([1, 3, 2])

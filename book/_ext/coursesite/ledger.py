@@ -1,6 +1,7 @@
 """The ledger: a table of all claims that the cells of the chapters have measured.
 
-Each claim is a line in the stored output of a cell, printed by ``bnlib.claims.claim``::
+Each claim is a line in the stored output of a cell, printed by
+``bnlib.claim``::
 
     ✔ B2 · the gradient has no component along 1 · measured 0 (to rounding), needs < 1
 

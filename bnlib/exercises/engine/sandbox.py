@@ -1,0 +1,234 @@
+"""Calls a learner's function on copies, within a time limit, and reports what happened.
+
+The limit works in the main thread, where notebooks run their cells: a watchdog sends
+the signal of an interrupt, and a handler turns it into ``TimeLimit``. In any other
+thread, or where no thread can be started (a browser), the call runs without a limit. A
+single long call into compiled code ends before it can be stopped.
+"""
+
+import _thread
+import copy
+import linecache
+import os
+import signal
+import sys
+import sysconfig
+import threading
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bnlib.exercises.engine.compare import snapshot
+
+# Seconds between two attempts to stop code that catches every exception.
+INSIST = 0.05
+# At most so many lines are waited for before the next exception.
+MOST_LINES = 20
+
+# Files that are not the learner's own.
+_FOREIGN = (
+    sysconfig.get_path("stdlib") + os.sep,
+    str(Path(__file__).parents[2]) + os.sep,
+    "<frozen",
+    "<__array_function__",
+)
+
+
+class TimeLimit(BaseException):
+    """Raised in a learner's code that runs too long.
+
+    Not an ``Exception``, so that ``except Exception`` in a loop does not swallow it.
+    """
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call of a learner's function led to.
+
+    Parameters
+    ----------
+    result : object
+        A copy of what was returned, tensors as arrays.
+    error : BaseException or None
+        What was raised instead.
+    place : str
+        The learner's line that raised: ``"line 3: return x @ x"``, or empty.
+    changed : tuple of int
+        Positions of the arguments that were modified.
+    warning : str
+        Text of the first warning, or empty.
+    """
+
+    result: object = None
+    error: BaseException | None = None
+    place: str = ""
+    changed: tuple = ()
+    warning: str = ""
+
+
+def call(fn, args, time_limit=None):
+    """Call ``fn(*args)`` on copies and report what happened, never raising.
+
+    Only a real interrupt (the stop button) passes through.
+
+    Parameters
+    ----------
+    fn : callable
+        The learner's function.
+    args : tuple
+        Its arguments; they stay as they are.
+    time_limit : float or None
+        Seconds, or None for no limit. Without effect outside the main thread.
+
+    Returns
+    -------
+    Outcome
+        Result or error, and what else happened.
+    """
+    mine = copy.deepcopy(args)
+    result = error = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            with _watchdog(time_limit):
+                result = next(_enter(fn, mine))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as problem:
+            # What leaves a generator as StopIteration is wrapped by Python.
+            wrapped = isinstance(problem.__cause__, StopIteration)
+            error = problem.__cause__ if wrapped else problem
+    place = _place(error)
+    changed = tuple(i for i in range(len(args)) if not _same(args[i], mine[i]))
+    # The first warning is the cause; the following ones are its consequences.
+    warning = f"{caught[0].category.__name__}: {caught[0].message}" if caught else ""
+    if error is not None:  # its traceback would keep the learner's arrays alive
+        error.__traceback__ = None
+    return Outcome(result, error, place, changed, warning)
+
+
+def _enter(fn, args):
+    # Nothing but the learner's call: TimeLimit is raised only beneath this frame. A
+    # generator, because it has its own record of the exception being handled: what
+    # _insist leaves there would otherwise appear in the learner's later tracebacks.
+    yield snapshot(fn(*args))
+
+
+@contextmanager
+def _watchdog(seconds):
+    main = threading.current_thread() is threading.main_thread()
+    if seconds is None or not main:
+        yield
+        return
+    barked, done = threading.Event(), threading.Event()
+    watcher = threading.Thread(target=_watch, args=(seconds, barked, done), daemon=True)
+    previous, trace = signal.getsignal(signal.SIGINT), sys.gettrace()
+    signal.signal(signal.SIGINT, _handler(previous, barked))
+    try:
+        try:
+            watcher.start()
+        except RuntimeError:  # a browser has no threads
+            done.set()
+        yield
+    finally:
+        done.set()
+        if watcher.ident is not None:
+            watcher.join()
+        if sys.gettrace() is not trace:
+            sys.settrace(trace)
+        # The watcher is gone, and signal() first delivers what it may have sent to our
+        # handler, which ignores it here: no interrupt strays into the notebook.
+        known = signal.default_int_handler if previous is None else previous
+        signal.signal(signal.SIGINT, known)
+
+
+def _watch(seconds, barked, done):
+    done.wait(max(seconds, 0.0))
+    while not done.is_set():
+        barked.set()
+        if hasattr(signal, "pthread_kill"):  # also ends a sleep
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        else:
+            _thread.interrupt_main()
+        done.wait(INSIST)
+
+
+def _handler(previous, barked):
+    attempts = 0
+
+    def handle(signum, frame):
+        nonlocal attempts
+        if not barked.is_set():  # a person pressed stop
+            return _pass_on(previous, signum, frame)
+        if not _inside(frame):
+            return None
+        attempts += 1
+        if attempts > 1:
+            _insist(frame, skip=(attempts - 2) % MOST_LINES)
+        raise TimeLimit
+
+    return handle
+
+
+def _pass_on(previous, signum, frame):
+    if callable(previous):
+        return previous(signum, frame)
+    if previous == signal.SIG_IGN:
+        return None
+    raise KeyboardInterrupt
+
+
+def _inside(frame):
+    while frame is not None and frame.f_code is not _enter.__code__:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _insist(frame, skip):
+    # A bare `except:` has swallowed TimeLimit and will do so again. Raised once more a
+    # few lines later, in the `except` itself or at the head of the loop, it gets out.
+    # How many lines later nobody knows, so each attempt waits for one line more.
+    def tracer(frame, event, arg):
+        nonlocal skip
+        if not _inside(frame):
+            return None
+        if event == "line":
+            skip -= 1
+            if skip < 0:
+                raise TimeLimit
+        return tracer
+
+    sys.settrace(tracer)
+    while frame is not None and frame.f_code is not _enter.__code__:
+        frame.f_trace = tracer
+        frame = frame.f_back
+
+
+def _place(error):
+    place, step = "", getattr(error, "__traceback__", None)
+    while step is not None:
+        file, number = step.tb_frame.f_code.co_filename, step.tb_lineno
+        if not file.startswith(_FOREIGN) and "-packages" not in file:
+            line = linecache.getline(file, number).strip()
+            place = f"line {number}: {line}" if line else f"line {number}"
+        step = step.tb_next
+    return place
+
+
+def _same(before, after):
+    if hasattr(before, "detach"):
+        before, after = snapshot(before), snapshot(after)
+    if isinstance(before, np.ndarray):
+        same_kind = before.shape == after.shape and before.dtype == after.dtype
+        # Bytes, so that NaN equals NaN and -0.0 differs from 0.0.
+        return same_kind and before.tobytes() == after.tobytes()
+    if isinstance(before, dict):
+        return list(before) == list(after) and _same(
+            [*before.values()], [*after.values()]
+        )
+    if isinstance(before, tuple | list):
+        return len(before) == len(after) and all(map(_same, before, after))
+    return True

@@ -1,0 +1,308 @@
+"""Batch normalization folded into a whole model: fewer layers at inference.
+
+The arithmetic for two modules is in :mod:`bnlib.fold.pair`; this room finds the pairs,
+by tracing the model or, where that fails, in its ``nn.Sequential`` containers, and
+reports what it did with each BN.
+"""
+
+import copy
+from dataclasses import dataclass, field
+
+import torch
+from torch import fx, nn
+
+from bnlib.fold.pair import (
+    WouldBeWrong,
+    fold_batch_norm,
+    fold_into_next,
+    is_bn,
+    is_layer,
+)
+
+__all__ = ["FoldReport", "fold", "fold_batch_norm", "fold_into_next"]
+
+
+@dataclass
+class FoldReport:
+    """What :func:`fold` did, as ``fold_report`` of the model that it returns.
+
+    Parameters
+    ----------
+    folded : dict of str to str
+        Name of each BN that is gone: name of the layer that took it in. All names are
+        those in the model that was given.
+    left : dict of str to str
+        Name of each BN that is still there: the reason, in one sentence.
+    seen : {"graph", "modules"}
+        Whether pairs were found in the traced graph, or in the ``nn.Sequential``
+        containers of a model that cannot be traced.
+    difference : float or None
+        Largest difference of the outputs for ``example_input``, relative to the
+        largest output; None without one.
+    """
+
+    folded: dict = field(default_factory=dict)
+    left: dict = field(default_factory=dict)
+    seen: str = "graph"
+    difference: float | None = None
+
+    def __str__(self):
+        """Write one line for each BN."""
+        lines = [f"{bn}: folded into {layer}" for bn, layer in self.folded.items()]
+        lines += [f"{bn}: left, {reason}" for bn, reason in self.left.items()]
+        return "\n".join(lines) or "no batch normalization found"
+
+
+@torch.no_grad()
+def fold(model, example_input=None, *, strict=True):
+    """Return a copy of ``model`` with each BN folded into the layer next to it.
+
+    A BN goes into the linear layer or convolution before it, else (after an activation)
+    into one after it that does not pad. If ``model`` is an ``nn.Sequential``, it has
+    one module less for each, as after ``del model[i]``; in any other model
+    ``nn.Identity`` takes the place. A BN stays if the value between it and the layer is
+    used elsewhere, if one of the two is also called without the other, or if there is
+    no such layer.
+
+    Parameters
+    ----------
+    model : nn.Module
+        In eval mode. Not modified. Pairs are found by tracing it with ``torch.fx``; if
+        it cannot be traced, they are neighbors in an ``nn.Sequential``, which is taken
+        to be called as a whole.
+    example_input : Tensor or tuple of Tensor, optional
+        What ``model`` is called with, to compare the outputs before and after. It also
+        shows a BN behind a linear layer with inputs of three dimensions, which stays.
+    strict : bool, default=True
+        Whether to refuse a model in which a BN would have to go into a convolution
+        after it that pads with zeros. If False, such a BN is left.
+
+    Returns
+    -------
+    nn.Module
+        The folded model; its ``fold_report`` is a :class:`FoldReport`.
+
+    Raises
+    ------
+    ValueError
+        If ``model`` or a BN in it is in training mode, if the outputs for
+        ``example_input`` differ by more than rounding, or as ``strict`` says.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> folded = fold(mlp((4, 8, 8, 3)).eval())
+    >>> print(folded.fold_report)
+    1: folded into 0
+    4: folded into 3
+    """
+    _refuse_training(model)
+    folded, rehearsal = copy.deepcopy(model), copy.deepcopy(model)
+    output, ranks = _rehearse(rehearsal, example_input)
+    graph, seen = _wiring(rehearsal)
+    report = FoldReport(seen=seen)
+    names = [name for name, module in folded.named_modules() if is_bn(module)]
+    called = [n.target for n in graph.nodes if n.op == "call_module"]
+    for name in dict.fromkeys([n for n in called if n in names] + names):
+        try:
+            report.folded[name] = _fold_one(folded, graph, name, ranks)
+        except (TypeError, ValueError) as reason:
+            if strict and isinstance(reason, WouldBeWrong):
+                raise ValueError(f"at {name!r}, {reason}") from None
+            report.left[name] = str(reason)
+    if example_input is not None:
+        report.difference = _difference(_call(folded, example_input), output)
+    _renumber(folded)
+    folded.fold_report = report
+    return folded
+
+
+def _refuse_training(model):
+    for name, module in model.named_modules():
+        if module.training and (module is model or is_bn(module)):
+            what = f"its {type(module).__name__} {name!r}" if name else "the model"
+            raise ValueError(
+                "model must be in eval mode, because in training mode BN normalizes "
+                f"with the batch, got {what} in training mode; call model.eval() first"
+            )
+
+
+class _Tracer(fx.Tracer):
+    """Trace down to BN, modules of PyTorch and modules without children."""
+
+    def is_leaf_module(self, m, module_qualified_name):
+        whole = is_bn(m) or next(m.children(), None) is None
+        return whole or super().is_leaf_module(m, module_qualified_name)
+
+
+def _wiring(model):
+    """Return a graph of which module feeds which, and how it was found."""
+    try:
+        return _Tracer().trace(model), "graph"
+    except Exception:  # tracing runs the model's own code, which may raise anything
+        return _module_graph(model), "modules"
+
+
+def _is_plain(module):
+    return type(module).forward is nn.Sequential.forward
+
+
+def _module_graph(model):
+    """Wire each nn.Sequential as a chain, and every other module to a new input."""
+    graph = fx.Graph()
+    names = {module: name for name, module in model.named_modules()}
+
+    def chain(module, x):
+        if not _is_plain(module):
+            return graph.call_module(names[module], (x,))
+        for child in module._modules.values():
+            x = chain(child, x)
+        return x
+
+    roots = [model] if _is_plain(model) else []
+    for parent in model.modules():  # not children(): a module may have two places
+        if not _is_plain(parent):
+            roots += [child for child in parent._modules.values() if child is not None]
+    for root in roots:
+        graph.call_function(id, (chain(root, graph.placeholder("x")),))
+    return graph
+
+
+def _calls(graph, name):
+    return [n for n in graph.nodes if n.op == "call_module" and n.target == name]
+
+
+def _fold_one(model, graph, name, ranks):
+    """Fold the BN called ``name`` in ``model`` and ``graph``; return the layer's name.
+
+    Raises ValueError or TypeError, with the reason, if it has to stay.
+    """
+    bn, calls = model.get_submodule(name), _calls(graph, name)
+    if not calls:
+        raise ValueError("no call of it was seen")
+    layer_name, before = _find_partner(model, graph, calls)
+    layer = model.get_submodule(layer_name)
+    if isinstance(layer, nn.Linear) and ranks.get(name, 2) != 2:
+        raise ValueError(
+            f"its input has {ranks[name]} dimensions, so that it works along another "
+            f"axis than the linear layer {layer_name!r}"
+        )
+    merged = fold_batch_norm(layer, bn) if before else fold_into_next(bn, layer)
+    _replace(model, layer, merged)
+    _replace(model, bn, None)
+    for call in calls:
+        call.replace_all_uses_with(call.all_input_nodes[0])
+        graph.erase_node(call)
+    return layer_name
+
+
+def _find_partner(model, graph, calls):
+    """Return the name of the layer to fold into, and whether it comes before BN."""
+    try:
+        return _partner(model, graph, calls, "before"), True
+    except ValueError as reason:
+        try:
+            return _partner(model, graph, calls, "after"), False
+        except ValueError:
+            raise reason from None
+
+
+def _partner(model, graph, calls, side):
+    """Return the name of the layer on this side of every call, and nowhere else."""
+    near = [c.all_input_nodes if side == "before" else list(c.users) for c in calls]
+    near = [node for nodes in near for node in nodes]
+    names = {n.target if n.op == "call_module" else None for n in near}
+    (name,) = names if len(names) == 1 else (None,)
+    if name is None or not is_layer(model.get_submodule(name)):
+        kinds = ", ".join(dict.fromkeys(_kind(model, n) for n in near))
+        raise ValueError(
+            f"it has no linear layer or convolution {side} it, but {kinds}"
+        )
+    if side == "before" and any(len(n.users) > 1 for n in near):
+        raise ValueError(f"the output of {name!r} is used elsewhere too")
+    uses = len(_calls(graph, name))
+    if not len(near) == len(calls) == uses:
+        raise ValueError(
+            f"the layer {name!r} is shared: it is called {uses} times, "
+            f"together with this BN {len(calls)} times"
+        )
+    if any(n.op == "get_attr" and n.target.startswith(f"{name}.") for n in graph.nodes):
+        raise ValueError(f"the parameters of {name!r} are used elsewhere too")
+    return name
+
+
+def _kind(model, node):
+    """Name what a node of the graph is, for a reader of the report."""
+    if node.op == "call_module":
+        return type(model.get_submodule(node.target)).__name__
+    if node.op == "placeholder":
+        return "the input"
+    return getattr(node.target, "__name__", str(node.target))
+
+
+def _replace(model, old, new):
+    """Put ``new`` in every place that holds ``old``; None takes ``old`` out."""
+    for parent in list(model.modules()):
+        for key, child in list(parent._modules.items()):
+            if child is not old:
+                continue
+            if new is not None:
+                parent._modules[key] = new
+            elif parent is model and _is_plain(model):
+                del parent._modules[key]
+            else:  # the model's own forward calls, or counts on, this place
+                parent._modules[key] = nn.Identity().eval()
+
+
+def _renumber(model):
+    """Close the gaps in a Sequential's numbers, which its methods rely upon."""
+    modules = model._modules
+    if _is_plain(model) and all(key.isdigit() for key in modules):
+        numbers = map(str, range(len(modules)))
+        model._modules = dict(zip(numbers, modules.values(), strict=True))
+
+
+def _rehearse(model, example_input):
+    """Run a copy of the model; return its output and how many axes each BN sees."""
+    if example_input is None:
+        return None, {}
+    ranks = {}
+    for name, module in model.named_modules():
+        if is_bn(module):
+
+            def note(module, args, name=name):
+                ranks[name] = args[0].dim()
+
+            module.register_forward_pre_hook(note)
+    return _call(model, example_input), ranks
+
+
+def _call(model, example_input):
+    return model(
+        *(example_input if isinstance(example_input, tuple) else [example_input])
+    )
+
+
+def _difference(got, want):
+    """Return the largest relative difference, or refuse more than rounding."""
+    got, want = _tensors(got), _tensors(want)
+    worst = max(
+        float((g - w).abs().max() / w.abs().max().clamp(min=torch.finfo(w.dtype).tiny))
+        for g, w in zip(got, want, strict=True)
+    )
+    if not worst < torch.finfo(want[0].dtype).eps ** 0.5:
+        raise ValueError(
+            "the folded model must agree with the model for example_input, got a "
+            f"relative difference of {worst:.1e}: forward does something that could "
+            "not be seen; fold its layers one by one with fold_batch_norm"
+        )
+    return worst
+
+
+def _tensors(output):
+    """List the floating-point tensors in an output, tuple, list or dict."""
+    if isinstance(output, torch.Tensor):
+        return [output] if output.is_floating_point() else []
+    if isinstance(output, dict):
+        output = output.values()
+    return [t for part in output for t in _tensors(part)]

@@ -1,0 +1,175 @@
+"""What all layers share: one formula, its statistics, and the checks of an input.
+
+:func:`normalize` is the arithmetic of every layer; :mod:`bnlib.nn.layers` chooses the
+axes over which its statistics are taken, and autograd is the backward pass.
+"""
+
+from math import prod
+
+import torch
+from torch import nn
+
+from bnlib.refuse import momentum_fraction, positive_eps, whole_number
+
+
+def normalize(x, mean, var, eps):
+    """Return ``(x - mean) / sqrt(var + eps)``: the one formula of all layers."""
+    return (x - mean) * torch.rsqrt(var + eps)
+
+
+def moments(x, axes):
+    """Return mean and biased variance over ``axes``, kept with length 1."""
+    mean = x.mean(axes, keepdim=True)
+    # Two passes: E[x^2] - E[x]^2 cancels when the mean is far from zero.
+    return mean, (x - mean).square().mean(axes, keepdim=True)
+
+
+def scale_and_shift(x_hat, weight, bias):
+    """Return ``weight * x_hat + bias``, where either may be None."""
+    y = x_hat if weight is None else x_hat * weight
+    return y if bias is None else y + bias
+
+
+def per_channel(v, ndim):
+    """Reshape ``v`` from (C,) to (1, C, 1, ..., 1), or leave None."""
+    return None if v is None else v.view(1, -1, *[1] * (ndim - 2))
+
+
+def batch_axes(x):
+    """Return all axes but that of the channels."""
+    return (0, *range(2, x.ndim))
+
+
+class Norm(nn.Module):
+    """What the constructors of all layers share: eps, scale and shift of ``shape``."""
+
+    def __init__(self, shape, eps, affine, bias, device, dtype):
+        super().__init__()
+        if eps is not None:
+            positive_eps(eps)
+        self.eps = eps
+        for name, wanted in (("weight", affine), ("bias", affine and bias)):
+            value = torch.empty(shape, device=device, dtype=dtype) if wanted else None
+            self.register_parameter(name, nn.Parameter(value) if wanted else None)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        """Set the scale to 1 and the shift to 0, in place."""
+        if self.weight is not None:
+            nn.init.ones_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def _check_type(self, x):
+        """Refuse an input that is not of the layer's floating point type."""
+        if not torch.is_tensor(x) or not x.is_floating_point():
+            got = f"dtype {x.dtype}" if torch.is_tensor(x) else type(x).__name__
+            raise TypeError(
+                f"x must be a tensor of floating point numbers, got {got}; "
+                "convert it, for example with x.float()"
+            )
+        own = [v.dtype for v in (*self.parameters(), *self.buffers())]
+        if own and x.dtype != own[0]:
+            raise TypeError(
+                f"x must have the layer's dtype {own[0]}, got {x.dtype}; "
+                "convert the layer with layer.to(x.dtype), or x"
+            )
+
+    def _check_channels(self, x, channels, min_dims):
+        """Refuse an input that is not (N, C, *spatial) with so many channels."""
+        self._check_type(x)
+        if not min_dims <= x.ndim <= 5:
+            flat = "(N, C) or " if min_dims == 2 else ""
+            raise ValueError(
+                f"x must have {min_dims} to 5 dimensions, {flat}(N, C, *spatial), "
+                f"got shape {tuple(x.shape)}; add a missing batch axis with x[None]"
+            )
+        if x.shape[1] != channels:
+            raise ValueError(
+                f"x must have {channels} channels on axis 1, got shape "
+                f"{tuple(x.shape)}; check the constructor, or move the channels"
+            )
+
+
+class TrackedNorm(Norm):
+    """A layer with running statistics; subclasses choose the axes of its own."""
+
+    _version = 2  # of the state_dict, as in PyTorch: has num_batches_tracked
+
+    def __init__(
+        self, num_features, eps, momentum, affine, track, device, dtype, bias=True
+    ):
+        num_features = whole_number("num_features", num_features, at_least=1)
+        super().__init__(num_features, eps, affine, bias, device, dtype)
+        self.num_features = num_features
+        self.momentum = momentum_fraction(momentum)
+        self.affine = affine
+        self.track_running_stats = track
+        mean = torch.zeros(num_features, device=device, dtype=dtype)
+        tracked = torch.tensor(0, device=device)
+        self.register_buffer("running_mean", mean if track else None)
+        self.register_buffer("running_var", mean + 1 if track else None)
+        self.register_buffer("num_batches_tracked", tracked if track else None)
+
+    def reset_running_stats(self):
+        """Set the running statistics to 0 and 1 and forget the batches, in place."""
+        if self.track_running_stats:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def extra_repr(self):
+        """Describe the layer for ``print``."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+        )
+
+    def forward(self, x):
+        """Normalize with the input's statistics, or in eval mode the running ones."""
+        self._check_channels(x, self.num_features, self._min_dims)
+        if self.training or self.running_mean is None:
+            mean, var, count = self._batch_statistics(x)
+            if self.track_running_stats and self.running_mean is not None:
+                self._track(mean, var, count)
+        else:
+            mean = per_channel(self.running_mean, x.ndim)
+            var = per_channel(self.running_var, x.ndim)
+        return self._scale_and_shift(normalize(x, mean, var, self.eps))
+
+    def _scale_and_shift(self, x_hat):
+        weight, bias = (per_channel(v, x_hat.ndim) for v in (self.weight, self.bias))
+        return scale_and_shift(x_hat, weight, bias)
+
+    def _batch_statistics(self, x):
+        """Return mean, biased variance and the number of values behind each."""
+        axes = tuple(range(2, x.ndim)) if self._each_example else batch_axes(x)
+        count = prod(x.shape[a] for a in axes)
+        if count < 2:
+            raise ValueError(
+                f"x must have more than one value per {self._group}, got shape "
+                f"{tuple(x.shape)} in training; {self._advice}"
+            )
+        return *self._center_and_spread(x, axes), count
+
+    def _center_and_spread(self, x, axes):
+        return moments(x, axes)
+
+    @torch.no_grad()
+    def _track(self, mean, var, count):
+        """Move the running statistics towards these; the unbiased variance is kept."""
+        new = self._weight_of_new()
+        unbiased = var * (count / (count - 1))
+        pairs = (self.running_mean, mean), (self.running_var, unbiased)
+        for running, seen in pairs:
+            # The mean over axis 0 leaves batch norm's (1, C, 1, 1) alone and averages
+            # instance norm's (N, C, 1, 1). In place and without a graph: a buffer that
+            # kept its graph would keep that of every earlier step, too.
+            running.mul_(1 - new).add_(new * seen.mean(0).flatten())
+
+    def _weight_of_new(self):
+        """Count the batch and return its weight in the running statistics."""
+        self.num_batches_tracked += 1
+        if self.momentum is None:
+            return 1 / self.num_batches_tracked.item()
+        return self.momentum

@@ -1,0 +1,304 @@
+"""Batch norms that PyTorch does not have, each one idea away from ``BatchNorm``.
+
+Ghost batches, renormalization, injected noise, other norms than L2: each class changes
+one step of :class:`bnlib.nn.BatchNorm` and inherits the rest, and with it the
+``state_dict`` keys, so that weights move between all of them.
+"""
+
+from math import inf, isfinite, log, pi, sqrt
+
+import torch
+from torch import nn
+
+from bnlib.nn.base import normalize, per_channel
+from bnlib.nn.layers import BatchNorm
+from bnlib.refuse import whole_number
+
+__all__ = ["BatchRenorm", "GhostBatchNorm", "LpBatchNorm", "NoisyBatchNorm"]
+
+
+class GhostBatchNorm(BatchNorm):
+    """Normalize each slice of the batch with its own statistics.
+
+    In training the batch is cut into ghost batches of ``ghost_size`` examples, each is
+    normalized for itself, and the running statistics move once per ghost batch, in
+    order; ``num_batches_tracked`` counts ghost batches. Eval mode is that of
+    :class:`BatchNorm`.
+
+    Parameters
+    ----------
+    num_features : int
+        As in :class:`BatchNorm`.
+    ghost_size : int
+        Examples per ghost batch. The last one is smaller if this does not divide the
+        batch, which the paper leaves open.
+    **options : optional
+        The other arguments of :class:`BatchNorm`, by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :class:`BatchNorm`, for a ghost batch with one value per channel.
+
+    References
+    ----------
+    Hoffer, Hubara & Soudry (2017), Algorithm 1. https://arxiv.org/abs/1705.08741
+    """
+
+    def __init__(self, num_features, ghost_size, **options):
+        super().__init__(num_features, **options)
+        self.ghost_size = whole_number("ghost_size", ghost_size, at_least=1)
+
+    def extra_repr(self):
+        """Describe the layer for ``print``."""
+        return f"{super().extra_repr()}, ghost_size={self.ghost_size}"
+
+    def forward(self, x):
+        """Normalize ghost batch by ghost batch, in eval mode all of ``x`` at once."""
+        self._check_channels(x, self.num_features, self._min_dims)
+        if not self.training:
+            return super().forward(x)
+        ghosts = x.split(self.ghost_size)
+        return torch.cat([super(GhostBatchNorm, self).forward(g) for g in ghosts])
+
+
+class BatchRenorm(BatchNorm):
+    """Correct the batch's statistics towards the running ones while training.
+
+    In training, with the batch's mean and ``std = sqrt(var + eps)``, and the running
+    ones as they were before this batch,
+
+        x_hat = (x - mean) / std * r + d
+        r = std / running_std, clipped to [1 / r_max, r_max]
+        d = (mean - running_mean) / running_std, clipped to [-d_max, d_max]
+
+    where no gradient passes through r and d. Without clipping this is what eval mode
+    computes; with ``r_max=1, d_max=0`` it is batch norm. The paper starts there for
+    5000 steps and then relaxes the bounds slowly: ``r_max`` and ``d_max`` are plain
+    attributes and may be changed between steps.
+
+    As in the paper it is the standard deviation that is averaged, uncorrected (divided
+    by M) and with eps inside; ``running_var`` holds its square minus eps, so that eval
+    mode and ``state_dict`` are those of :class:`BatchNorm`.
+
+    Parameters
+    ----------
+    num_features : int
+        As in :class:`BatchNorm`.
+    r_max : float, at least 1, default=3.0
+        Bound of the correction of the scale.
+    d_max : float, at least 0, default=5.0
+        Bound of the correction of the mean, in running standard deviations.
+    momentum : float in [0, 1] or None, default=0.01
+        Weight of the new batch; the paper's value, a tenth of :class:`BatchNorm`'s.
+    **options : optional
+        The other arguments of :class:`BatchNorm`, by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :class:`BatchNorm`, and if ``r_max`` or ``d_max`` is too small or running
+        statistics are turned off.
+
+    References
+    ----------
+    Ioffe (2017), Algorithm 1 and section 4. https://arxiv.org/abs/1702.03275
+    """
+
+    def __init__(
+        self,
+        num_features,
+        r_max=3.0,
+        d_max=5.0,
+        momentum=0.01,
+        **options,
+    ):
+        if not (r_max >= 1 and d_max >= 0):
+            raise ValueError(
+                "r_max must be at least 1 and d_max at least 0, got "
+                f"{r_max} and {d_max}; 1 and 0 are batch norm"
+            )
+        super().__init__(num_features, momentum=momentum, **options)
+        if not self.track_running_stats:
+            raise ValueError(
+                "track_running_stats must be True, got False; "
+                "without running statistics there is nothing to correct towards"
+            )
+        self.r_max, self.d_max = r_max, d_max
+
+    def extra_repr(self):
+        """Describe the layer for ``print``."""
+        return f"{super().extra_repr()}, r_max={self.r_max}, d_max={self.d_max}"
+
+    def forward(self, x):
+        """Normalize with corrected batch statistics, in eval mode the running ones."""
+        if not self.training:
+            return super().forward(x)
+        self._check_channels(x, self.num_features, self._min_dims)
+        mean, var, count = self._batch_statistics(x)
+        r, d = self._correction(mean, var)
+        self._track(mean, var, count)
+        return self._scale_and_shift(normalize(x, mean, var, self.eps) * r + d)
+
+    @torch.no_grad()
+    def _correction(self, mean, var):
+        """Return r and d, constants of the graph."""
+        running_mean = per_channel(self.running_mean, mean.ndim)
+        running_std = (per_channel(self.running_var, mean.ndim) + self.eps).sqrt()
+        r = (var + self.eps).sqrt() / running_std
+        d = (mean - running_mean) / running_std
+        return r.clamp(1 / self.r_max, self.r_max), d.clamp(-self.d_max, self.d_max)
+
+    @torch.no_grad()
+    def _track(self, mean, var, count):
+        """Move the running mean and standard deviation towards those of the batch."""
+        new = self._weight_of_new()
+        self.running_mean.mul_(1 - new).add_(new * mean.flatten())
+        running_std = (self.running_var + self.eps).sqrt()
+        running_std.mul_(1 - new).add_(new * (var + self.eps).sqrt().flatten())
+        # The square can round to a little less than eps.
+        self.running_var.copy_((running_std.square() - self.eps).clamp(min=0))
+
+
+class NoisyBatchNorm(BatchNorm):
+    """Put noise behind batch norm that has another mean and scale at every step.
+
+    In training the output ``y`` of :class:`BatchNorm` becomes ``scale * y + shift``.
+    At each step each channel draws the noise's own mean and scale,
+
+        mu ~ U(-n_mu, n_mu)        sigma ~ U(1, n_sigma)
+
+    and around these each value of each example draws
+
+        shift ~ U(mu - r_mu, mu + r_mu)        scale ~ N(sigma, r_sigma)
+
+    with ``r_sigma`` a standard deviation. So the next layer sees a distribution that
+    jumps, although batch norm was there. The noise is a child module, ``noise``, with
+    a mode of its own: ``layer.noise.train()`` after ``layer.eval()`` keeps it on. It
+    is drawn from PyTorch's global generator.
+
+    Parameters
+    ----------
+    num_features : int
+        As in :class:`BatchNorm`.
+    n_mu, n_sigma : float, default=0.5 and 1.25
+        Range of the noise's mean and scale over steps; ``n_sigma`` at least 1.
+    r_mu, r_sigma : float, default=0.1
+        Spread over the values within a step.
+    **options : optional
+        The other arguments of :class:`BatchNorm`, by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :class:`BatchNorm`, and if a range is negative or ``n_sigma`` below 1.
+
+    References
+    ----------
+    Santurkar, Tsipras, Ilyas & Madry (2018), section 2.1 and appendix A.
+    https://arxiv.org/abs/1805.11604
+    """
+
+    def __init__(
+        self,
+        num_features,
+        n_mu=0.5,
+        n_sigma=1.25,
+        r_mu=0.1,
+        r_sigma=0.1,
+        **options,
+    ):
+        super().__init__(num_features, **options)
+        self.noise = _Noise(n_mu, n_sigma, r_mu, r_sigma)
+
+    def forward(self, x):
+        """Normalize as batch norm does and add noise while ``noise`` is training."""
+        return self.noise(super().forward(x))
+
+
+class _Noise(nn.Module):
+    """The noise of :class:`NoisyBatchNorm`; a module, so that it has a mode."""
+
+    def __init__(self, n_mu, n_sigma, r_mu, r_sigma):
+        super().__init__()
+        ranges = n_mu, n_sigma, r_mu, r_sigma
+        if not all(map(isfinite, ranges)) or min(ranges) < 0 or n_sigma < 1:
+            raise ValueError(
+                "n_mu, r_mu and r_sigma must be at least 0 and n_sigma at least 1, got "
+                f"{n_mu}, {r_mu}, {r_sigma} and {n_sigma}; 0, 0, 0 and 1 is no noise"
+            )
+        self.n_mu, self.n_sigma, self.r_mu, self.r_sigma = ranges
+
+    def extra_repr(self):
+        """Describe the noise for ``print``."""
+        names = "n_mu", "n_sigma", "r_mu", "r_sigma"
+        return ", ".join(f"{name}={getattr(self, name)}" for name in names)
+
+    def forward(self, y):
+        """Scale and shift ``y`` at random in training mode."""
+        if not self.training:
+            return y
+        channel = y.new_empty(1, y.shape[1], *[1] * (y.ndim - 2))
+        mu = torch.empty_like(channel).uniform_(-self.n_mu, self.n_mu)
+        sigma = torch.empty_like(channel).uniform_(1, self.n_sigma)
+        shift = mu + torch.empty_like(y).uniform_(-self.r_mu, self.r_mu)
+        scale = sigma + torch.randn_like(y) * self.r_sigma
+        return scale * y + shift
+
+
+class LpBatchNorm(BatchNorm):
+    """Measure the spread of a batch by another norm than L2.
+
+    With the deviations ``x - mean`` of the M values of a channel, the scale is
+
+        p = 1:    sqrt(pi / 2) * mean(abs(x - mean))
+        p = 2:    sqrt(mean((x - mean)^2)), batch norm
+        p = inf:  c(M) * max(abs(x - mean)),
+                  c(M) = (1 + sqrt(pi * ln 4)) / (2 * sqrt(2 * ln M))
+
+    and its square takes the place of the variance, in ``x_hat`` with eps added to it,
+    and in ``running_var`` with the factor M / (M - 1). For normal data the first
+    constant makes the scale sigma. The second, of the authors' code, is the mean of the
+    reciprocals of two bounds of the largest of M normal values; it is a third to
+    a half too large, so that the outputs of ``p=inf`` are smaller.
+
+    Parameters
+    ----------
+    num_features : int
+        As in :class:`BatchNorm`.
+    p : {1, 2, math.inf}, default=1
+        Which norm.
+    **options : optional
+        The other arguments of :class:`BatchNorm`, by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :class:`BatchNorm`, and if ``p`` is not 1, 2 or infinity.
+
+    References
+    ----------
+    Hoffer, Banner, Golan & Soudry (2018). https://arxiv.org/abs/1803.01814
+    The constants as in their code, https://github.com/eladhoffer/norm_matters.
+    """
+
+    def __init__(self, num_features, p=1, **options):
+        if p not in (1, 2, inf):
+            raise ValueError(f"p must be 1, 2 or math.inf, got {p}; 2 is batch norm")
+        super().__init__(num_features, **options)
+        self.p = p
+
+    def extra_repr(self):
+        """Describe the layer for ``print``."""
+        return f"{super().extra_repr()}, p={self.p}"
+
+    def _center_and_spread(self, x, axes):
+        mean, var = super()._center_and_spread(x, axes)
+        size = (x - mean).abs()
+        if self.p == 1:
+            var = (sqrt(pi / 2) * size.mean(axes, keepdim=True)).square()
+        elif self.p == inf:
+            count = x.numel() // x.shape[1]
+            constant = (1 + sqrt(pi * log(4))) / (2 * sqrt(2 * log(count)))
+            var = (constant * size.amax(axes, keepdim=True)).square()
+        return mean, var

@@ -1,0 +1,226 @@
+"""What dead channels hand on, and a model in which they are silent.
+
+A channel whose gamma is 0 carries the same number at every position of every example.
+:func:`constants` follows these numbers through the traced model, in which every other
+value is NaN for "not constant", to the layers that read them.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import fx, nn
+
+from bnlib.fold.pair import is_bn
+
+__all__ = ["Constant", "add_constant", "constants", "masked", "output"]
+
+
+@dataclass
+class Constant:
+    """What one layer gets from dead channels.
+
+    Parameters
+    ----------
+    response : Tensor of shape (C,)
+        What its outputs gain by it, away from padded borders.
+    remark : str
+        "exact", or why it is not.
+    """
+
+    response: torch.Tensor
+    remark: str
+
+
+def masked(model, wiring, gone):
+    """Silence channels: gamma and beta 0, and weights 0 where they are read.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Not modified.
+    wiring : Channels
+        Of the model.
+    gone : set of int
+        The channels.
+
+    Returns
+    -------
+    nn.Module
+        A copy, in the modes of ``model``.
+    """
+    model = copy.deepcopy(model)
+    modules = dict(model.named_modules())
+    for name in wiring.norms:
+        dead = _dead(wiring.outputs[name], gone)
+        for parameter in (modules[name].weight, modules[name].bias):
+            if parameter is not None:
+                parameter.data[dead] = 0
+    for name, ids in wiring.inputs.items():
+        weight = modules[name].weight.data  # a transposed one has its inputs first
+        inputs = weight if _is_transposed(modules[name]) else weight.transpose(0, 1)
+        inputs[_dead(ids, gone)] = 0
+    return model
+
+
+def constants(wiring, gone, example_input):
+    """Find out what each layer gets from dead channels.
+
+    Parameters
+    ----------
+    wiring : Channels
+        Of the model.
+    gone : set of int
+        The dead channels.
+    example_input : Tensor or tuple of Tensor
+        Gives the shapes; its values do not matter.
+
+    Returns
+    -------
+    dict of str to Constant
+        Name of each layer that reads dead channels: what it gets.
+    """
+    follow = _Follow(wiring, gone)
+    follow.run(*_as_tuple(example_input))
+    return {name: _merged(parts) for name, parts in follow.heard.items()}
+
+
+def add_constant(model, wiring, name, response):
+    """Give the layer ``name`` of ``model`` a constant that it no longer gets.
+
+    It goes into the running mean of the norm behind the layer, or else into its bias,
+    which is made if need be.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Modified in place.
+    wiring : Channels
+        Of the model.
+    name : str
+        The layer.
+    response : Tensor of shape (C,)
+        What its outputs would gain by the constant.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to add.
+    """
+    if not response.any():
+        return False
+    layer, norm = model.get_submodule(name), _norm_behind(wiring, name)
+    norm = None if norm is None else model.get_submodule(norm)
+    if norm is not None and norm.running_mean is not None:
+        norm.running_mean -= response
+    elif layer.bias is not None:
+        layer.bias.data += response
+    else:
+        trainable = layer.weight.requires_grad
+        layer.bias = nn.Parameter(response.clone(), requires_grad=trainable)
+    return True
+
+
+def output(model, example_input):
+    """Run a model in eval mode and restore its modes.
+
+    Parameters
+    ----------
+    model : nn.Module
+        To run.
+    example_input : Tensor or tuple of Tensor
+        Its input.
+
+    Returns
+    -------
+    list of Tensor
+        The floating-point tensors in what it returns.
+    """
+    modes = {module: module.training for module in model.modules()}
+    try:
+        return _tensors(model.eval()(*_as_tuple(example_input)))
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+class _Follow(fx.Interpreter):
+    """Run the model on constants; NaN stands for every value that is none."""
+
+    def __init__(self, wiring, gone):
+        super().__init__(wiring.module)
+        self.wiring, self.gone, self.heard = wiring, gone, {}
+
+    def placeholder(self, target, args, kwargs):
+        value = super().placeholder(target, args, kwargs)
+        return torch.full_like(value, torch.nan) if _is_floating(value) else value
+
+    def call_module(self, target, args, kwargs):
+        module = self.fetch_attr(target)
+        if is_bn(module) and module.weight is not None:
+            return self._norm(target, module, args[0])
+        if target in self.wiring.inputs:
+            return self._layer(target, module, args[0])
+        return super().call_module(target, args, kwargs)
+
+    def _norm(self, target, norm, x):
+        """Return beta where gamma is 0, whatever comes in."""
+        dead = _dead(self.wiring.outputs[target], self.gone)
+        beta = torch.zeros_like(norm.weight) if norm.bias is None else norm.bias
+        y = torch.full_like(x, torch.nan)
+        y[:, dead] = beta[dead].reshape(-1, *[1] * (x.dim() - 2)).to(y.dtype)
+        return y
+
+    def _layer(self, target, layer, x):
+        dead = _dead(self.wiring.inputs[target], self.gone)
+        heard = torch.zeros_like(x[:1])
+        heard[:, dead] = x[:1, dead].nan_to_num()
+        gain = (layer(heard) - layer(torch.zeros_like(heard)))[0]
+        gain = gain.reshape(len(gain), -1)  # (C, positions)
+        remark = "exact"
+        if float((gain - gain[:, :1]).abs().max()) > 1e-6 * float(gain.abs().max()):
+            remark = "mean over positions: padding keeps the constant from the border"
+        if x[:, dead].isnan().any():
+            remark = "in part: some of its dead channels have no norm"
+        self.heard.setdefault(target, []).append(Constant(gain.mean(1), remark))
+        return torch.full_like(layer(x), torch.nan)
+
+
+def _merged(parts):
+    if len(parts) == 1:
+        return parts[0]
+    mean = torch.stack([part.response for part in parts]).mean(0)
+    return Constant(mean, "mean over its calls")
+
+
+def _norm_behind(wiring, name):
+    """Return the name of the norm that alone reads the layer, None without one."""
+    calls = [n for n in wiring.module.graph.nodes if n.target == name]
+    readers = {user for call in calls for user in call.users}
+    names = {n.target if n.op == "call_module" else None for n in readers}
+    (norm,) = names if len(names) == 1 else (None,)
+    return norm if norm in wiring.norms and len(calls) == len(readers) else None
+
+
+def _dead(ids, gone):
+    return torch.tensor([i in gone for i in ids.tolist()])
+
+
+def _is_transposed(layer):
+    return getattr(layer, "transposed", False)
+
+
+def _is_floating(value):
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+
+def _as_tuple(example_input):
+    return example_input if isinstance(example_input, tuple) else (example_input,)
+
+
+def _tensors(result):
+    if isinstance(result, dict):
+        result = list(result.values())
+    if isinstance(result, (list, tuple)):
+        return [t for part in result for t in _tensors(part)]
+    return [result] if _is_floating(result) else []

@@ -1,0 +1,233 @@
+"""What every chapter promises: form, address, claims, and exercises that hold.
+
+That the stored outputs are true is nbval's part; here no kernel is started.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bnlib import exercises
+from tools import normal_form, notebooks, portable, stamp_address
+
+ROOT = Path(__file__).parents[2]
+CHAPTERS = stamp_address.chapters()
+NOTEBOOKS = stamp_address.notebooks()  # with the reference pages that can be run
+ROLES = ["task", "starter", "check", "hints", "solution"]
+CLAIMS = {
+    "01-scaling": ["N1", "N2", "N3", "N4", "N5"],
+    "02-forward": ["F1", "F2", "F3", "F4", "F5"],
+    "03-backward": ["B1", "B2", "B3", "B4"],
+    "04-inference": ["F6", "I1", "I2", "I3", "I4", "I5", "I6", "I7"],
+    "05-effects": ["W4", "W5", "W6", "W7", "W8", "W10"],
+    "05-why": ["W1", "W2", "W3", "W9"],
+    "06-placement": ["P1", "P2", "P3", "P4", "P5", "P6"],
+    "07-layer-group": ["R1", "R2", "R3", "R4", "R5", "R6"],
+    "08-devices": ["S1"],
+    "09-new-data": ["T1"],
+    "10-pruning": ["G1", "G2"],
+}
+
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@each_chapter
+def test_the_landing_page_repeats_the_times_of_the_chapter(path):
+    box = normal_form.read(path).cells[0].source
+    read, run_ = re.search(r"(\d+) minutes to read, (\d+) seconds to run", box).groups()
+    rows = (ROOT / "book" / "index.md").read_text(encoding="utf8").splitlines()
+    row = next(row for row in rows if f"({path.name})" in row)
+    assert f"| {read} min, runs in {run_} s " in row
+
+
+def exercise_cells(path):
+    """Return the cells of each exercise of a chapter: {number: [cell, ...]}."""
+    found = {}
+    for cell in normal_form.read(path).cells:
+        if "exercise" in cell.metadata:
+            found.setdefault(cell.metadata.exercise["id"], []).append(cell)
+    return found
+
+
+EXERCISES = [
+    pytest.param(path, cells, id=f"{path.stem}-{number}")
+    for path in CHAPTERS
+    for number, cells in exercise_cells(path).items()
+]
+each_exercise = pytest.mark.parametrize("path, cells", EXERCISES)
+
+
+def role(cells, name):
+    """Return the cell of an exercise that has this role."""
+    return next(cell for cell in cells if cell.metadata.exercise["role"] == name)
+
+
+def entry(cells):
+    """Return what bnlib knows about an exercise."""
+    return exercises.get(cells[0].metadata.exercise["name"])
+
+
+def call(cell):
+    """Return the one call of ``check`` in a cell, as a syntax tree."""
+    calls = [
+        node
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "check"
+    ]
+    assert len(calls) == 1, f"expected one call of check in:\n{cell.source}"
+    return calls[0]
+
+
+def answer(cell):
+    """Return the name of the function that a cell hands to ``check``."""
+    return call(cell).args[1].id
+
+
+def fresh(path):
+    """Return a namespace after the chapter's imports."""
+    names = {}
+    for cell in normal_form.code_cells(normal_form.read(path)):
+        if "imports" in normal_form.tags(cell):
+            run(cell, names)
+    return names
+
+
+def run(cell, names):
+    """Execute a cell in a namespace."""
+    exec(compile(cell.source, cell["id"], "exec"), names)
+
+
+def test_the_chapters_of_the_contents_are_there():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = re.findall(r"book/(\d\d-[\w-]+)", str(contents))
+    assert listed
+    assert [path.stem for path in CHAPTERS] == listed
+
+
+@each_notebook
+def test_a_chapter_is_in_normal_form(path):
+    assert notebooks.check(path) == []
+
+
+@each_notebook
+def test_a_chapter_reads_well_everywhere(path):
+    assert portable.file_faults(path) == []
+
+
+@each_notebook
+def test_a_chapter_carries_the_address_and_the_set_up_cell(path):
+    assert path.read_text(encoding="utf-8") == stamp_address.stamped(path)
+
+
+@each_notebook
+def test_a_chapter_marks_its_imports(path):
+    cells = normal_form.code_cells(normal_form.read(path))
+    assert "setup" in normal_form.tags(cells[0])
+    assert "imports" in normal_form.tags(cells[1])
+
+
+@each_chapter
+def test_the_claims_of_a_chapter_are_measured(path):
+    printed = "".join(
+        output.text
+        for cell in normal_form.code_cells(normal_form.read(path))
+        for output in cell.outputs
+        if output.get("name") == "stdout"
+    )
+    measured = re.findall(r"^✔ ([A-Z]\d+) · ", printed, re.MULTILINE)
+    assert set(CLAIMS[path.stem]) == set(measured)
+
+
+@pytest.mark.parametrize("chapter", sorted({int(path.stem[:2]) for path in CHAPTERS}))
+def test_a_chapter_has_four_exercises_or_more_numbered_in_order(chapter):
+    # Chapter 5 comes in two notebooks, which number their exercises through.
+    parts = [path for path in CHAPTERS if int(path.stem[:2]) == chapter]
+    numbers = [number for path in parts for number in exercise_cells(path)]
+    assert len(numbers) >= 4
+    assert numbers == [f"{chapter}.{n}" for n in range(1, len(numbers) + 1)]
+    # One that bnlib checks but no chapter sets would be work that nobody sees.
+    known = [exercises.get(name).number for name in exercises.names()]
+    assert numbers == [n for n in known if n.partition(".")[0] == str(chapter)]
+
+
+@each_exercise
+def test_an_exercise_has_its_five_cells_in_order(path, cells):
+    about = [cell.metadata.exercise for cell in cells]
+    assert [part["role"] for part in about] == ROLES
+    assert len({(part["id"], part["name"]) for part in about}) == 1
+    kinds = [cell.cell_type for cell in cells]
+    assert kinds == ["markdown", "code", "code", "markdown", "code"]
+    assert all(set(part) == {"id", "name", "role"} for part in about)
+
+
+@each_exercise
+def test_an_exercise_is_the_one_that_bnlib_checks(path, cells):
+    exercise = entry(cells)
+    assert exercise.number == cells[0].metadata.exercise["id"]
+    heading = cells[0].source.splitlines()[0]
+    assert heading.startswith(f"### Exercise {exercise.number} · {exercise.title}")
+    assert f"def {exercise.signature}:" in role(cells, "starter").source
+    for name in ("check", "solution"):
+        assert call(role(cells, name)).args[0].value == exercise.name
+    assert answer(role(cells, "check")) == exercise.function
+
+
+@each_exercise
+def test_the_hints_on_the_page_are_those_of_the_checker(path, cells):
+    page = role(cells, "hints").source
+    folded = re.findall(r"<details>.*?</summary>(.*?)</details>", page, re.DOTALL)
+    shown = [" ".join(text.split()) for text in folded]
+    assert shown == [" ".join(text.split()) for text in entry(cells).hints]
+
+
+@each_exercise
+def test_a_solution_is_folded_everywhere(path, cells):
+    solution = role(cells, "solution")
+    about = solution.metadata
+    assert "hide-cell" in about.tags
+    assert about.cellView == "form"
+    assert about.jupyter.source_hidden is True
+    assert about.mystnb.code_prompt_show == "Show the solution"
+    assert solution.source.startswith("# @title Solution")
+
+
+@each_exercise
+def test_the_starter_counts_as_not_attempted(path, cells, capsys):
+    names = fresh(path)
+    run(role(cells, "starter"), names)
+    capsys.readouterr()
+    run(role(cells, "check"), names)
+    assert "not attempted yet" in capsys.readouterr().out
+
+
+@each_exercise
+def test_the_solution_is_right_and_the_cell_would_fail_if_not(path, cells, capsys):
+    solution = role(cells, "solution")
+    run(solution, fresh(path))
+    assert "right" in capsys.readouterr().out
+    keywords = {word.arg: word.value for word in call(solution).keywords}
+    assert keywords["strict"].value is True
+
+
+@each_exercise
+def test_the_solution_under_the_name_of_the_starter_passes_the_check(
+    path, cells, capsys
+):
+    names = fresh(path)
+    solution, check = role(cells, "solution"), role(cells, "check")
+    run(solution, names)
+    names[answer(check)] = names[answer(solution)]
+    capsys.readouterr()
+    run(check, names)
+    assert capsys.readouterr().out.startswith("✔")
+
+
+@each_exercise
+def test_the_stored_verdicts_are_not_attempted_and_right(path, cells):
+    stored = [role(cells, name).outputs[0].text for name in ("check", "solution")]
+    assert stored[0].startswith("○")
+    assert stored[1].startswith("✔")

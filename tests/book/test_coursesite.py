@@ -1,0 +1,367 @@
+"""What the extension of the site makes of plain Markdown and of stored outputs."""
+
+import html
+
+import pytest
+
+from tests.book.tiny_book import REPOSITORY, build, code, markdown, picture, printed
+
+CLAIM = "✔ {} · the sentence of {} · measured 0.71, needs < 1\n"
+
+
+def ledger_book(folder, first, second="nothing\n"):
+    """Build a ledger over two chapters, each with one cell that prints."""
+    return build(
+        folder,
+        {
+            "claims.md": "# The ledger\n\n<!-- ledger -->\n",
+            "one.ipynb": [markdown("# Chapter 1: One"), code("1", printed(first))],
+            "two.ipynb": [markdown("# Chapter 2: Two"), code("2", printed(second))],
+        },
+    )
+
+
+# Callouts
+
+
+@pytest.mark.parametrize(
+    "word, look",
+    [
+        ("In this chapter", "overview"),
+        ("Predict", "predict"),
+        ("Remember", "key"),
+        ("Note", "note"),
+        ("Tip", "tip"),
+        ("Hint", "tip"),
+        ("Warning", "warning"),
+        ("Key idea", "key"),
+        ("Definition", "note"),
+        ("Try it", "try"),
+        ("Exercise", "try"),
+    ],
+)
+def test_quote_with_a_known_bold_word_becomes_a_box(tmp_path, word, look):
+    book = build(tmp_path, {"a.md": f"# A\n\n> **{word}.** Some words.\n"})
+    assert f'class="callout callout-{look} docutils container"' in book.page("a")
+    assert "<blockquote>" not in book.page("a")
+    assert book.warnings == []
+
+
+@pytest.mark.parametrize("quote", ["**Aside.** Words.", "Note. Words.", "A **note**."])
+def test_other_quotes_stay_quotes(tmp_path, quote):
+    book = build(tmp_path, {"a.md": f"# A\n\n> {quote}\n"})
+    assert "<blockquote>" in book.page("a")
+    assert "callout" not in book.page("a")
+
+
+# Numbers
+
+
+NUMBERED = """# B
+
+$$x = 1 \\tag{2.1}$$
+
+**Figure 2.1.** A caption.
+
+**Table 2.2.** Another.
+
+## Exercise 2.3 · Do it
+"""
+
+
+@pytest.mark.parametrize(
+    "mention, identifier",
+    [
+        ("(2.1)", "equation-2-1"),
+        ("Figure 2.1", "figure-2-1"),
+        ("figure 2.1", "figure-2-1"),
+        ("Table 2.2", "table-2-2"),
+        ("Exercise 2.3", "exercise-2-3"),
+    ],
+)
+def test_mention_links_to_the_numbered_thing(tmp_path, mention, identifier):
+    book = build(tmp_path, {"a.md": f"# A\n\nAs {mention} says.\n", "b.md": NUMBERED})
+    link = f'href="b.html#{identifier}"><span class="course-ref">{mention}</span>'
+    assert link in book.page("a")
+    assert book.page("b").count(f'id="{identifier}"') == 1
+    assert book.warnings == []
+
+
+def test_unknown_number_and_code_stay_text(tmp_path):
+    text = "# A\n\nAs (9.9) says, `(2.1)`, [see (2.1)](b.md).\n"
+    book = build(tmp_path, {"a.md": text, "b.md": NUMBERED})
+    assert "course-ref" not in book.page("a")
+    assert "As (9.9) says" in book.page("a")
+
+
+def test_caption_gets_its_look(tmp_path):
+    book = build(tmp_path, {"b.md": NUMBERED})
+    assert '<p class="figure-caption" id="figure-2-1">' in book.page("b")
+
+
+def test_same_number_in_two_chapters_is_a_warning(tmp_path):
+    book = build(tmp_path, {"a.md": NUMBERED.replace("# B", "# A"), "b.md": NUMBERED})
+    told = "\n".join(book.warnings)
+    assert "equation 2.1 is already defined in a" in told
+    assert "exercise 2.3 is already defined in a" in told
+    assert len(book.warnings) == 4
+    assert all("b.md" in line for line in book.warnings)
+
+
+def test_same_number_twice_in_a_chapter_is_a_warning(tmp_path):
+    book = build(tmp_path, {"a.md": "# A\n\n$$x \\tag{1.1}$$\n\n$$y \\tag{1.1}$$\n"})
+    assert "equation 1.1 is already defined in a" in book.warnings[0]
+
+
+def test_second_build_does_not_report_its_own_numbers(tmp_path):
+    build(tmp_path, {"b.md": NUMBERED})
+    assert build(tmp_path, {"b.md": NUMBERED}).warnings == []
+
+
+# Citations
+
+
+BIB = """@misc{key,
+  author = {Someone, A.}, title = {The {Title}}, year = {2015},
+  url = {https://arxiv.org/abs/1502.03167}, doi = {10.1000/xyz}
+}"""
+
+
+@pytest.mark.parametrize(
+    "address", ["https://arxiv.org/abs/1502.03167", "https://doi.org/10.1000/xyz"]
+)
+def test_link_to_a_cited_address_leads_to_the_bibliography(tmp_path, address):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "refs.bib").write_text(BIB)
+    book = build(
+        tmp_path,
+        {
+            "a.md": f"# A\n\n[Someone]({address}), [other](https://example.org/)\n",
+            "refs.md": "# References\n\n```{bibliography}\n:all:\n```\n",
+        },
+        extensions=["myst_nb", "sphinxcontrib.bibtex", "coursesite", "katexpre"],
+        bibtex_bibfiles=["refs.bib"],
+    )
+    page = book.page("a")
+    assert 'href="refs.html#id2" title="The Title"' in page
+    assert '<div class="citation" id="id2">' in book.page("refs")
+    assert address not in page
+    assert 'href="https://example.org/"' in page
+    # In the bibliography itself the address leads to the work.
+    assert 'href="https://arxiv.org/abs/1502.03167"' in book.page("refs")
+
+
+# Pictures and addresses
+
+
+def test_picture_without_words_is_a_warning_that_names_the_cell(tmp_path):
+    cells = [markdown("# A"), code("plot()", picture())]
+    (warning,) = build(tmp_path, {"a.ipynb": cells}).warnings
+    assert "picture without alternative text (code cell 1)" in warning
+    assert "a.ipynb" in warning
+
+
+def test_picture_with_words_is_fine(tmp_path):
+    metadata = {"mystnb": {"image": {"alt": "One pixel."}}}
+    cells = [markdown("# A"), code("plot()", picture(), **metadata)]
+    book = build(tmp_path, {"a.ipynb": cells})
+    assert book.warnings == []
+    assert 'alt="One pixel."' in book.page("a")
+
+
+def test_markdown_picture_without_words_is_a_warning(tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "p.svg").write_text("<svg/>")
+    (warning,) = build(tmp_path, {"a.md": "# A\n\n![](p.svg)\n"}).warnings
+    assert "picture without alternative text (p.svg)" in warning
+
+
+def with_repository(folder, text, **options):
+    options = {"repository_url": REPOSITORY, "repository_branch": "main", **options}
+    # A bare theme does not know these options; the one of the course does.
+    book = build(folder, {"a.md": text}, html_theme_options=options)
+    book.warnings = [w for w in book.warnings if "unsupported theme option" not in w]
+    return book
+
+
+def test_own_picture_is_taken_from_the_site(tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "p.svg").write_text("<svg/>")
+    base = "https://raw.githubusercontent.com/someone/course/main"
+    book = with_repository(tmp_path, f"# A\n\n![Words]({base}/p.svg)\n")
+    assert 'src="_images/p.svg"' in book.page("a")
+    assert book.warnings == []
+
+
+@pytest.mark.parametrize(
+    "link, address",
+    [
+        (
+            "colab:book/01.ipynb",
+            "https://colab.research.google.com/github/someone/course/blob/dev/book/01.ipynb",
+        ),
+        ("repo:issues", "https://github.com/someone/course/issues"),
+        ("repo:blob/main/a.md", "https://github.com/someone/course/blob/main/a.md"),
+        ("https://example.org/a", "https://example.org/a"),
+    ],
+)
+def test_link_schemes_use_the_configured_address(tmp_path, link, address):
+    text = f"# A\n\n[words]({link})\n"
+    book = with_repository(tmp_path, text, repository_branch="dev")
+    assert f'href="{address}"' in book.page("a")
+    assert book.warnings == []
+
+
+# The ledger
+
+
+def test_ledger_lists_the_claims_in_the_order_of_the_letters(tmp_path):
+    first = "loss 3\n" + CLAIM.format("B2", "b") + CLAIM.format("B10", "c")
+    book = ledger_book(tmp_path, first, CLAIM.format("N1", "n"))
+    page = book.page("claims")
+    assert book.warnings == []
+    places = [page.index(f"<p>{name}</p></td>") for name in ("N1", "B2", "B10")]
+    assert places == sorted(places)
+    assert "3 claims" in page
+    assert "<td><p>the sentence of b</p></td>" in page
+    assert "<td><p>0.71</p></td>" in page
+    assert "<td><p>&lt; 1</p></td>" in page
+
+
+def test_ledger_links_to_the_cell(tmp_path):
+    book = ledger_book(tmp_path, CLAIM.format("B2", "x") + CLAIM.format("B2", "y"))
+    for anchor in ("claim-b2", "claim-b2-2"):
+        assert f'href="one.html#{anchor}"><span>Chapter 1</span>' in book.page("claims")
+        assert book.page("one").count(f'id="{anchor}"') == 1
+    assert book.warnings == []
+
+
+def test_claims_of_two_cells_get_different_anchors(tmp_path):
+    cells = [code("1", printed(CLAIM.format("B2", sentence))) for sentence in "xy"]
+    pages = {"claims.md": "# L\n\n<!-- ledger -->\n"}
+    pages["one.ipynb"] = [markdown("# One"), *cells]
+    page = build(tmp_path, pages).page("one")
+    assert page.index('id="claim-b2"') < page.index('id="claim-b2-2"')
+
+
+@pytest.mark.parametrize(
+    "measured, needs",
+    [
+        ("0 (to rounding)", "< 1e-12"),
+        ("1.2", "~ 1.2 ± 0.01"),
+        ("3", "== 3"),
+        ("1,204", ">= 1,000"),
+    ],
+)
+def test_ledger_reads_every_form_of_a_claim(tmp_path, measured, needs):
+    line = f"✔ F4 · x · y is the identity · measured {measured}, needs {needs}\n"
+    page = ledger_book(tmp_path, line).page("claims")
+    assert "<td><p>x · y is the identity</p></td>" in page
+    assert f"<td><p>{measured}</p></td>" in page
+    assert f"<td><p>{html.escape(needs)}</p></td>" in page
+
+
+def test_ledger_is_a_table_with_header_cells_and_a_caption(tmp_path):
+    page = ledger_book(tmp_path, CLAIM.format("B2", "x")).page("claims")
+    assert page.count('<th class="head') == 5
+    assert '<td class="identifier"><p>B2</p></td>' in page
+    assert "<caption>" in page
+    assert "1 claim, measured" in page
+
+
+def test_identifier_stands_once_beside_all_its_rows(tmp_path):
+    lines = CLAIM.format("B2", "x") + CLAIM.format("B2", "y") + CLAIM.format("B3", "z")
+    page = ledger_book(tmp_path, lines).page("claims")
+    assert '<td class="identifier" rowspan="2"><p>B2</p></td>' in page
+    assert '<td class="identifier"><p>B3</p></td>' in page
+    assert page.count('id="ledger-b2"') == page.count('id="ledger-b3"') == 1
+
+
+def test_bold_identifier_beside_the_ledger_links_to_its_rows(tmp_path):
+    words = "**B2** and **B3**, **strong**, B2\n\n<!-- ledger -->\n"
+    pages = {"claims.md": f"# L\n\n{words}", "other.md": "# O\n\n**B2**\n"}
+    pages["one.ipynb"] = [
+        markdown("# One"),
+        code("1", printed(CLAIM.format("B2", "x"))),
+    ]
+    book = build(tmp_path, pages)
+    assert book.warnings == []
+    assert book.page("claims").count('href="#ledger-b2">B2</a>') == 1
+    assert 'href="#ledger-b3"' not in book.page("claims")
+    assert "ledger-b2" not in book.page("other")
+
+
+def test_identifier_in_two_chapters_is_a_warning(tmp_path):
+    line = CLAIM.format("B2", "x")
+    (warning,) = ledger_book(tmp_path, line, line).warnings
+    assert "claim B2 is measured in two chapters, here and in one" in warning
+    assert "two.ipynb" in warning
+
+
+def test_line_that_looks_like_a_claim_is_a_warning(tmp_path):
+    (warning,) = ledger_book(tmp_path, "✔ B2 · no number here\n").warnings
+    assert "looks like a claim, but cannot be read: ✔ B2 · no number here" in warning
+
+
+def test_verdict_of_an_exercise_is_not_a_claim(tmp_path):
+    book = ledger_book(tmp_path, "✔ Exercise 3.1 (a): right.\n", "a table\n")
+    assert book.warnings == []
+    assert 'class="output stream verdict' in book.page("one")
+    assert "verdict" not in book.page("two")
+    assert "0 claims" in book.page("claims")
+
+
+def test_claim_that_is_gone_leaves_the_ledger(tmp_path):
+    ledger_book(tmp_path, CLAIM.format("B2", "x"))
+    book = ledger_book(tmp_path, "nothing\n", CLAIM.format("B2", "y"))
+    assert book.warnings == []
+    assert "1 claim," in book.page("claims")
+
+
+# The rest
+
+
+def test_page_is_described_by_its_first_paragraph(tmp_path):
+    text = "# A\n\nShort.\n\nThe first paragraph that says enough, & more.\n"
+    page = build(tmp_path, {"a.md": text}).page("a")
+    content = "The first paragraph that says enough, &amp; more."
+    assert f'<meta name="description" content="{content}">' in page
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ('<summary aria-label="Toggle hidden content">', "<summary>"),
+        (
+            '<button class="btn search-button-field" title="S" aria-label="Search">',
+            '<button class="btn search-button-field" title="S">',
+        ),
+        ('<div role="list" class="citation-list">', '<div class="citation-list">'),
+        (
+            '<div class="citation" id="id1" role="doc-biblioentry">',
+            '<div class="citation" id="id1">',
+        ),
+    ],
+)
+def test_faults_of_the_theme_are_mended(before, after):
+    from coursesite.finish import repair
+
+    assert repair(f"<p>{before}</p>") == f"<p>{after}</p>"
+
+
+def test_icons_are_found_in_pages_scripts_and_stylesheets(tmp_path):
+    from coursesite.icons import used_code_points
+
+    static = tmp_path / "_static"
+    static.mkdir()
+    (static / "icons.css").write_text(
+        '.fa-sun:before{content:"\\f185"}.fa-a:before,.fa-b:before{content:"\\f001"}'
+        '.fa-plus:before{content:"+"}.fa-never:before{content:"\\f999"}'
+        ':root{--icon-literal:"\uf0f3"}.x:after{content:"\\f0c8"}.y{content:"\\201c"}'
+    )
+    (static / "script.js").write_text('icon.className = "fa-solid fa-b"')
+    (tmp_path / "a.html").write_text(
+        '<i class="fa-solid fa-sun"></i><i class="fa-plus">'
+    )
+    expected = {0xF185, 0xF001, ord("+"), 0xF0F3, 0xF0C8}
+    assert used_code_points(tmp_path) == expected

@@ -1,0 +1,644 @@
+"""Folding against the unfolded modules, PyTorch's own fusion and what must not fold."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils import fusion, parametrizations
+
+from bnlib import nn as bnlib_nn
+from bnlib.fold import fold, fold_batch_norm, fold_into_next
+from bnlib.lab.models import conv_net, depthwise_net, mlp, vgg
+
+C_IN, C_OUT = 4, 8
+CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+
+
+@pytest.fixture(autouse=True)
+def _seeded_and_one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+    torch.set_num_threads(threads)
+
+
+def lived(module, dtype=torch.float64, mean=3.0):
+    """Give every BN statistics and parameters as after training; go to eval mode."""
+    for bn in module.modules():
+        if getattr(bn, "running_mean", None) is not None:
+            bn.running_mean.normal_(mean, 0.5)
+            bn.running_var.uniform_(0.1, 4)
+            if bn.weight is not None:
+                nn.init.normal_(bn.weight, 1, 0.5)
+                nn.init.normal_(bn.bias, 1, 0.5)
+    return module.to(dtype).eval()
+
+
+def images(dims=2, channels=C_IN, dtype=torch.float64):
+    return 5 + 2 * torch.randn(3, channels, *[7] * dims, dtype=dtype)
+
+
+def assert_same(got, want, rtol=1e-13):
+    assert want.std() > 0.1  # else a constant would pass
+    error = float((got - want).detach().abs().max() / want.detach().abs().max())
+    assert error < rtol, error
+
+
+def layer_before(kind, dims, bias, groups):
+    if kind == "linear":
+        return nn.Linear(C_IN, C_OUT, bias=bias)
+    makers = CONVOLUTIONS if kind == "conv" else TRANSPOSED
+    # In the transposed case 8 -> 4 channels tells the two channel axes apart too.
+    sizes = (C_IN, C_OUT) if kind == "conv" else (C_OUT, C_IN)
+    return makers[dims](*sizes, 3, stride=2, padding=1, groups=groups, bias=bias)
+
+
+def batch_norm(owner, dims, channels, affine):
+    if owner == "torch":
+        return BATCH_NORMS[dims](channels, affine=affine)
+    return bnlib_nn.BatchNorm(channels, affine=affine)
+
+
+GRID = [
+    pytest.param(
+        kind,
+        dims,
+        bias,
+        groups,
+        affine,
+        owner,
+        id=f"{kind}{dims}d-{groups} groups-{'bias' if bias else 'no bias'}"
+        f"-{'affine' if affine else 'plain'}-{owner}",
+    )
+    for kind, dimensions, group_counts in (
+        ("conv", (1, 2, 3), (1, 2, 4)),  # 4 groups of 1 input channel: depthwise
+        ("transposed", (1, 2, 3), (1, 2, 4)),
+        ("linear", (1,), (1,)),
+    )
+    for dims in dimensions
+    for groups in group_counts
+    for bias in (True, False)
+    for affine in (True, False)
+    for owner in ("torch", "bnlib")
+]
+
+
+@pytest.mark.parametrize("kind, dims, bias, groups, affine, owner", GRID)
+def test_folded_layer_equals_layer_and_bn(kind, dims, bias, groups, affine, owner):
+    layer = layer_before(kind, dims, bias, groups)
+    channels = C_IN if kind == "transposed" else C_OUT
+    pair = lived(nn.Sequential(layer, batch_norm(owner, dims, channels, affine)))
+    if kind == "linear":
+        x = 5 + 2 * torch.randn(9, C_IN, dtype=torch.float64)
+    else:
+        x = images(dims, C_OUT if kind == "transposed" else C_IN)
+    before = copy.deepcopy(pair.state_dict())
+    folded = fold_batch_norm(*pair)
+    assert type(folded) is type(layer)
+    assert_same(folded(x), pair(x))
+    assert all(torch.equal(pair.state_dict()[k], v) for k, v in before.items())
+
+
+def test_grid_is_large():
+    assert len(GRID) >= 60
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_agrees_with_fuse_conv_bn_eval(dims, groups, bias):
+    pair = lived(
+        nn.Sequential(layer_before("conv", dims, bias, groups), BATCH_NORMS[dims](8))
+    )
+    ours, theirs = fold_batch_norm(*pair), fusion.fuse_conv_bn_eval(*pair)
+    torch.testing.assert_close(ours.weight, theirs.weight, rtol=1e-14, atol=0)
+    torch.testing.assert_close(ours.bias, theirs.bias, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_agrees_with_torch_on_transposed_convolution_of_one_group(bias):
+    pair = lived(
+        nn.Sequential(layer_before("transposed", 2, bias, 1), nn.BatchNorm2d(C_IN))
+    )
+    ours, theirs = fold_batch_norm(*pair), fusion.fuse_conv_bn_eval(*pair, True)
+    torch.testing.assert_close(ours.weight, theirs.weight, rtol=1e-14, atol=0)
+    torch.testing.assert_close(ours.bias, theirs.bias, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_agrees_with_fuse_linear_bn_eval(bias):
+    pair = lived(nn.Sequential(nn.Linear(4, 8, bias=bias), nn.BatchNorm1d(8)))
+    ours, theirs = fold_batch_norm(*pair), fusion.fuse_linear_bn_eval(*pair)
+    torch.testing.assert_close(ours.weight, theirs.weight, rtol=1e-14, atol=0)
+    torch.testing.assert_close(ours.bias, theirs.bias, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("var", [1.0, 1e-4, 1e-8, 1e-12])
+def test_small_variance_costs_no_precision_in_float32(var):
+    pair = lived(nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8)), torch.float32)
+    pair[1].running_var.fill_(var)
+    x = images(dtype=torch.float32)
+    want = copy.deepcopy(pair).double()(x.double())
+    assert_same(fold_batch_norm(*pair)(x).double(), want, rtol=2e-6)
+
+
+def test_large_bias_and_mean_cancel_before_they_are_scaled():
+    pair = lived(nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8)), torch.float32)
+    nn.init.constant_(pair[0].bias, 1e5)
+    pair[1].running_mean.fill_(1e5)
+    pair[1].running_var.fill_(1e-4)
+    x = torch.zeros(1, 4)
+    assert torch.equal(fold_batch_norm(*pair)(x), pair[1].bias[None])
+
+
+def test_type_trainability_and_padding_mode_are_kept():
+    layer = nn.Conv2d(4, 8, 3, padding=1, padding_mode="reflect", bias=False)
+    layer.weight.requires_grad_(False)
+    pair = lived(nn.Sequential(layer, nn.BatchNorm2d(8)))
+    half = copy.deepcopy(layer).bfloat16()
+    assert fold_batch_norm(half, pair[1]).weight.dtype == torch.bfloat16
+    folded = fold_batch_norm(*pair)
+    assert not folded.weight.requires_grad
+    assert not folded.bias.requires_grad
+    assert folded.weight.is_leaf
+    x = images()
+    assert_same(folded(x), pair(x))
+
+
+# --- BN before the layer --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("padding_mode", ["zeros", "reflect", "circular", "replicate"])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_fold_into_next_convolution(dims, groups, bias, padding_mode):
+    padding = 0 if padding_mode == "zeros" else 1
+    layer = CONVOLUTIONS[dims](
+        4, 8, 3, padding=padding, padding_mode=padding_mode, groups=groups, bias=bias
+    )
+    pair = lived(nn.Sequential(BATCH_NORMS[dims](4), layer))
+    x = images(dims)
+    assert_same(fold_into_next(*pair)(x), pair(x))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_fold_into_next_linear(bias):
+    pair = lived(nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 8, bias=bias)))
+    x = 5 + torch.randn(9, 4, dtype=torch.float64)
+    assert_same(fold_into_next(*pair)(x), pair(x))
+
+
+@pytest.mark.parametrize("padding", [1, (0, 1), "same"])
+def test_bn_before_zero_padding_is_refused(padding):
+    pair = lived(nn.Sequential(nn.BatchNorm2d(4), nn.Conv2d(4, 8, 3, padding=padding)))
+    with pytest.raises(ValueError, match="must not pad with zeros, got padding="):
+        fold_into_next(*pair)
+    with pytest.raises(ValueError, match="at '0', a convolution after bn must not pad"):
+        fold(pair)
+    kept = fold(pair, images(), strict=False)
+    assert "the border would be wrong" in kept.fold_report.left["0"]
+    assert kept.fold_report.difference == 0
+
+
+def test_refused_fold_would_be_wrong_at_the_border_only():
+    pair = lived(nn.Sequential(nn.BatchNorm2d(4), nn.Conv2d(4, 8, 3)))
+    folded = fold_into_next(*pair)
+    for layer in (pair[1], folded):
+        layer.padding = (1, 1)
+    x = images()
+    error = (folded(x) - pair(x)).abs()
+    assert error[..., 1:-1, 1:-1].max() < 1e-12
+    assert error.max() > 0.1
+
+
+@pytest.mark.parametrize("padding", ["valid", 0])
+def test_no_padding_in_words_or_numbers_is_folded(padding):
+    pair = lived(nn.Sequential(nn.BatchNorm2d(4), nn.Conv2d(4, 8, 3, padding=padding)))
+    assert fold(pair, images()).fold_report.folded == {"0": "1"}
+
+
+def test_same_padding_of_a_1x1_convolution_is_none():
+    pair = lived(nn.Sequential(nn.BatchNorm2d(4), nn.Conv2d(4, 8, 1, padding="same")))
+    x = images()
+    assert_same(fold_into_next(*pair)(x), pair(x))
+
+
+def test_transposed_convolution_after_bn_is_refused():
+    pair = lived(nn.Sequential(nn.BatchNorm2d(4), nn.ConvTranspose2d(4, 8, 3)))
+    with pytest.raises(ValueError, match="got ConvTranspose2d, whose border"):
+        fold_into_next(*pair)
+    assert "ConvTranspose2d" in fold(pair).fold_report.left["0"]
+
+
+# --- refusals -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["layer", "bn"])
+def test_training_mode_is_refused(which):
+    pair = lived(nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8)))
+    pair[which == "bn"].train()
+    with pytest.raises(
+        ValueError, match=f"{which} must be in eval mode, got training="
+    ):
+        fold_batch_norm(*pair)
+
+
+def test_model_in_training_mode_is_refused():
+    model = lived(mlp((4, 8, 3)))
+    with pytest.raises(ValueError, match="got the model in training mode; call model"):
+        fold(model.train())
+    model.eval()[1].train()
+    with pytest.raises(ValueError, match="got its BatchNorm1d '1' in training mode"):
+        fold(model)
+
+
+def test_without_running_statistics_is_refused():
+    pair = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8, track_running_stats=False))
+    with pytest.raises(ValueError, match="got none .track_running_stats=False."):
+        fold_batch_norm(*pair.eval())
+    left = fold(pair.double(), images(0)).fold_report.left
+    assert "must have running statistics" in left["1"]
+
+
+def test_wrong_number_of_channels_is_refused():
+    with pytest.raises(ValueError, match="each of the 8 output channels .* got 4"):
+        fold_batch_norm(nn.Conv2d(4, 8, 3).eval(), nn.BatchNorm2d(4).eval())
+    with pytest.raises(ValueError, match="each of the 4 input channels .* got 8"):
+        fold_into_next(nn.BatchNorm2d(8).eval(), nn.Conv2d(4, 8, 3).eval())
+
+
+def test_other_modules_are_refused():
+    with pytest.raises(TypeError, match="layer must be .* got BatchNorm2d"):
+        fold_batch_norm(nn.BatchNorm2d(4).eval(), nn.Conv2d(4, 8, 3).eval())
+    with pytest.raises(TypeError, match="bn must have running_mean.* got GroupNorm"):
+        fold_batch_norm(nn.Conv2d(4, 8, 3).eval(), nn.GroupNorm(2, 8).eval())
+
+
+def test_layer_that_computes_something_else_is_refused():
+    class Standardized(nn.Conv2d):
+        def forward(self, x):
+            return F.conv2d(x, self.weight - self.weight.mean())
+
+    pair = lived(nn.Sequential(Standardized(4, 8, 3), nn.BatchNorm2d(8)))
+    with pytest.raises(TypeError, match="got Standardized"):
+        fold_batch_norm(*pair)
+    assert fold(pair, images()).fold_report.folded == {}
+
+
+@pytest.mark.parametrize("what", ["weight norm", "hook on layer", "hook on bn"])
+def test_hooks_and_parametrizations_are_refused(what):
+    pair = lived(nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8)))
+    if what == "weight norm":
+        parametrizations.weight_norm(pair[0]).eval()
+    else:
+        pair[what == "hook on bn"].register_forward_hook(lambda m, a, y: y + 1)
+    with pytest.raises(
+        ValueError, match="must have no hooks and no parametrized weight"
+    ):
+        fold_batch_norm(*pair)
+    folded = fold(pair, images())
+    assert "hooks" in folded.fold_report.left["1"]
+    assert folded.fold_report.difference == 0
+
+
+def test_look_alike_that_is_no_bn_in_eval_mode_is_refused():
+    class Absolute(nn.BatchNorm2d):
+        def forward(self, x):
+            return super().forward(x).abs()
+
+    pair = lived(nn.Sequential(nn.Conv2d(4, 8, 3), Absolute(8)))
+    with pytest.raises(ValueError, match="got Absolute, which does not; keep it"):
+        fold_batch_norm(*pair)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: bnlib_nn.GhostBatchNorm(8, 2),
+        lambda: bnlib_nn.BatchRenorm(8),
+        lambda: bnlib_nn.LpBatchNorm(8, p=1),
+        lambda: bnlib_nn.NoisyBatchNorm(8),
+        lambda: nn.SyncBatchNorm(8),
+        lambda: nn.InstanceNorm2d(8, affine=True, track_running_stats=True),
+    ],
+    ids=["ghost", "renorm", "lp", "noisy", "sync", "instance with running statistics"],
+)
+def test_relatives_that_are_bn_in_eval_mode_fold(make):
+    pair = lived(nn.Sequential(nn.Conv2d(4, 8, 3), make()))
+    x = images()
+    folded = fold(pair, x)
+    assert folded.fold_report.folded == {"1": "0"}
+    assert folded.fold_report.seen == "graph"
+    assert_same(folded(x), pair(x))
+
+
+def test_noise_that_is_on_in_eval_mode_keeps_its_bn():
+    pair = lived(nn.Sequential(nn.Conv2d(4, 8, 3), bnlib_nn.NoisyBatchNorm(8)))
+    pair[1].noise.train()
+    assert "got NoisyBatchNorm, which does not" in fold(pair).fold_report.left["1"]
+
+
+# --- whole models ---------------------------------------------------------------------
+
+NETS = {
+    "mlp": (lambda **k: mlp((6, 9, 8, 3), **k), (11, 6), 2),
+    "conv": (lambda **k: conv_net((4, 6), **k), (5, 1, 8, 8), 2),
+    "vgg": (lambda **k: vgg((4, "M", 6, 6), **k), (5, 1, 8, 8), 3),
+    "depthwise": (lambda **k: depthwise_net(6, 2, **k), (5, 1, 8, 8), 5),
+}
+
+
+@pytest.mark.parametrize("norm", ["batch", bnlib_nn.BatchNorm], ids=["torch", "bnlib"])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize("net", NETS)
+def test_every_bn_of_the_chapters_nets_folds(net, dtype, bias, norm):
+    make, shape, count = NETS[net]
+    model = lived(make(norm=norm, bias=bias), dtype, mean=0.3)
+    state = copy.deepcopy(model.state_dict())
+    x = 1 + torch.randn(shape, dtype=dtype)
+    want = model(x)
+    folded = fold(model, x)
+    assert len(folded.fold_report.folded) == count
+    assert folded.fold_report.left == {}
+    assert folded.fold_report.seen == "graph"
+    assert not any(hasattr(m, "running_mean") for m in folded.modules())
+    assert_same(folded(x), want, 1e-12 if dtype == torch.float64 else 2e-5)
+    assert torch.equal(model(x), want)
+    assert all(torch.equal(model.state_dict()[k], v) for k, v in state.items())
+    assert not folded.training
+
+
+class Residual(nn.Module):
+    """A residual block: each BN before the sum folds, the one after it cannot."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.conv2, self.bn2 = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.last = nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return self.last(x + y)
+
+
+def test_residual_block_folds_what_it_can():
+    model, x = lived(Residual()), images()
+    folded = fold(model, x)
+    assert type(folded) is Residual
+    assert folded.fold_report.folded == {"bn1": "conv1", "bn2": "conv2"}
+    assert folded.fold_report.left == {
+        "last": "it has no linear layer or convolution before it, but add"
+    }
+    assert str(folded.fold_report).splitlines()[0] == "bn1: folded into conv1"
+    assert "last: left, it has no" in str(folded.fold_report)
+    assert_same(folded(x), model(x))
+
+
+class Wired(nn.Module):
+    """Modules ``conv``, ``other`` and ``bn``, wired by the function it is given."""
+
+    def __init__(self, wiring):
+        super().__init__()
+        self.conv, self.other = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)
+        self.bn = nn.BatchNorm2d(4)
+        self.wiring = wiring
+
+    def forward(self, x):
+        return self.wiring(self, x)
+
+
+def _skips(m, x):
+    y = m.conv(x)
+    return m.bn(y) + y
+
+
+def _shared_layer(m, x):
+    return m.bn(m.conv(x)) + m.conv(x + 1)
+
+
+def _shared_bn(m, x):
+    return m.bn(m.conv(x)) + m.bn(m.other(x))
+
+
+def _borrowed_weight(m, x):
+    return m.bn(m.conv(x)) + F.conv2d(x, m.conv.weight)
+
+
+def _after_activation(m, x):
+    return m.bn(F.relu(m.conv(x)))
+
+
+def _input_first(m, x):
+    return F.relu(m.bn(x))
+
+
+def _not_called(m, x):
+    return m.conv(x)
+
+
+LEFT = {
+    _skips: "the output of 'conv' is used elsewhere too",
+    _shared_layer: "'conv' is shared: it is called 2 times, together with this BN 1",
+    _shared_bn: "no linear layer or convolution before it, but Conv2d",
+    _borrowed_weight: "the parameters of 'conv' are used elsewhere too",
+    _after_activation: "no linear layer or convolution before it, but relu",
+    _input_first: "no linear layer or convolution before it, but the input",
+    _not_called: "no call of it was seen",
+}
+
+
+@pytest.mark.parametrize("wiring", LEFT, ids=lambda f: f.__name__[1:])
+def test_what_cannot_be_folded_stays_and_is_reported(wiring):
+    model, x = lived(Wired(wiring)), images()
+    folded = fold(model, x)
+    assert folded.fold_report.seen == "graph"
+    assert folded.fold_report.folded == {}
+    assert LEFT[wiring] in folded.fold_report.left["bn"]
+    assert torch.equal(folded(x), model(x))
+
+
+def test_layer_and_bn_that_always_run_together_fold_although_used_twice():
+    model, x = (
+        lived(Wired(lambda m, x: m.bn(m.conv(F.relu(m.bn(m.conv(x))))))),
+        images(),
+    )
+    folded = fold(model, x)
+    assert folded.fold_report.folded == {"bn": "conv"}
+    assert_same(folded(x), model(x))
+
+
+def test_bn_after_an_activation_folds_forward():
+    model = lived(
+        nn.Sequential(
+            nn.Linear(4, 8),
+            nn.ReLU(),
+            nn.BatchNorm1d(8),
+            nn.Linear(8, 5),
+            nn.BatchNorm1d(5),
+        )
+    )
+    x = 2 + torch.randn(9, 4, dtype=torch.float64)
+    folded = fold(model, x)
+    assert folded.fold_report.folded == {"2": "3", "4": "3"}
+    assert_same(folded(x), model(x))
+
+
+def test_two_bn_in_a_row_fold_both():
+    model = lived(
+        nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8), nn.BatchNorm2d(8))
+    )
+    folded = fold(model, images())
+    assert folded.fold_report.folded == {"1": "0", "2": "0"}
+
+
+def test_sequential_gets_shorter_and_is_numbered_anew():
+    folded = fold(lived(mlp((4, 8, 3))))
+    assert [name for name, _ in folded.named_children()] == ["0", "1", "2"]
+    assert [type(m) for m in folded] == [nn.Linear, nn.ReLU, nn.Linear]
+    assert len(folded.append(nn.ReLU())) == 4
+
+
+def test_sequential_with_names_keeps_them():
+    model = nn.Sequential()
+    model.add_module("conv", nn.Conv2d(4, 8, 3))
+    model.add_module("bn", nn.BatchNorm2d(8))
+    model.add_module("act", nn.ReLU())
+    folded = fold(lived(model), images())
+    assert [name for name, _ in folded.named_children()] == ["conv", "act"]
+
+
+def test_indexed_sequential_keeps_its_places():
+    class Indexed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(
+                nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3)
+            )
+
+        def forward(self, x):
+            return self.body[3](self.body[2](self.body[1](self.body[0](x))))
+
+    model, x = lived(Indexed()), images()
+    folded = fold(model, x)
+    assert folded.fold_report.folded == {"body.1": "body.0"}
+    assert type(folded.body[1]) is nn.Identity
+    assert not folded.body[1].training
+    assert_same(folded(x), model(x))
+
+
+def test_tied_weights_stay_right():
+    model = Wired(lambda m, x: m.other(m.bn(m.conv(x))))
+    model.other.weight = model.conv.weight
+    model, x = lived(model), images()
+    folded = fold(model, x)
+    assert folded.fold_report.folded == {"bn": "conv"}
+    assert_same(folded(x), model(x))
+
+
+def test_bn_with_two_names_is_replaced_in_both():
+    model = Wired(lambda m, x: m.alias(m.conv(x)))
+    model.alias = model.bn
+    model, x = lived(model), images()
+    assert_same(fold(model, x)(x), model(x))
+
+
+def test_three_dimensions_behind_a_linear_layer_are_noticed():
+    # Linear works along the last axis, BN along axis 1; both have length 8.
+    model = lived(nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8)))
+    x = torch.randn(5, 8, 4, dtype=torch.float64)
+    folded = fold(model, x)
+    assert "its input has 3 dimensions" in folded.fold_report.left["1"]
+    assert torch.equal(folded(x), model(x))
+
+
+# --- models that cannot be traced -----------------------------------------------------
+
+
+class Untraceable(nn.Module):
+    """Decides by a value, which stops the tracer."""
+
+    def __init__(self, *modules):
+        super().__init__()
+        self.body = nn.Sequential(*modules)
+        self.conv, self.bn = nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8)
+
+    def forward(self, x):
+        if x.mean() > 0:
+            x = self.body(x)
+        return self.bn(self.conv(x))
+
+
+def test_untraceable_model_folds_inside_its_sequentials():
+    inner = nn.Sequential(nn.ReLU(), nn.Conv2d(8, 8, 3))
+    model = Untraceable(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8), inner, nn.BatchNorm2d(8))
+    model, x = lived(model), images()
+    folded = fold(model, x)
+    assert folded.fold_report.seen == "modules"
+    assert folded.fold_report.folded == {"body.1": "body.0", "body.3": "body.2.1"}
+    assert list(folded.fold_report.left) == ["bn"]
+    assert_same(folded(x), model(x))
+
+
+def test_module_in_two_places_of_an_untraceable_model_stays():
+    conv = nn.Conv2d(4, 8, 3)
+    model = Untraceable(conv, nn.BatchNorm2d(8))
+    model.conv = conv
+    folded = fold(lived(model))
+    assert "'body.0' is shared" in folded.fold_report.left["body.1"]
+
+
+class Peeks(nn.Module):
+    """Takes a value out of the middle of a Sequential, out of sight of the tracer."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8))
+
+    def forward(self, x):
+        return self.body[0](x) if x.mean() > 0 else self.body(x)
+
+
+def test_example_shows_a_fold_that_is_wrong():
+    model = lived(Peeks())
+    with pytest.raises(ValueError, match="must agree .* got a relative difference of"):
+        fold(model, images())
+
+
+def test_outputs_of_any_structure_and_several_inputs_are_compared():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.bn = nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8)
+
+        def forward(self, x, y):
+            return {"sum": (self.bn(self.conv(x + y)), x), "count": torch.tensor(3)}
+
+    folded = fold(lived(Two()), (images(), images()))
+    assert folded.fold_report.folded == {"bn": "conv"}
+    assert 0 <= folded.fold_report.difference < 1e-13
+
+
+def test_model_without_bn_is_copied():
+    model = mlp((4, 8, 3), norm=None).eval()
+    folded = fold(model)
+    assert folded is not model
+    assert str(folded.fold_report) == "no batch normalization found"
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(model.parameters(), folded.parameters(), strict=True)
+    )
+
+
+def test_report_survives_a_copy_and_stays_out_of_the_state():
+    folded = fold(lived(mlp((4, 8, 3))))
+    assert copy.deepcopy(folded).fold_report == folded.fold_report
+    assert list(folded.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]

@@ -1,0 +1,90 @@
+"""Parameters and multiplications, against numbers worked out by hand."""
+
+import io
+from contextlib import redirect_stderr
+
+import pytest
+import torch
+from torch import nn
+
+from bnlib.lab.models import vgg
+from bnlib.slimming.size import summary
+
+X = torch.randn(3, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def test_counts_of_each_kind_of_layer():
+    model = nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1),  # 4 * 64 outputs of 18 products each
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 4, 3, stride=2, padding=1, groups=4, bias=False),  # 64 of 9
+        nn.ConvTranspose2d(4, 3, 2, stride=2),  # 64 inputs meet 12 weights
+        nn.Flatten(),
+        nn.Linear(3 * 64, 5),
+    )
+    found = summary(model, X)
+    assert found.layers == [
+        ("0", "Conv2d", (4, 8, 8), 76, 4608),
+        ("1", "BatchNorm2d", (4, 8, 8), 8, 0),
+        ("3", "Conv2d", (4, 4, 4), 36, 576),
+        ("4", "ConvTranspose2d", (3, 8, 8), 51, 768),
+        ("6", "Linear", (5,), 965, 960),
+    ]
+    assert found.parameters == 76 + 8 + 36 + 51 + 965
+    assert found.macs == 4608 + 576 + 768 + 960
+    assert found.flops == 2 * found.macs
+
+
+def test_multiplications_of_a_convolution_counted_one_by_one():
+    model = nn.Conv2d(2, 3, 3, stride=2)
+    weight = torch.ones_like(model.weight)
+    ones = nn.functional.conv2d(torch.ones(1, 2, 8, 8), weight, stride=2)
+    assert summary(model, X).macs == int(ones.sum())
+
+
+def test_number_of_examples_does_not_matter():
+    assert (
+        summary(nn.Conv2d(2, 3, 3), X).macs == summary(nn.Conv2d(2, 3, 3), X[:1]).macs
+    )
+
+
+def test_layer_that_is_called_twice_works_twice_and_weighs_once():
+    layer = nn.Linear(4, 4)
+    found = summary(nn.Sequential(layer, layer), torch.randn(2, 4))
+    assert (found.parameters, found.macs) == (20, 32)
+
+
+def test_model_is_as_it_was():
+    model = vgg((4,), in_channels=2, dtype=torch.float32)
+    model[2].eval()
+    before = model[1].running_mean.clone()
+    summary(model, X)
+    assert [m.training for m in model[:3]] == [True, True, False]
+    assert torch.equal(model[1].running_mean, before)
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+def test_printed_table_lines_up_and_ends_with_the_total():
+    lines = str(summary(vgg((4,), in_channels=2, dtype=torch.float32), X)).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert lines[0].split() == [
+        *("layer", "type", "output", "parameters", "multiply-adds"),
+    ]
+    assert lines[1].split() == [
+        *("0", "Conv2d", "4", "x", "8", "x", "8", "72", "4,608"),
+    ]
+    assert lines[-1].split() == ["total", "130", "4,648"]
+
+
+def test_progress_is_shown_on_demand_only():
+    for progress, shown in ((True, True), (None, False), (False, False)):
+        stream = io.StringIO()
+        with redirect_stderr(stream):
+            summary(nn.Sequential(nn.Conv2d(2, 3, 3)), X, progress=progress)
+        assert bool(stream.getvalue()) == shown
+
+
+def test_empty_input_is_refused():
+    with pytest.raises(ValueError, match="at least one example"):
+        summary(nn.Conv2d(2, 3, 3), X[:0])
