@@ -25,7 +25,7 @@ CLAIMS = {
     "05-effects": ["W4", "W5", "W6", "W7", "W8", "W10"],
     "06-why": ["W1", "W2", "W3", "W9"],
     "07-placement": ["P1", "P2", "P3", "P4", "P5", "P6"],
-    "08-layer-group": ["R1", "R2", "R3", "R4", "R5", "R6"],
+    "08-layer-group": ["R1", "R2", "R3", "R4", "R5", "R6", "R7"],
     "09-devices": ["S1"],
     "10-new-data": ["T1"],
     "11-pruning": ["G1", "G2"],
