@@ -150,7 +150,6 @@ def train_many(
     optimizer="sgd",
     loss=None,
     before_step=None,
-    progress=None,
 ):
     """Train all members of an ensemble in place and return their losses.
 
@@ -170,7 +169,7 @@ def train_many(
     lr : float, sequence of R floats, or callable
         Learning rate of all or of each, or a function of the step that returns one of
         the two.
-    batch_size, momentum, weight_decay, progress
+    batch_size, momentum, weight_decay
         As in :func:`bnlib.lab.train.train`, the same for all members.
     seed : int or sequence of R ints, default=0
         Seed of the batches of all or of each: members with one seed see the same.
@@ -218,8 +217,7 @@ def train_many(
 
     try:
         with train._reproducible(seeds[0], x.device), _no_denormals():
-            bar = train._progress(progress, steps)
-            return train._loop(one_step, steps, bar).losses.reshape(-1, count)
+            return train._loop(one_step, steps).losses.reshape(-1, count)
     finally:
         update.zero_grad()
 
