@@ -247,10 +247,65 @@ def test_tracking_can_be_switched_later_as_in_torch(name, before):
 def test_reset_forgets_the_batches_and_parameters():
     layer = spread(ours.BatchNorm(3, dtype=F64))
     layer(draw((5, 3), seed=0)[0])
+    weight = layer.weight.clone()
     layer.reset_running_stats()
-    layer.reset_parameters()
-    assert_same(layer.state_dict(), ours.BatchNorm(3, dtype=F64).state_dict(), atol=0)
+    fresh = ours.BatchNorm(3, dtype=F64)
+    assert_same(dict(layer.named_buffers()), dict(fresh.named_buffers()), atol=0)
+    assert torch.equal(layer.weight, weight), "the statistics only"
     ours.BatchNorm(3, track_running_stats=False).reset_running_stats()
+
+
+@every_family
+def test_reset_parameters_resets_what_torch_resets(name, torchs, args):
+    track = {"track_running_stats": True, "affine": True}
+    kwargs = track if name in ("BatchNorm", "InstanceNorm") else {}
+    results = []
+    for layer in pair(name, torchs, args, kwargs):
+        layer(draw((4, 6, 5, 6), seed=0)[0])
+        places = {key: value.data_ptr() for key, value in layer.state_dict().items()}
+        layer.reset_parameters()
+        state = layer.state_dict()
+        assert places == {key: value.data_ptr() for key, value in state.items()}
+        results.append(dict(state))
+    assert_same(*results, atol=0)
+    getattr(ours, name)(*args, **dict.fromkeys(kwargs, False)).reset_parameters()
+
+
+def without_count(state):
+    """Return a plain dict without the number of batches, as other libraries store."""
+    return {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+
+
+@pytest.mark.parametrize("name", ["BatchNorm", "InstanceNorm"])
+def test_a_state_that_does_not_count_batches_loads_as_in_torch(name):
+    torchs, args = FAMILIES[name]
+    reference, layer = pair(name, torchs, args, {"track_running_stats": True})
+    old = without_count(spread(reference, seed=3).state_dict())
+    kept, results = dict(old), []
+    for one in (layer, reference):
+        model = torch.nn.Sequential(one)
+        one.num_batches_tracked.fill_(7)
+        model.load_state_dict({f"0.{key}": value for key, value in old.items()})
+        results.append(dict(one.state_dict()))
+    assert_same(*results, atol=0)
+    assert results[0]["num_batches_tracked"] == 7
+    assert old.keys() == kept.keys(), "the state that was given is not modified"
+
+
+def test_a_new_state_without_its_count_is_refused_as_in_torch():
+    for layer in (ours.BatchNorm(3), torch.nn.BatchNorm1d(3)):
+        state = layer.state_dict()
+        assert state._metadata[""]["version"] == 2
+        del state["num_batches_tracked"]
+        with pytest.raises(RuntimeError, match='Missing key.*"num_batches_tracked"'):
+            layer.load_state_dict(state)
+
+
+def test_a_layer_without_statistics_takes_no_count_from_an_old_state():
+    layer = ours.BatchNorm(3, track_running_stats=False)
+    layer.load_state_dict({"weight": torch.ones(3), "bias": torch.ones(3)})
+    assert layer.num_batches_tracked is None
+    assert list(layer.state_dict()) == ["weight", "bias"]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -309,10 +364,25 @@ def test_float32_input_far_from_zero_keeps_unit_variance():
     )
 
 
-def test_printing_names_the_arguments():
-    assert "6, eps=1e-05, momentum=None" in str(ours.BatchNorm(6, momentum=None))
-    assert "2, 6, eps=1e-05, affine=True" in str(ours.GroupNorm(2, 6))
-    assert "(6,), eps=None" in str(ours.RMSNorm(6))
+# PyTorch prints the bias since 2.13; the texts are those of its versions since then.
+PRINTED = {
+    "6, eps=1e-05, momentum=None, affine=True, bias=True, track_running_stats=True": (
+        lambda: ours.BatchNorm(6, momentum=None)
+    ),
+    "6, eps=1e-05, momentum=0.1, affine=False, bias=False, track_running_stats=False": (
+        lambda: ours.InstanceNorm(6)
+    ),
+    "(6,), eps=1e-05, elementwise_affine=True, bias=False": (
+        lambda: ours.LayerNorm(6, bias=False)
+    ),
+    "(6,), eps=None, elementwise_affine=True": lambda: ours.RMSNorm(6),
+    "2, 6, eps=1e-05, affine=True, bias=True": lambda: ours.GroupNorm(2, 6),
+}
+
+
+@pytest.mark.parametrize("text, make", PRINTED.items(), ids=PRINTED)
+def test_printing_names_the_arguments_as_torch_does(text, make):
+    assert make().extra_repr() == text
 
 
 def test_unknown_names_are_not_invented():
