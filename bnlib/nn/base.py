@@ -161,22 +161,29 @@ class TrackedNorm(Norm):
     def _batch_statistics(self, x):
         """Return mean, biased variance and the number of values behind each."""
         axes = tuple(range(2, x.ndim)) if self._each_example else batch_axes(x)
+        count = self._count(x, axes)
+        return *self._center_and_spread(x, axes), count
+
+    def _count(self, x, axes):
+        """Return how many values a mean has, or refuse a single one."""
         count = prod(x.shape[a] for a in axes)
         if count < 2:
             raise ValueError(
                 f"x must have more than one value per {self._group}, got shape "
                 f"{tuple(x.shape)} in training; {self._advice}"
             )
-        return *self._center_and_spread(x, axes), count
+        return count
 
     def _center_and_spread(self, x, axes):
         return moments(x, axes)
 
-    @torch.no_grad()
     def _track(self, mean, var, count):
         """Move the running statistics towards these; the unbiased variance is kept."""
+        self._move(mean, var * (count / (count - 1)))
+
+    @torch.no_grad()
+    def _move(self, mean, unbiased):
         new = self._weight_of_new()
-        unbiased = var * (count / (count - 1))
         pairs = (self.running_mean, mean), (self.running_var, unbiased)
         for running, seen in pairs:
             # The mean over axis 0 leaves batch norm's (1, C, 1, 1) alone and averages

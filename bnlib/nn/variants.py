@@ -10,7 +10,7 @@ from math import inf, isfinite, log, pi, sqrt
 import torch
 from torch import nn
 
-from bnlib.nn.base import normalize, per_channel
+from bnlib.nn.base import batch_axes, moments, normalize, per_channel
 from bnlib.nn.layers import BatchNorm
 from bnlib.refuse import whole_number
 
@@ -22,8 +22,8 @@ class GhostBatchNorm(BatchNorm):
 
     In training the batch is cut into ghost batches of ``ghost_size`` examples, each is
     normalized for itself, and the running statistics move once per ghost batch, in
-    order; ``num_batches_tracked`` counts ghost batches. Eval mode is that of
-    :class:`BatchNorm`.
+    order, or once per batch; ``num_batches_tracked`` counts these updates. Eval mode is
+    that of :class:`BatchNorm`.
 
     Parameters
     ----------
@@ -32,34 +32,59 @@ class GhostBatchNorm(BatchNorm):
     ghost_size : int
         Examples per ghost batch. The last one is smaller if this does not divide the
         batch, which the paper leaves open.
+    update : {"each", "mean"}, default="each"
+        Whether the running statistics follow each ghost batch, as in the paper, or take
+        one step towards the average of all, as for a batch that is not cut.
     **options : optional
         The other arguments of :class:`BatchNorm`, by name.
 
     Raises
     ------
     TypeError, ValueError
-        As :class:`BatchNorm`, for a ghost batch with one value per channel.
+        As :class:`BatchNorm`, for a ghost batch with one value per channel, and if
+        ``update`` is no such name.
 
     References
     ----------
     Hoffer, Hubara & Soudry (2017), Algorithm 1. https://arxiv.org/abs/1705.08741
     """
 
-    def __init__(self, num_features, ghost_size, **options):
+    def __init__(self, num_features, ghost_size, update="each", **options):
         super().__init__(num_features, **options)
         self.ghost_size = whole_number("ghost_size", ghost_size, at_least=1)
+        if update not in ("each", "mean"):
+            raise ValueError(
+                f"update must be 'each' or 'mean', got {update!r}; choose one"
+            )
+        self.update = update
 
     def extra_repr(self):
         """Describe the layer for ``print``."""
-        return f"{super().extra_repr()}, ghost_size={self.ghost_size}"
+        how = f"ghost_size={self.ghost_size}, update={self.update}"
+        return f"{super().extra_repr()}, {how}"
 
     def forward(self, x):
         """Normalize ghost batch by ghost batch, in eval mode all of ``x`` at once."""
         self._check_channels(x, self.num_features, self._min_dims)
         if not self.training:
             return super().forward(x)
-        ghosts = x.split(self.ghost_size)
-        return torch.cat([super(GhostBatchNorm, self).forward(g) for g in ghosts])
+        whole = len(x) - len(x) % self.ghost_size
+        parts = [part for part in (x[:whole], x[whole:]) if len(part)] or [x]
+        x_hat, mean, var = map(torch.cat, zip(*map(self._ghosts, parts), strict=True))
+        if self.track_running_stats and self.running_mean is not None:
+            moments_of_each = zip(mean.split(1), var.split(1), strict=True)
+            for pair in moments_of_each if self.update == "each" else [(mean, var)]:
+                self._move(*pair)
+        return self._scale_and_shift(x_hat)
+
+    def _ghosts(self, x):
+        """Normalize ghosts of one size; return x_hat, their means and variances."""
+        size = min(self.ghost_size, len(x))
+        count = self._count(x[:size], batch_axes(x))
+        ghosts = x.unflatten(0, (-1, size))
+        mean, var = moments(ghosts, (1, *range(3, ghosts.ndim)))
+        x_hat = normalize(ghosts, mean, var, self.eps).flatten(0, 1)
+        return x_hat, mean, var * (count / (count - 1))
 
 
 class BatchRenorm(BatchNorm):

@@ -198,7 +198,41 @@ def test_ghosts_do_not_see_each_other():
     assert x.grad[4:].abs().max() == 0
 
 
+@pytest.mark.parametrize("size", [4, 5, 99])
+@every_shape
+def test_ghosts_can_be_averaged_before_the_statistics_move(size, shape):
+    layer = spread(GhostBatchNorm(3, size, "mean", momentum=0.2, dtype=F64))
+    each = spread(GhostBatchNorm(3, size, momentum=0.2, dtype=F64))
+    before, x = layer.running_mean.clone(), draw(shape)
+    for mine, expected in zip(gradients(layer, x), gradients(each, x), strict=True):
+        close(mine, expected)
+    flat = [g.transpose(0, 1).flatten(1) for g in x.split(size)]
+    mean = sum(g.mean(1) for g in flat) / len(flat)
+    close(layer.running_mean, 0.8 * before + 0.2 * mean)
+    var = sum(g.var(1) for g in flat) / len(flat)  # unbiased
+    close(layer.running_var, 0.8 * spread(make_ghost()).running_var + 0.2 * var)
+    assert layer.num_batches_tracked == 1
+    assert "update=mean" in str(layer)
+
+
+def make_ghost():
+    return GhostBatchNorm(3, 4, dtype=F64)
+
+
+def test_a_batch_with_a_refused_ghost_leaves_the_statistics():
+    layer = spread(make_ghost())
+    kept = copy.deepcopy(layer.state_dict())
+    with pytest.raises(ValueError, match="more than one value"):
+        layer(draw((9, 3)))
+    for key, value in layer.state_dict().items():
+        assert torch.equal(value, kept[key])
+
+
 def test_ghosts_of_one_are_refused():
+    with pytest.raises(ValueError, match="'each' or 'mean', got 'all'"):
+        GhostBatchNorm(3, 4, "all")
+    with pytest.raises(ValueError, match=r"more than one value.*got shape \(0, 3\)"):
+        GhostBatchNorm(3, 4, dtype=F64)(draw((0, 3)))
     with pytest.raises(ValueError, match=r"more than one value.*got shape \(1, 3\)"):
         GhostBatchNorm(3, 4, dtype=F64)(draw((9, 3)))
     with pytest.raises(ValueError, match="ghost_size must be at least 1, got 0"):
