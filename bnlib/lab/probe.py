@@ -17,7 +17,6 @@ from bnlib.lab.train import _default_loss, _tensors_like
 
 __all__ = [
     "CovariateShift",
-    "activations",
     "covariate_shift",
     "cpu_time",
     "filter_directions",
@@ -76,27 +75,6 @@ def untouched(model):
             parameter.requires_grad_(learns)
         for module, mode in modes.items():
             module.training = mode
-
-
-def activations(model, x):
-    """Record what every module without children gives, in the model's present mode.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Running statistics are restored, also in training mode.
-    x : array or Tensor of shape (N, ...)
-        Inputs, converted to the dtype and the device of the model's parameters.
-
-    Returns
-    -------
-    dict of str to Tensor
-        Outputs by the name of the module, in the order of the first calls. A module
-        that is called more than once has the output of the last call.
-    """
-    with untouched(model), torch.no_grad(), _recording(model) as seen:
-        model(_like(model, x))
-    return seen
 
 
 def gradients(model, x, y, loss=None):
@@ -379,12 +357,6 @@ def cpu_time(functions, *, repeats=7):
     return {name: float(np.median(times)) for name, times in seconds.items()}
 
 
-def _like(model, x):
-    x = x if isinstance(x, torch.Tensor) else torch.tensor(x)
-    like = next(model.parameters(), x)
-    return x.to(like.device, like.dtype if x.is_floating_point() else None)
-
-
 @contextmanager
 def _recording(model):
     """Collect the outputs of the modules without children, by name."""
@@ -394,7 +366,7 @@ def _recording(model):
         def hook(module, inputs, output):
             if not (isinstance(output, torch.Tensor) and output.is_floating_point()):
                 return None
-            if torch.is_grad_enabled() and not output.requires_grad:
+            if not output.requires_grad:
                 output = output.detach().requires_grad_()  # all before it is frozen
             seen[name] = output
             return output.clone()  # an in-place ReLU must not reach what is recorded
@@ -440,7 +412,7 @@ def _same_draw(model):
         yield
     finally:
         torch.random.set_rng_state(state)
-        for buffer, value in buffers:  # batch renormalization depends on its own
+        for buffer, value in buffers:  # a layer may depend on its own in training
             buffer.copy_(value)
 
 

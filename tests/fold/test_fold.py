@@ -322,13 +322,12 @@ def test_look_alike_that_is_no_bn_in_eval_mode_is_refused():
     "make",
     [
         lambda: bnlib_nn.GhostBatchNorm(8, 2),
-        lambda: bnlib_nn.BatchRenorm(8),
         lambda: bnlib_nn.LpBatchNorm(8, p=1),
         lambda: bnlib_nn.NoisyBatchNorm(8),
         lambda: nn.SyncBatchNorm(8),
         lambda: nn.InstanceNorm2d(8, affine=True, track_running_stats=True),
     ],
-    ids=["ghost", "renorm", "lp", "noisy", "sync", "instance with running statistics"],
+    ids=["ghost", "lp", "noisy", "sync", "instance with running statistics"],
 )
 def test_relatives_that_are_bn_in_eval_mode_fold(make):
     pair = lived(nn.Sequential(nn.Conv2d(4, 8, 3), make()))
