@@ -1,6 +1,5 @@
 """State a claim, check it, and fail loudly when it does not hold."""
 
-import math
 import operator
 import re
 
@@ -63,7 +62,7 @@ def claim(identifier, sentence, value, op, bound, *, tol=None):
         holds, needs = abs(value - bound) <= tol, f"~ {bound:g} ± {tol:g}"
     else:
         holds, needs = _COMPARE[op](value, bound), f"{op} {bound:g}"
-    if not holds or math.isnan(value):
+    if not holds:  # so also for NaN, which compares as False with everything
         raise ClaimFailed(
             f"✘ {identifier} · {sentence} · measured {value!r}, needs {needs}"
         )

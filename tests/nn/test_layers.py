@@ -123,20 +123,42 @@ def assert_same(mine, theirs, atol=1e-10):
 
 
 @every_case
-@pytest.mark.parametrize("steps", [1, 2, 10])
-def test_module_matches_torch(name, torchs, args, kwargs, shape, steps):
+def test_module_matches_torch(name, torchs, args, kwargs, shape):
     layer, reference = pair(name, torchs, args, kwargs)
-    for i in range(steps):
+    for i in range(10):
         x, d_y = draw((shape[0] + i % 3, *shape[1:]), seed=i)
         mine, theirs = step(layer, x, d_y), step(reference, x, d_y)
         assert_same(mine, theirs)
         assert_same(layer.state_dict(), reference.state_dict())
-    assert theirs["x"].abs().max() > 1e-2, "gradient is ~0: this tests nothing"
+        assert theirs["x"].abs().max() > 1e-2, "gradient is ~0: this tests nothing"
+        if i in (0, 1, 9):
+            assert_same_at_inference(layer.eval(), reference.eval(), shape)
+            for one in (layer, reference):
+                one.train()
+
+
+def assert_same_at_inference(layer, reference, shape):
     x, d_y = draw(shape, seed=99)
     kept = copy.deepcopy(layer.state_dict())
-    mine, theirs = step(layer.eval(), x, d_y), step(reference.eval(), x, d_y)
-    assert_same(mine, theirs)
+    assert_same(step(layer, x, d_y), step(reference, x, d_y))
     assert_same(layer.state_dict(), kept, atol=0)
+
+
+@pytest.mark.parametrize(
+    "name, torchs, shape",
+    [
+        ("BatchNorm", torch.nn.BatchNorm1d, (2, 6)),
+        ("BatchNorm", torch.nn.BatchNorm2d, (1, 6, 1, 2)),
+        ("InstanceNorm", torch.nn.InstanceNorm1d, (3, 6, 2)),
+    ],
+    ids=["batch of two", "two positions", "instance"],
+)
+def test_two_values_are_the_fewest_and_their_variance_is_doubled(name, torchs, shape):
+    layer, reference = pair(name, torchs, (6,), {"track_running_stats": True})
+    for seed in range(2):
+        x = draw(shape, seed=seed)[0]
+        assert_same({"y": layer(x).detach()}, {"y": reference(x).detach()})
+        assert_same(layer.state_dict(), reference.state_dict())
 
 
 def test_there_are_enough_cases():
@@ -582,6 +604,15 @@ def test_reestimation_of_images_counts_positions(make):
     np.testing.assert_allclose(layer.running_mean, flat.mean(1), rtol=1e-6)
     np.testing.assert_allclose(layer.running_var, flat.var(1), rtol=1e-6)
     assert layer.running_var.dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind", [list, tuple, lambda batch: batch[0]])
+def test_a_batch_may_be_a_list_a_tuple_or_the_tensor_itself(kind):
+    model, expected = net(ours.BatchNorm), net(ours.BatchNorm)
+    ours.reestimate(model, [kind(batch) for batch in loader()])
+    ours.reestimate(expected, loader())
+    assert_same(model.state_dict(), expected.state_dict(), atol=0)
+    assert model[1].running_mean.abs().max() > 0.05
 
 
 def test_reestimation_is_done_in_float64():

@@ -252,7 +252,7 @@ def noise_of(layer, x, seed):
 
 def test_noise_is_drawn_per_step_and_channel_and_around_it_per_value():
     layer, x = NoisyBatchNorm(3, affine=False, dtype=F64), draw((4000, 3))
-    mus, sigmas = [], []
+    mus, sigmas, spreads = [], [], []
     for seed in range(40):
         scale, shift = noise_of(layer, x, seed)
         mu, sigma = shift.mean(0), scale.mean(0)
@@ -262,6 +262,11 @@ def test_noise_is_drawn_per_step_and_channel_and_around_it_per_value():
         assert (scale - sigma).abs().max() > 0.3, "normal, not uniform"
         mus.append(mu)
         sigmas.append(sigma)
+        spreads.append((shift.std(0), scale.std(0)))
+    # 480,000 draws: the averages are known to a thousandth.
+    of_shift, of_scale = map(torch.stack, zip(*spreads, strict=True))
+    np.testing.assert_allclose(of_shift.mean(), 0.1 / math.sqrt(3), rtol=0.005)
+    np.testing.assert_allclose(of_scale.mean(), 0.1, rtol=0.005)
     mus, sigmas = torch.stack(mus), torch.stack(sigmas)
     assert -0.51 < mus.min() < -0.4 and 0.4 < mus.max() < 0.51
     assert 0.99 < sigmas.min() < 1.03 and 1.22 < sigmas.max() < 1.26
