@@ -15,7 +15,7 @@ CONVENTIONS := .venv-conventions
 export TORCH_INDEX ?=
 TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 
-.PHONY: help book test conventions execute lint stamp serve clean chromium
+.PHONY: help book test mutants conventions execute lint stamp serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test: $(VENV)/.tests chromium lint
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(NOTEBOOKS)
 	@$(MAKE) --no-print-directory book
 	$(BIN)/python -m pytest -n auto tests/site
+
+#: make mutants   plant bugs, one at a time, and show those that no test notices
+mutants: $(VENV)/.tests
+	@$(BIN)/python -m tests.mutants.runner
 
 #: make conventions  ask Keras, Flax, ONNX and TensorFlow whether the tables hold
 conventions: $(CONVENTIONS)/.ready
