@@ -4,6 +4,7 @@ Each claim is a line in the stored output of a cell, printed by
 ``bnlib.claim``::
 
     ✔ B2 · the gradient has no component along 1 · measured 0 (to rounding), needs < 1
+    ✔ W4.gain · points gained · measured 6 (5 to 7, 5 seeds), needs > 4 · digits, an MLP
 
 The output becomes a link target; the table stands where a page has ``<!-- ledger -->``.
 On that page a bold identifier, **B2**, becomes a link to its first row.
@@ -24,8 +25,8 @@ ORDER = "NFBIWPRSTG"
 PLACE = "<!-- ledger -->"
 COLUMNS = {"Claim": 8, "What it says": 44, "Measured": 16, "Needs": 16, "Where": 16}
 LINE = re.compile(
-    r"✔ (?P<name>[A-Z]\d+) · (?P<sentence>.+) · "
-    r"measured (?P<measured>.+?), needs (?P<needs>.+)"
+    r"✔ (?P<name>[A-Z]\d+)(?:\.(?P<key>[a-z][a-z0-9-]*))? · (?P<sentence>.+?) · "
+    r"measured (?P<measured>.+?), needs (?P<needs>[^·]+?)(?: · (?P<scope>.+))?"
 )
 VERDICTS = ("✔ ", "✘ ", "○ ")
 ALMOST = re.compile(r"✔ [A-Z]\d+\b")
@@ -38,9 +39,11 @@ class Claim:
     """One line of the ledger and the place where it was measured."""
 
     name: str
+    key: str | None
     sentence: str
     measured: str
     needs: str
+    scope: str | None
     docname: str
     anchor: str
 
@@ -104,6 +107,8 @@ class CollectClaims(SphinxTransform):
         seen[name] += 1
         count = f"-{seen[name]}" if seen[name] > 1 else ""
         anchor = f"claim-{name.lower()}{count}"
+        if found["key"]:  # stays the same when another line is added before it
+            output["ids"].append(f"claim-{name.lower()}-{found['key']}")
         output["ids"].append(anchor)
         if "claim" not in output["classes"]:
             output["classes"].append("claim")
@@ -192,7 +197,8 @@ class Ledger(SphinxPostTransform):
             claim.anchor,
             nodes.inline("", self.chapter(claim)),
         )
-        texts = (claim.sentence, claim.measured, claim.needs)
+        sentence = claim.sentence + (f" ({claim.scope})" if claim.scope else "")
+        texts = (sentence, claim.measured, claim.needs)
         return [*(cell(nodes.Text(text)) for text in texts), cell(link)]
 
     def chapter(self, claim):
