@@ -95,7 +95,7 @@ MUTANTS = [
         "mean.split(1)[::-1], var.split(1)[::-1]",
         OF_VARIANTS,
     ),
-    Mutant("V3", VARIANTS, "sqrt(pi / 2)", "sqrt(2 / pi)", OF_VARIANTS),
+    Mutant("V3", VARIANTS, "var = (sqrt(pi / 2)", "var = (sqrt(2 / pi)", OF_VARIANTS),
     Mutant("V4", VARIANTS, "sqrt(pi * log(4))", "sqrt(pi * log(2))", OF_VARIANTS),
     Mutant("V5", VARIANTS, "* self.r_sigma", "* self.r_sigma * 1.05", OF_VARIANTS),
     Mutant(
