@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from bnlib import nn as ours
 from bnlib import norms
 from bnlib.running import RunningStatistics, population_statistics
+from tests.oracles import spread
 
 torch.set_num_threads(1)
 F64 = torch.float64
@@ -77,17 +78,6 @@ def draw(shape, seed):
     """Off-center, off-scale input and a random upstream gradient."""
     rng = np.random.default_rng(seed)
     return torch.tensor(rng.normal(3, 2, shape)), torch.tensor(rng.normal(size=shape))
-
-
-def spread(module, seed=9):
-    """Give every parameter and running statistic a value that is not special."""
-    rng = np.random.default_rng(seed)
-    with torch.no_grad():
-        for name, value in module.state_dict().items():
-            if value.is_floating_point():
-                low = -1.0 if name.endswith(("bias", "mean")) else 0.5
-                value.copy_(torch.tensor(rng.uniform(low, 2, tuple(value.shape))))
-    return module
 
 
 def pair(name, torchs, args, kwargs):

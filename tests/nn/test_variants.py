@@ -15,6 +15,7 @@ from bnlib.nn import (
     NoisyBatchNorm,
     reestimate,
 )
+from tests.oracles import spread
 
 torch.set_num_threads(1)
 F64 = torch.float64
@@ -42,17 +43,6 @@ def draw(shape=(12, 3), seed=0, requires_grad=False):
     """Off-center, off-scale input."""
     x = np.random.default_rng(seed).normal(3, 2, size=shape)
     return torch.tensor(x, requires_grad=requires_grad)
-
-
-def spread(layer, seed=9):
-    """Give every parameter and running statistic a value that is not special."""
-    rng = np.random.default_rng(seed)
-    with torch.no_grad():
-        for name, value in layer.state_dict().items():
-            if value.is_floating_point():
-                low = -1.0 if name.endswith(("bias", "mean")) else 0.5
-                value.copy_(torch.tensor(rng.uniform(low, 2, tuple(value.shape))))
-    return layer
 
 
 def along(v, x):

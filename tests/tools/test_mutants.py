@@ -20,9 +20,8 @@ BROKEN = Mutant("P6", "pack.py", "return x + x", "return x x", "test_pack.py")
 
 
 @pytest.fixture
-def package(tmp_path, monkeypatch):
+def package(tmp_path):
     """A package of two functions, one of which is tested at one point only."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they need seconds
     (tmp_path / "pack.py").write_text(SOURCE)
     (tmp_path / "test_pack.py").write_text(TESTS)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
