@@ -115,13 +115,13 @@ MUTANTS = [
         "shift = mu + torch.empty_like(channel)",
         OF_VARIANTS,
     ),
-    Mutant("Y1", SYNC, "2 * (x - mean) * d_var", "(x - mean) * d_var", OF_SYNC),
+    Mutant("X1", SYNC, "2 * (x - mean) * d_var", "(x - mean) * d_var", OF_SYNC),
     Mutant(
-        "Y2",
+        "X2",
         SYNC,
         "if module not in done:",
         "if True:",
         OF_SYNC,
     ),
-    Mutant("Y3", SYNC, "    new.training = layer.training\n", "", OF_SYNC),
+    Mutant("X3", SYNC, "    new.training = layer.training\n", "", OF_SYNC),
 ]
