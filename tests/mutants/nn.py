@@ -61,8 +61,8 @@ MUTANTS = [
     Mutant(
         "M14",
         STATISTICS,
-        "            module.training = mode",
-        "            pass",
+        "hook.remove()",
+        "pass",
         OF_LAYERS,
     ),
     Mutant("M15", LAYERS, "torch.finfo(x.dtype).eps if", "1e-5 if", OF_LAYERS),

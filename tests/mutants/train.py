@@ -20,9 +20,7 @@ MUTANTS = [
         "    pass  # a trained",
         OF_TRAIN,
     ),
-    Mutant(
-        "T7", TRAIN, "            module.training = mode", "            pass", OF_TRAIN
-    ),
+    Mutant("T7", TRAIN, "model.eval()", "pass", OF_TRAIN),
     Mutant(
         "T8",
         ENSEMBLE,
