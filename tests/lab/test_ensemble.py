@@ -288,14 +288,11 @@ def test_each_member_may_have_data_of_its_own():
     ensemble, alone = Ensemble(nets()), nets()
     options = {"steps": 12, "batch_size": 16}
     train_many(ensemble, (x, y), lr=RATES, seed=SEEDS, each=True, **options)
-    for model, own, lr, seed in zip(
-        alone, zip(x, y, strict=True), RATES, SEEDS, strict=True
-    ):
-        train(model, own, lr=lr, seed=seed, **options)
+    own = list(zip(x, y, strict=True))
+    for model, data, lr, seed in zip(alone, own, RATES, SEEDS, strict=True):
+        train(model, data, lr=lr, seed=seed, **options)
     assert_members_are(ensemble, alone)
-    expected = [
-        accuracy(m, *own) for m, own in zip(alone, zip(x, y, strict=True), strict=True)
-    ]
+    expected = [accuracy(m, *data) for m, data in zip(alone, own, strict=True)]
     found = accuracies(ensemble, x, y, each=True, batch_size=32)
     np.testing.assert_allclose(found, expected)
     assert len(set(expected)) > 1
