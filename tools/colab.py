@@ -4,20 +4,20 @@ The environment of a room is made of links: what ``pyproject.toml`` declares, wi
 that this needs in turn, stands in the environment that runs the tests, and only that is
 linked. So the versions are the pinned ones, a room takes a moment and no network, and
 what is not declared cannot be imported. bnlib itself is missing: the set-up cell of a
-chapter installs it from a copy of the working tree, tagged as the next release would be.
+chapter installs it from a copy of the working tree, tagged as the next release is.
 """
 
 import re
 import shutil
 import subprocess
 import tempfile
-import tomllib
 import venv
 from functools import cache
 from importlib import metadata
 from json import dumps
 from pathlib import Path
 
+import tomllib
 from jupyter_client.kernelspec import KernelSpecManager
 from packaging.requirements import Requirement
 
