@@ -7,6 +7,7 @@ what is not declared cannot be imported. bnlib itself is missing: the set-up cel
 chapter installs it from a copy of the working tree, tagged as the next release is.
 """
 
+import atexit
 import re
 import shutil
 import subprocess
@@ -32,7 +33,7 @@ TOOLS = ("ipykernel", "pip")
 class Room:
     """An environment without bnlib, an empty folder, and a kernel for them.
 
-    It is removed when nothing refers to it any more, or by ``close``.
+    It stays until ``close``.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def detour():
     """Return the variables that lead the public address to the working tree."""
     return {
         "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{Path(_published().name).as_uri()}.insteadOf",
+        "GIT_CONFIG_KEY_0": f"url.{_published().as_uri()}.insteadOf",
         "GIT_CONFIG_VALUE_0": stamp_address.address(),
     }
 
@@ -123,8 +124,8 @@ def detour():
 @cache
 def _published():
     """Copy the working tree to a repository that is tagged with its version."""
-    published = tempfile.TemporaryDirectory(prefix="published-")
-    folder = Path(published.name)
+    folder = Path(tempfile.mkdtemp(prefix="published-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     listed = _call("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT)
     for name in listed.splitlines():
         if (ROOT / name).is_file():
@@ -136,7 +137,7 @@ def _published():
     _call("git", "add", "--all", "--force", cwd=folder)
     _call("git", *author, "commit", "-q", "--no-verify", "-m", "release", cwd=folder)
     _call("git", "tag", f"v{stamp_address.version()}", cwd=folder)
-    return published
+    return folder
 
 
 def _call(*command, **settings):
