@@ -1,9 +1,8 @@
 """A chapter alone in an empty folder, where only bnlib's dependencies are installed.
 
 That is Colab without its user interface: no clone, no bnlib, and PyTorch only for the
-chapters that say so (tag ``needs-torch`` on their imports). The public address leads
-nowhere yet, so git is told to look for it in a local repository; nothing in the
-chapters changes for the test.
+chapters that say so (tag ``needs-torch`` on their imports). The release that they ask
+for is served on this machine (tools.published); nothing in them changes for the test.
 """
 
 import json
@@ -21,13 +20,14 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from traitlets import default
 
-from tools import normal_form, stamp_address
+from tools import normal_form, published, setup_cell, stamp_address
 from tools.compare import text_difference
 from tools.exact_env import kernel_environment
 from tools.notebooks import run
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = stamp_address.notebooks()
+DISTRIBUTION = "batch-normalization-measured"
 TORCH = re.findall(
     r"^torch==.*", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M
 )
@@ -68,8 +68,9 @@ def environments(tmp_path_factory):
             pip(python, "install", "-q", *TORCH)
         extra = project["project"]["optional-dependencies"]["torch"] if torch else []
         pip(python, "install", "-q", *needed, *extra)
-        installed = re.findall(r"^\w+", pip(python, "list", "--format=freeze"), re.M)
-        assert "bnlib" not in installed
+        listed = pip(python, "list", "--format=freeze")
+        installed = re.findall(r"^[\w-]+", listed, re.M)
+        assert DISTRIBUTION not in installed
         assert ("torch" in installed) == torch
         return python
 
@@ -84,30 +85,20 @@ def python(environments, request):
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory):
-    """Return a repository of the working tree, tagged as the next release would be."""
-    folder = tmp_path_factory.mktemp("published") / "repository"
-    listed = call("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT)
-    for name in listed.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    author += ["-c", "commit.gpgsign=false"]
-    call("git", "init", "-q", cwd=folder)
-    call("git", "add", "--all", "--force", cwd=folder)
-    call("git", *author, "commit", "-q", "--no-verify", "-m", "release", cwd=folder)
-    call("git", "tag", f"v{stamp_address.version()}", cwd=folder)
-    return folder
+def github(tmp_path_factory):
+    """Return the environment in which the working tree is the release."""
+    folder = tmp_path_factory.mktemp("github")
+    published.build_tools(folder)
+    with published.published(folder) as variables:
+        yield variables
 
 
 @pytest.fixture
-def colab(python, published, tmp_path, monkeypatch):
+def colab(python, github, tmp_path, monkeypatch):
     """Return an empty folder and a kernel in an environment without bnlib."""
-    pip(python, "uninstall", "-q", "-y", "bnlib")
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
-    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{published.as_uri()}.insteadOf")
-    monkeypatch.setenv("GIT_CONFIG_VALUE_0", stamp_address.address())
+    pip(python, "uninstall", "-q", "-y", DISTRIBUTION)
+    for name, value in github.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.delenv("PYTHONPATH", raising=False)
     kernels = tmp_path / "kernels"
     (kernels / "python3").mkdir(parents=True)
@@ -155,12 +146,11 @@ def where_bnlib_is(python, folder):
     return call(python, "-c", command, cwd=folder, env=kernel_environment())
 
 
-def test_the_address_has_what_the_chapters_install(python, colab):
+def test_the_release_has_what_the_chapters_install(python, colab):
     folder, _ = colab
-    source = stamp_address.setup_source()
     env = kernel_environment()
-    assert call(python, "-c", source, cwd=folder, env=env) == ""
+    assert call(python, "-c", setup_cell.source(), cwd=folder, env=env) == ""
     assert "site-packages" in where_bnlib_is(python, folder)
-    # A second time nothing is installed: without git it would fail.
-    env["GIT_CONFIG_KEY_0"] = "url.file:///nowhere.insteadOf"
-    assert call(python, "-c", source, cwd=folder, env=env) == ""
+    # A second time nothing is installed: pip would reach nobody.
+    env["HTTPS_PROXY"] = env["https_proxy"] = "http://127.0.0.1:9"
+    assert call(python, "-c", setup_cell.source(), cwd=folder, env=env) == ""
