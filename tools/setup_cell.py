@@ -9,8 +9,6 @@ archive of a tag needs no git, and ``--no-deps`` leaves Colab's NumPy and PyTorc
 import re
 from pathlib import Path
 
-import yaml
-
 ROOT = Path(__file__).parents[1]
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git|/)?$")
 VERSION = re.compile(r'^__version__ = "(\d+\.\d+\.\d+)"$', re.MULTILINE)
@@ -81,6 +79,8 @@ METADATA = {
 
 def address(root=ROOT):
     """Return the public address, the only one that is written by hand."""
+    import yaml  # here: the version is asked for where nothing is installed
+
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     url = config["repository"]["url"]
     if not GITHUB.match(url):
