@@ -53,7 +53,7 @@ lint: $(LINT)/.ready
 	@$(LINT)/bin/python -m tools.stamp_address --check
 	@$(LINT)/bin/python -m tools.notebooks check $(NOTEBOOKS)
 	@$(LINT)/bin/python -m tools.portable $(NOTEBOOKS) $(wildcard book/*.md)
-	@$(LINT)/bin/zizmor --quiet --no-progress --offline .github
+	@said=$$($(LINT)/bin/zizmor --quiet --no-progress --offline .github) || { echo "$$said"; exit 1; }
 
 #: make stamp     carry the address in _config.yml and the version to every file
 stamp: $(LINT)/.ready
