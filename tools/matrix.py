@@ -16,6 +16,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import tomllib
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -130,13 +131,20 @@ def install(row, folder):
     uv = [sys.executable, "-m", "uv", "--quiet", "--no-cache"]
     _call(*uv, "venv", "--python", row.python, str(folder / "venv"))
     pip = [*uv, "pip", "install", "--python", python, "--no-build"]
+    chosen = ["--resolution", row.resolution]
     index = os.environ.get("TORCH_INDEX")
-    if index:  # uv asks the first index first, and it has torch
-        pip += ["--index", index, "--index-strategy", "unsafe-best-match"]
-    needed = ["-r", "pyproject.toml", "--extra", "torch"]
-    _call(*pip, "--resolution", row.resolution, *needed, *row.pins)
+    if index:  # first and alone, as in the Makefile: what is there already stays
+        torch = [pin for pin in row.pins if pin.startswith("torch==")] or torch_extra()
+        _call(*pip, *chosen, "--default-index", index, *torch)
+    _call(*pip, *chosen, "-r", "pyproject.toml", "--extra", "torch", *row.pins)
     _call(*pip, KERNEL, *row.pins)
     return python
+
+
+def torch_extra():
+    """Return what pyproject.toml asks for in its extra ``torch``."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["project"]["optional-dependencies"]["torch"]
 
 
 def versions(python):

@@ -187,10 +187,12 @@ def test_a_row_installs_what_pyproject_declares_and_a_kernel(
     monkeypatch.setenv("TORCH_INDEX", "an-index")
     row = matrix.ROWS[name]
     matrix.install(row, tmp_path)
-    venv, chapters, kernel = (" ".join(command) for command in called)
+    venv, torch, chapters, kernel = (" ".join(command) for command in called)
     assert f"venv --python {row.python} " in venv
-    assert f"--resolution {row.resolution} -r pyproject.toml --extra torch" in chapters
-    assert " ipykernel" in kernel
+    assert "--default-index an-index torch" in torch
+    assert "-r pyproject.toml --extra torch" in chapters
+    assert "--no-build ipykernel" in kernel
+    for command in (torch, chapters):
+        assert f"--no-build --resolution {row.resolution} " in command
     for command in (chapters, kernel):
-        assert "--no-build --index an-index " in command
         assert command.endswith(" ".join(row.pins))
