@@ -27,7 +27,6 @@ TEXT_FILES = (
     "CITATION.cff",
     "CONTRIBUTING.md",
     "_config.yml",
-    ".github/ISSUE_TEMPLATE/config.yml",
 )
 
 

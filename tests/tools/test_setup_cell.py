@@ -227,6 +227,8 @@ def test_one_version_names_the_package_the_notebooks_and_the_tag():
         assert source.endswith(call), path.name
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == version
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^## (.*)$", changes, re.MULTILINE)[1] == version
 
 
 def test_the_distribution_is_not_called_like_the_import():

@@ -92,6 +92,31 @@ def test_a_weekly_run_that_fails_opens_an_issue():
     assert report["permissions"] == {"issues": "write"}
 
 
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_an_issue_form_asks_for_what_is_needed(path):
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    names = [field["id"] for field in form["body"]]
+    assert form["name"] and form["description"]
+    assert len(names) == len(set(names))
+    assert all(field["attributes"]["label"] for field in form["body"])
+    assert any(field.get("validations", {}).get("required") for field in form["body"])
+
+
+def test_the_paths_that_contributing_names_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:book|bnlib|tests|tools)/[\w./-]+)`", text)
+    paths = [name for name in named if "NN" not in name]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^make (\w+)|`make (\w+)", text, re.MULTILINE)
+    assert paths and targets
+    assert [name for name in paths if not (ROOT / name).exists()] == []
+    for target in map("".join, targets):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
 def imported(tree, package):
     """Return the absolute names of all modules that some code imports."""
     names = set()
