@@ -51,13 +51,15 @@ lint: $(LINT)/.ready
 	@$(LINT)/bin/ruff check -q .
 	@$(LINT)/bin/ruff format -q --check .
 	@$(LINT)/bin/python -m tools.stamp_address --check
+	@$(LINT)/bin/python -m tools.course --check
 	@$(LINT)/bin/python -m tools.notebooks check $(NOTEBOOKS)
 	@$(LINT)/bin/python -m tools.portable $(NOTEBOOKS) $(wildcard book/*.md)
 	@said=$$($(LINT)/bin/zizmor --quiet --no-progress --offline .github) || { echo "$$said"; exit 1; }
 
-#: make stamp     carry the address in _config.yml and the version to every file
+#: make stamp     carry address, version and table of chapters to every file
 stamp: $(LINT)/.ready
 	@$(LINT)/bin/python -m tools.stamp_address
+	@$(LINT)/bin/python -m tools.course
 
 #: make lock      resolve the lists of packages again, with the hashes of their files
 lock: $(LINT)/.ready
