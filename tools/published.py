@@ -41,7 +41,7 @@ def archive(root=ROOT, files=None):
         done = subprocess.run(
             listed, cwd=root, check=True, capture_output=True, text=True
         )
-        files = done.stdout.splitlines()
+        files = sorted(set(done.stdout.splitlines()))  # twice during a merge
     folder = f"{address(root).rpartition('/')[2]}-{version(root)}"
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as target:
@@ -72,8 +72,9 @@ def published(folder, root=ROOT, files=None):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, folder / "key.pem")
     path = f"{urlsplit(address(root)).path}/archive/refs/tags/v{version(root)}.zip"
+    answers = {path: archive(root, files)}
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Proxy)
-    server.tls, server.answers = context, {path: archive(root, files)}
+    server.tls, server.answers = context, answers
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
