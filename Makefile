@@ -44,12 +44,14 @@ lint: $(VENV)/.tests
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check .
 	@$(BIN)/python -m tools.stamp_address --check
+	@$(BIN)/python -m tools.course --check
 	@$(BIN)/python -m tools.notebooks check $(NOTEBOOKS)
 	@$(BIN)/python -m tools.portable $(NOTEBOOKS) $(wildcard book/*.md)
 
-#: make stamp     carry the address in _config.yml and the version to every file
+#: make stamp     carry address, version and table of chapters to every file
 stamp: $(VENV)/.tests
 	@$(BIN)/python -m tools.stamp_address
+	@$(BIN)/python -m tools.course
 
 #: make serve     build the site and serve it on http://127.0.0.1:8000
 serve: book

@@ -1,10 +1,11 @@
 """State a claim, check it, and fail loudly when it does not hold."""
 
-import math
 import operator
 import re
 
-__all__ = ["ClaimFailed", "claim"]
+import numpy as np
+
+__all__ = ["ClaimFailed", "claim", "mean_sd"]
 
 _COMPARE = {
     "<": operator.lt,
@@ -21,34 +22,43 @@ class ClaimFailed(AssertionError):
     """A claim of the book does not hold for the measured value."""
 
 
-def claim(identifier, sentence, value, op, bound, *, tol=None):
+def claim(identifier, sentence, value, op, bound, *, tol=None, seeds=None, on=None):
     """Print one line that states a claim, or raise if the measurement contradicts it.
 
-    The line is ``✔ identifier · sentence · measured value, needs op bound``; the ledger
-    of the book is made from these lines. At most two digits of the value are printed,
-    so that the stored line is the same on every machine.
+    The line is ``✔ identifier · sentence · measured value, needs op bound``, with the
+    spread over seeds behind the value and the scope at the end if they are given; the
+    ledger of the book is made from these lines. At most two digits of a number are
+    printed, so that the stored line is the same on every machine.
 
     Parameters
     ----------
     identifier : str
-        One capital letter and a number, as in the list of claims: ``"B2"``.
+        One capital letter and a number, as in the list of claims: ``"B2"``; with a key,
+        ``"B2.cosine"``, the ledger's verdict can state the number of this very line.
     sentence : str
         What is claimed, without the full stop.
-    value : float
-        What was measured.
+    value : float or sequence of float
+        What was measured; or one value for each seed, of which the mean is compared
+        and printed with the smallest, the largest and the number of seeds.
     op : {"<", "<=", ">", ">=", "==", "~"}
         How value and bound must compare; ``"~"`` means equal within ``tol``.
     bound : float
         The number that the claim needs. Keep a margin over the spread of the seeds.
     tol : float, optional
         Largest distance from the bound, for ``op="~"`` only.
+    seeds : int, optional
+        Number of seeds behind a single value, as a ratio of two medians is.
+    on : str, optional
+        What it was measured on: data, network, optimizer, steps.
 
     Raises
     ------
     ClaimFailed
         If the measured value contradicts the claim, or is NaN.
+    TypeError
+        If ``seeds`` is given together with one value for each seed.
     ValueError
-        If the identifier, the operator or the tolerance is not one of the above.
+        If the identifier, a text, the operator or the tolerance is not as above.
 
     Examples
     --------
@@ -56,31 +66,79 @@ def claim(identifier, sentence, value, op, bound, *, tol=None):
     ✔ N1 · a wide feature drowns a narrow one · measured 27, needs > 20
     >>> claim("F4", "the layer is the identity", 2e-16, "<", 1e-12)
     ✔ F4 · the layer is the identity · measured 0 (to rounding), needs < 1e-12
+    >>> claim("W4.gain", "points gained", [5.0, 7.5, 6.0], ">", 4, on="digits")
+    ✔ W4.gain · points gained · measured 6.2 (5 to 7.5, 3 seeds), needs > 4 · digits
     """
-    _refuse_malformed(identifier, sentence, op, tol)
-    value, bound = float(value), float(bound)
+    _refuse_malformed(identifier, sentence, op, tol, on)
+    values = np.atleast_1d(np.asarray(value, dtype=float))
+    if values.size > 1 and seeds is not None:
+        raise TypeError(
+            f"seeds goes with a single value, got {values.size} values and seeds "
+            f"{seeds}; leave seeds out"
+        )
+    measured, bound = float(values.mean()), float(bound)
     if op == "~":
-        holds, needs = abs(value - bound) <= tol, f"~ {bound:g} ± {tol:g}"
+        holds, needs = abs(measured - bound) <= tol, f"~ {bound:g} ± {tol:g}"
     else:
-        holds, needs = _COMPARE[op](value, bound), f"{op} {bound:g}"
-    if not holds or math.isnan(value):
+        holds, needs = _COMPARE[op](measured, bound), f"{op} {bound:g}"
+    if not holds:
+        shown = f"{measured!r}" if values.size == 1 else f"{measured!r} of {values}"
         raise ClaimFailed(
-            f"✘ {identifier} · {sentence} · measured {value!r}, needs {needs}"
+            f"✘ {identifier} · {sentence} · measured {shown}, needs {needs}"
         )
-    print(f"✔ {identifier} · {sentence} · measured {_short(value)}, needs {needs}")
+    print(
+        f"✔ {identifier} · {sentence} · "
+        f"measured {_short(measured)}{_over_seeds(values, seeds)}, needs {needs}"
+        + (f" · {on}" if on else "")
+    )
 
 
-def _refuse_malformed(identifier, sentence, op, tol):
-    if not re.fullmatch(r"[A-Z]\d+", identifier):
+def mean_sd(values, digits=0):
+    """Write the mean over seeds and their standard deviation.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One for each seed, at least two.
+    digits : int, default=0
+        Decimals of both numbers.
+
+    Returns
+    -------
+    str
+        ``"91 ± 2"``; the standard deviation is that of a sample (divided by n - 1).
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two values.
+
+    Examples
+    --------
+    >>> mean_sd([89.0, 91.0, 93.0])
+    '91 ± 2'
+    """
+    values = np.asarray(values, dtype=float).ravel()
+    if values.size < 2:
         raise ValueError(
-            "a claim's identifier must be one capital letter and a number, "
-            f"got {identifier!r}; use the one in the list of claims, like 'B2'"
+            f"a spread needs at least two values, got {values.size}; run more seeds"
         )
-    if "·" in sentence or "\n" in sentence or sentence.endswith("."):
+    return f"{values.mean():.{digits}f} ± {values.std(ddof=1):.{digits}f}"
+
+
+def _refuse_malformed(identifier, sentence, op, tol, on):
+    if not re.fullmatch(r"[A-Z]\d+(\.[a-z][a-z0-9-]*)?", identifier):
         raise ValueError(
-            "a claim's sentence must be one line without '·' and full stop, "
-            f"got {sentence!r}; shorten it"
+            "a claim's identifier must be one capital letter and a number, perhaps "
+            f"with a key in lower case, got {identifier!r}; write it like 'B2' or "
+            "'B2.cosine'"
         )
+    for name, text in (("sentence", sentence), ("scope", on or "")):
+        if "·" in text or "\n" in text or text.endswith("."):
+            raise ValueError(
+                f"a claim's {name} must be one line without '·' and full stop, "
+                f"got {text!r}; shorten it"
+            )
     if op not in (*_COMPARE, "~"):
         raise ValueError(
             f"op must be one of {', '.join(_COMPARE)} or ~, got {op!r}; choose one"
@@ -90,6 +148,15 @@ def _refuse_malformed(identifier, sentence, op, tol):
             f"tol goes with op '~' and with no other, got op {op!r} and tol {tol}; "
             "give both or neither"
         )
+
+
+def _over_seeds(values, seeds):
+    """Say how the values spread, or how many seeds are behind a single one."""
+    if values.size > 1:
+        low, high = _short(values.min()), _short(values.max())
+        spread = f"all {low}" if low == high else f"{low} to {high}"
+        return f" ({spread}, {values.size} seeds)"
+    return f" ({seeds} seeds)" if seeds else ""
 
 
 def _short(value):

@@ -2,7 +2,14 @@
 
 import numpy as np
 
-__all__ = ["digits", "shift_images", "two_features", "warped_digits", "wine"]
+__all__ = [
+    "digits",
+    "for_seeds",
+    "shift_images",
+    "two_features",
+    "warped_digits",
+    "wine",
+]
 
 
 def digits(*, test_size=450, seed=0):
@@ -25,6 +32,36 @@ def digits(*, test_size=450, seed=0):
 
     data = load_digits()
     return _split(data.data / 16.0, data.target, test_size, seed)
+
+
+def for_seeds(load, seeds, **options):
+    """Stack the data of several seeds, so that the split varies with the seed.
+
+    Parameters
+    ----------
+    load : callable
+        One of the functions of this module with a ``seed``, such as :func:`digits`.
+    seeds : sequence of int
+        One for each network of an ensemble; a seed may occur several times.
+    **options : optional
+        Handed on to ``load``.
+
+    Returns
+    -------
+    tuple of ndarray
+        What ``load`` returns, each array with the seeds as its first axis: pass them
+        to :func:`bnlib.lab.ensemble.train_many` with ``each=True``.
+
+    Raises
+    ------
+    ValueError
+        If there is no seed.
+    """
+    seeds = [int(seed) for seed in seeds]
+    if not seeds:
+        raise ValueError("seeds must hold at least one number, got none; pass range(5)")
+    sets = {seed: load(seed=seed, **options) for seed in dict.fromkeys(seeds)}
+    return tuple(map(np.stack, zip(*(sets[seed] for seed in seeds), strict=True)))
 
 
 def wine(*, test_size=54, seed=0):

@@ -152,6 +152,7 @@ def train_many(
     loss=None,
     before_step=None,
     progress=None,
+    each=False,
 ):
     """Train all members of an ensemble in place and return their losses.
 
@@ -165,7 +166,8 @@ def train_many(
     ensemble : Ensemble
         R networks in training mode.
     data : tuple (x, y) of arrays or Tensors
-        N examples and their targets, as in :func:`bnlib.lab.train.train`.
+        N examples and their targets, as in :func:`bnlib.lab.train.train`; with
+        ``each=True`` the first axis of both counts the members.
     steps : int
         Number of updates.
     lr : float, sequence of R floats, or callable
@@ -184,6 +186,8 @@ def train_many(
     before_step : callable, optional
         Called with (step, ensemble) between the gradients and the update, in which the
         parameters carry the gradients of each member.
+    each : bool, default=False
+        Whether each member has data of its own, as when the seed also draws the split.
 
     Returns
     -------
@@ -193,16 +197,23 @@ def train_many(
     Raises
     ------
     ValueError
-        If ``lr`` or ``seed`` is a sequence that has not one value for each member, or
-        in the cases of :func:`bnlib.lab.train.train`.
+        If ``lr`` or ``seed`` is a sequence that has not one value for each member, if
+        ``data`` with ``each=True`` has not one entry for each, or in the cases of
+        :func:`bnlib.lab.train.train`.
     """
     count = len(ensemble)
     seeds = _for_each("seed", seed, count).tolist()
-    x, y = train._prepare(ensemble.template, data, steps, batch_size)
+    x, y = train._tensors_like(ensemble.template, data)
+    if each:
+        _check_each(x, y, count)
+    first = (x[0], y[0]) if each else (x, y)
+    examples = len(train._prepare(ensemble.template, first, steps, batch_size)[0])
+    members = torch.arange(count)[:, None]
     loss = loss or _default_losses(y)
     update = _Update(ensemble, optimizer, momentum, weight_decay)
     batches = {
-        value: train._batches(len(x), batch_size, value) for value in sorted(set(seeds))
+        value: train._batches(examples, batch_size, value)
+        for value in sorted(set(seeds))
     }
 
     def one_step(step):
@@ -210,7 +221,8 @@ def train_many(
         drawn = {value: next(source) for value, source in batches.items()}
         picked = torch.stack([drawn[value] for value in seeds]).to(x.device)
         update.zero_grad()
-        values = loss(ensemble(x[picked], each=True), y[picked])
+        where = (members.to(x.device), picked) if each else picked
+        values = loss(ensemble(x[where], each=True), y[where])
         values.sum().backward()  # each loss reaches the parameters of its member only
         if before_step is not None:
             before_step(step, ensemble)
@@ -226,7 +238,7 @@ def train_many(
 
 
 @torch.no_grad()
-def accuracies(ensemble, x, y, *, batch_size=500):
+def accuracies(ensemble, x, y, *, batch_size=500, each=False):
     """Return the share of examples that each member classifies correctly in eval mode.
 
     Parameters
@@ -235,6 +247,8 @@ def accuracies(ensemble, x, y, *, batch_size=500):
         R networks; their modes are afterwards as they were.
     x, y, batch_size
         As in :func:`bnlib.lab.train.accuracy`.
+    each : bool, default=False
+        Whether each member has data of its own, as in :func:`train_many`.
 
     Returns
     -------
@@ -242,9 +256,12 @@ def accuracies(ensemble, x, y, *, batch_size=500):
         Accuracies in [0, 1]. An example with a score that is NaN counts as wrong.
     """
     x, y = train._tensors_like(ensemble.template, (x, y))
+    if each:
+        _check_each(x, y, len(ensemble))
     with keep_modes(ensemble.template):
         ensemble.eval()
-        scores = torch.cat([ensemble(part) for part in x.split(batch_size)], dim=1)
+        parts = x.split(batch_size, dim=int(each))
+        scores = torch.cat([ensemble(part, each=each) for part in parts], dim=1)
     right = (scores.argmax(2) == y) & ~scores.isnan().any(2)
     return right.double().mean(1).numpy()
 
@@ -306,6 +323,15 @@ def _check_momentum(model):
                 "a stacked batch norm must have a number as momentum, got None in "
                 f"{name!r}; set momentum=0.1, or train one network after the other"
             )
+
+
+def _check_each(x, y, count):
+    """Refuse data that are not one set for each member."""
+    if x.shape[0] != count or y.shape[0] != count or x.shape[1] != y.shape[1]:
+        raise ValueError(
+            f"with each=True x and y must start with the {count} networks and then the "
+            f"examples, got shapes {tuple(x.shape)} and {tuple(y.shape)}; stack them"
+        )
 
 
 def _for_each(name, values, count):

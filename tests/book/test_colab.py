@@ -131,7 +131,7 @@ def claims(cell):
     printed = "".join(
         output.text for output in cell.outputs if output.get("name") == "stdout"
     )
-    return [line for line in printed.splitlines() if re.match(r"✔ [A-Z]\d+ · ", line)]
+    return [line for line in printed.splitlines() if re.match(r"✔ [A-Z]\d+[ .]", line)]
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)

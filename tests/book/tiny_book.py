@@ -42,6 +42,7 @@ def build(folder, pages, **config):
     names = [name.split(".")[0] for name in pages]
     for name, content in pages.items():
         text = content if isinstance(content, str) else notebook(content)
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(text, "utf8")
     config = {**CONFIG, "root_doc": names[0], **config}
     warnings = io.StringIO()

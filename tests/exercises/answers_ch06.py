@@ -1,370 +1,364 @@
 """Hand-written answers to the exercises of chapter 6, right and wrong."""
 
+from copy import deepcopy
+
 import numpy as np
 
-from bnlib import batch_norm
-
-# --- 6.1 saturated_share
+# --- 6.1 gradient_shift
 
 
-def right_with_limits(h, activation):
-    if activation == "tanh":
-        flat = abs(h) > np.sqrt(0.9)
-    else:
-        flat = abs(h - 0.5) > 0.5 * np.sqrt(0.9)
-    return flat.sum() / flat.size
+def _cosine(a, b):
+    a, b = np.ravel(a), np.ravel(b)
+    return a.dot(b) / np.sqrt(a.dot(a) * b.dot(b))
 
 
-def right_by_derivative(h, activation):
-    if activation == "sigmoid":
-        z = np.log(h / (1 - h))
-        slope, largest = np.exp(-z) / (1 + np.exp(-z)) ** 2, 0.25
-    else:
-        slope, largest = 1 / np.cosh(np.arctanh(h)) ** 2, 1.0
-    return float(np.mean(slope / largest < 0.1))
+def right_shift_by_copies(gradients, weights, layer, lr, t):
+    before = gradients(weights, t)
+    moved = [w.copy() for w in weights]
+    for k in range(layer):
+        moved[k] -= lr * before[k]
+    return _cosine(before[layer], gradients(moved, t)[layer])
 
 
-def activates_again(h, activation):
-    if activation == "tanh":
-        slope, largest = 1 - np.tanh(h) ** 2, 1
-    else:
-        s = 1 / (1 + np.exp(-h))
-        slope, largest = s * (1 - s), 0.25
-    return np.mean(slope < largest / 10)
+def right_shift_by_slices(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    lower = [w - lr * g for w, g in zip(weights[:layer], old[:layer], strict=True)]
+    new = gradients(lower + weights[layer:], t)
+    return float(1 - 0.5 * np.sum(np.square(_unit(old[layer]) - _unit(new[layer]))))
 
 
-def forgets_abs(h, activation):
-    if activation == "tanh":
-        return np.mean(h > 0.9**0.5)
-    return np.mean(h > 0.5 + 0.5 * 0.9**0.5)
+def _unit(g):
+    return g / np.linalg.norm(g)
 
 
-def a_tenth(h, activation):
-    slopes = {"tanh": 1 - h * h, "sigmoid": h - h * h}
-    return (slopes[activation] < 0.1).mean()
+def shift_next_batch(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    lower = [w - lr * g for w, g in zip(weights[:layer], old[:layer], strict=True)]
+    return _cosine(old[layer], gradients(lower + weights[layer:], t + 1)[layer])
 
 
-def ignores_activation(h, activation):
-    return (np.abs(h) > np.sqrt(0.9)).mean()
+def shift_nothing_moves(gradients, weights, layer, lr, t):
+    return _cosine(gradients(weights, t)[layer], gradients(weights, t + 1)[layer])
 
 
-def compares_with_data(h, activation):
-    slope = 1 - h**2 if activation == "tanh" else h * (1 - h)
-    return (slope < slope.max() / 10).mean()
+def shift_whole_step(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    stepped = [w - lr * g for w, g in zip(weights, old, strict=True)]
+    return _cosine(old[layer], gradients(stepped, t)[layer])
 
 
-def dead_units(h, activation):
-    slope = 1 - h**2 if activation == "tanh" else h * (1 - h) * 4
-    return np.mean(slope.max(axis=0) < 0.1)
+def shift_off_by_one(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = list(weights)
+    for k in range(layer + 1):
+        moved[k] = moved[k] - lr * old[k]
+    return _cosine(old[layer], gradients(moved, t)[layer])
 
 
-def touched_units(h, activation):
-    slope = 1 - h**2 if activation == "tanh" else h * (1 - h) * 4
-    return np.mean(slope.min(axis=0) < 0.1)
+def shift_counts_from_the_top(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = list(weights)
+    for k in range(layer + 1, len(weights)):
+        moved[k] = moved[k] - lr * old[k]
+    return _cosine(old[layer], gradients(moved, t)[layer])
 
 
-def working_share(h, activation):
-    slope = 1 - h**2 if activation == "tanh" else h * (1 - h) * 4
-    return np.mean(slope >= 0.1)
+def shift_neighbor(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = list(weights)
+    moved[layer - 1] = moved[layer - 1] - lr * old[layer - 1]
+    return _cosine(old[layer], gradients(moved, t)[layer])
 
 
-# --- 6.2 useless_biases
+def shift_too_few(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = list(weights)
+    for k in range(layer - 1):
+        moved[k] = moved[k] - lr * old[k]
+    return _cosine(old[layer], gradients(moved, t)[layer])
 
 
-def right_with_while(layers):
-    out = []
-    for i in range(len(layers)):
-        if layers[i] not in ("conv", "linear"):
+def shift_fresh_gradients(gradients, weights, layer, lr, t):
+    old, moved = gradients(weights, t), deepcopy(weights)
+    for k in range(layer):
+        moved[k] -= lr * gradients(moved, t)[k]
+    return _cosine(old[layer], gradients(moved, t)[layer])
+
+
+def shift_in_radians(gradients, weights, layer, lr, t):
+    return np.arccos(right_shift_by_copies(gradients, weights, layer, lr, t))
+
+
+def shift_plus(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = [w + lr * g for w, g in zip(weights[:layer], old, strict=False)]
+    return _cosine(old[layer], gradients([*moved, *weights[layer:]], t)[layer])
+
+
+def shift_of_everything(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = [w - lr * g for w, g in zip(weights[:layer], old, strict=False)]
+    new = gradients(moved + weights[layer:], t)
+    return _cosine(*[np.hstack([g.flatten() for g in gs]) for gs in (old, new)])
+
+
+def shift_inner_product(gradients, weights, layer, lr, t):
+    old = gradients(weights, t)
+    moved = [w - lr * g for w, g in zip(weights[:layer], old, strict=False)]
+    return (old[layer] * gradients(moved + weights[layer:], t)[layer]).sum()
+
+
+# --- 6.2 effective_smoothness
+
+
+def right_smoothness_loop(gradient, theta, steps, seed):
+    g = gradient(theta, np.random.default_rng(seed))
+    best = 0.0
+    for a in steps:
+        there = theta - a * g
+        change = gradient(there, np.random.default_rng(seed)) - g
+        best = max(best, (change @ change) ** 0.5 / np.linalg.norm(there - theta))
+    return best
+
+
+def right_smoothness_deepcopy(gradient, theta, steps, seed):
+    rng = np.random.default_rng(seed)
+    g = gradient(theta, deepcopy(rng))
+    points = [theta - a * g for a in steps]
+    changes = [np.linalg.norm(gradient(p, deepcopy(rng)) - g) for p in points]
+    return np.max(np.divide(changes, steps)) / np.sqrt(np.sum(g**2))
+
+
+def smoothness_one_generator(gradient, theta, steps, seed):
+    rng = np.random.default_rng(seed)
+    g = gradient(theta, rng)
+    return max(
+        np.linalg.norm(gradient(theta - a * g, rng) - g) / np.linalg.norm(a * g)
+        for a in steps
+    )
+
+
+def smoothness_generator_before_loop(gradient, theta, steps, seed):
+    g = gradient(theta, np.random.default_rng(seed))
+    rng, found = np.random.default_rng(seed), []
+    for a in steps:
+        found.append(np.linalg.norm(gradient(theta - a * g, rng) - g) / a)
+    return max(found) / np.linalg.norm(g)
+
+
+def smoothness_generator_in_loop(gradient, theta, steps, seed):
+    found = []
+    for a in steps:
+        rng = np.random.default_rng(seed)
+        g = gradient(theta, rng)
+        change = gradient(theta - a * g, rng) - g
+        found.append(np.linalg.norm(change) / np.linalg.norm(a * g))
+    return max(found)
+
+
+def smoothness_nearby(gradient, theta, steps, seed):
+    return right_smoothness_loop(gradient, theta, np.sort(steps)[:1], seed)
+
+
+def _changes(gradient, theta, steps, seed, sign=-1):
+    g = gradient(theta, np.random.default_rng(seed))
+    there = [gradient(theta + sign * a * g, np.random.default_rng(seed)) for a in steps]
+    return g, np.array([np.linalg.norm(b - g) for b in there])
+
+
+def smoothness_change_only(gradient, theta, steps, seed):
+    return _changes(gradient, theta, steps, seed)[1].max()
+
+
+def smoothness_per_rate(gradient, theta, steps, seed):
+    return np.max(_changes(gradient, theta, steps, seed)[1] / steps)
+
+
+def smoothness_relative(gradient, theta, steps, seed):
+    g, changes = _changes(gradient, theta, steps, seed)
+    return np.max(changes) / np.linalg.norm(g)
+
+
+def smoothness_square(gradient, theta, steps, seed):
+    g, changes = _changes(gradient, theta, steps, seed)
+    return np.max(changes / (steps * np.sum(g * g)))
+
+
+def smoothness_unit_step(gradient, theta, steps, seed):
+    g = gradient(theta, np.random.default_rng(seed))
+    u = g / np.linalg.norm(g)
+    there = [gradient(theta - a * u, np.random.default_rng(seed)) for a in steps]
+    return max(np.linalg.norm(b - g) / a for a, b in zip(steps, there, strict=True))
+
+
+def smoothness_of_norms(gradient, theta, steps, seed):
+    g = gradient(theta, np.random.default_rng(seed))
+    there = [gradient(theta - a * g, np.random.default_rng(seed)) for a in steps]
+    change = [abs(np.sqrt(b @ b) - np.sqrt(g @ g)) for b in there]
+    return np.max(np.divide(change, steps)) / np.linalg.norm(g)
+
+
+def smoothness_uphill(gradient, theta, steps, seed):
+    g, changes = _changes(gradient, theta, steps, seed, sign=1)
+    return np.max(changes / steps) / np.linalg.norm(g)
+
+
+def smoothness_mean(gradient, theta, steps, seed):
+    g, changes = _changes(gradient, theta, steps, seed)
+    return np.mean(changes / (steps * np.linalg.norm(g)))
+
+
+def smoothness_min(gradient, theta, steps, seed):
+    g, changes = _changes(gradient, theta, steps, seed)
+    return sorted(changes / (steps * np.linalg.norm(g)))[0]
+
+
+# --- 6.3 filter_normalize
+
+
+def right_filters_by_reshape(directions, weights):
+    result = []
+    for d, w in zip(directions, weights, strict=True):
+        if d.ndim == 1:
+            result.append(np.zeros_like(d))
             continue
-        j = i + 1
-        while j < len(layers) and layers[j] == "maxpool":
-            j += 1
-        if j < len(layers) and layers[j] == "bn":
-            out.append(i)
-    return out
+        rows, want = d.reshape(len(d), -1), w.reshape(len(w), -1)
+        factor = np.linalg.norm(want, axis=1) / np.linalg.norm(rows, axis=1)
+        result.append((factor[:, None] * rows).reshape(d.shape))
+    return result
 
 
-def right_backwards(layers):
-    found, open_norm = [], False
-    for i in reversed(range(len(layers))):
-        if layers[i] == "bn":
-            open_norm = True
-        elif layers[i] in ("linear", "conv"):
-            if open_norm:
-                found.insert(0, i)
-            open_norm = False
-        elif layers[i] != "maxpool":
-            open_norm = False
-    return np.array(found)
+def right_filters_one_by_one(directions, weights):
+    def scaled(d, w):
+        return d / np.linalg.norm(d.ravel()) * np.linalg.norm(w.ravel())
+
+    return tuple(
+        np.stack([scaled(*pair) for pair in zip(d, w, strict=True)])
+        if w.ndim >= 2
+        else d * 0.0
+        for d, w in zip(directions, weights, strict=True)
+    )
 
 
-def all_of_them(layers):
-    return [i for i, name in enumerate(layers) if name in ("linear", "conv")]
+def _filters_with(rule):
+    def answer(directions, weights):
+        return [
+            rule(d, w) if d.ndim > 1 else np.zeros(d.shape)
+            for d, w in zip(directions, weights, strict=True)
+        ]
+
+    return answer
 
 
-def keeps_the_last(layers):
-    return [i for i, name in enumerate(layers) if name in ("linear", "conv")][:-1]
+def _layer_rule(d, w):
+    return d * np.linalg.norm(w.ravel()) / np.linalg.norm(d.ravel())
 
 
-def behind_the_norm(layers):
-    pairs = enumerate(zip(layers, layers[1:], strict=False))
-    return [i + 1 for i, (a, b) in pairs if a == "bn" and b in ("linear", "conv")]
+def _root(x, axis):
+    return np.sqrt((x**2).sum(axis=axis, keepdims=True))
 
 
-def norm_somewhere_before_the_next(layers):
-    out = []
-    for i, name in enumerate(layers):
-        if name in ("linear", "conv"):
-            for other in layers[i + 1 :]:
-                if other in ("linear", "conv", "ln"):
-                    break
-                if other == "bn":
-                    out.append(i)
-                    break
-    return out
+def _rest(x):
+    return tuple(range(1, x.ndim))
 
 
-def any_norm(layers):
-    rest = [
-        (i, name) for i, name in enumerate(layers) if name not in ("maxpool", "pool")
-    ]
-    pairs = zip(rest, rest[1:], strict=False)
+def _input_rule(d, w):
+    axes = tuple(k for k in range(d.ndim) if k != 1)
+    return d * _root(w, axes) / _root(d, axes)
+
+
+def _kernel_rule(d, w):
+    axes = (2, 3) if d.ndim == 4 else 1
+    return d * _root(w, axes) / _root(d, axes)
+
+
+def filters_whole_arrays(directions, weights):
+    pairs = zip(directions, weights, strict=True)
+    return [d * ((w**2).sum() / (d**2).sum()) ** 0.5 for d, w in pairs]
+
+
+def filters_global(directions, weights):
+    def flat(arrays):
+        return np.concatenate([a.ravel() for a in arrays if a.ndim > 1])
+
+    factor = np.linalg.norm(flat(weights)) / np.linalg.norm(flat(directions))
+    return [d * factor if d.ndim > 1 else d * 0 for d in directions]
+
+
+def filters_vectors_scaled(directions, weights):
     return [
-        i for (i, a), (_, b) in pairs if a in ("linear", "conv") and b in ("bn", "ln")
+        d * _root(w, _rest(w) or None) / _root(d, _rest(d) or None)
+        for d, w in zip(directions, weights, strict=True)
     ]
 
 
-def directly_before(layers):
-    pairs = enumerate(zip(layers, layers[1:], strict=False))
-    return [i for i, (a, b) in pairs if a in ("linear", "conv") and b == "bn"]
+def filters_vectors_kept(directions, weights):
+    found = right_filters_by_reshape(directions, weights)
+    return [d if d.ndim == 1 else f for d, f in zip(directions, found, strict=True)]
 
 
-# --- 6.3 drop_bias
-
-
-def right_with_copies(bias, gamma, beta, running_mean, running_var):
-    new_mean = running_mean.copy()
-    new_mean -= bias
-    return beta.copy(), new_mean
-
-
-def right_as_list(bias, gamma, beta, running_mean, running_var):
-    return [beta, np.array([m - b for m, b in zip(running_mean, bias, strict=True)])]
-
-
-def unchanged(bias, gamma, beta, running_mean, running_var):
-    return beta, running_mean
-
-
-def adds_it(bias, gamma, beta, running_mean, running_var):
-    return beta, running_mean + bias
-
-
-def folds_into_beta(bias, gamma, beta, running_mean, running_var):
-    return beta + gamma * bias / np.sqrt(running_var + 1e-5), running_mean
-
-
-def adds_to_beta(bias, gamma, beta, running_mean, running_var):
-    return beta + bias, running_mean
-
-
-def both(bias, gamma, beta, running_mean, running_var):
-    std = np.sqrt(running_var + 1e-5)
-    return beta + bias * gamma / std, running_mean - bias
-
-
-# --- 6.4 residual_block
-
-
-def relu(x):
-    return np.where(x > 0, x, 0.0)
-
-
-def norm(x):
-    return batch_norm(x)[0]
-
-
-def right_in_steps(x, w1, w2, order):
-    h = x
-    for w in (w1, w2):
-        if order == "pre":
-            h = relu(norm(h)) @ w
-        else:
-            h = norm(h @ w)
-            h = relu(h) if w is w1 else h
-    out = x + h
-    return relu(out) if order == "post" else out
-
-
-def right_by_hand(x, w1, w2, order):
-    def n(v):
-        return (v - v.mean(0)) / np.sqrt(v.var(0) + 1e-5)
-
-    if order == "pre":
-        return x + np.dot(n(np.dot(n(x).clip(0), w1)).clip(0), w2)
-    return (x + n(n(x @ w1).clip(0) @ w2)).clip(min=0)
-
-
-def relu_at_the_end_always(x, w1, w2, order):
-    if order == "post":
-        return relu(x + norm(relu(norm(x @ w1)) @ w2))
-    return relu(x + relu(norm(relu(norm(x)) @ w1)) @ w2)
-
-
-def never_relu_at_the_end(x, w1, w2, order):
-    if order == "post":
-        return x + norm(relu(norm(x @ w1)) @ w2)
-    return x + relu(norm(relu(norm(x)) @ w1)) @ w2
-
-
-def overwrites_x(x, w1, w2, order):
-    if order == "post":
-        return relu(x + norm(relu(norm(x @ w1)) @ w2))
-    x = relu(norm(x))
-    h = relu(norm(x @ w1)) @ w2
-    return x + h
-
-
-def adds_then_normalizes(x, w1, w2, order):
-    if order == "post":
-        return relu(norm(x + relu(norm(x @ w1)) @ w2))
-    return x + relu(norm(relu(norm(x)) @ w1)) @ w2
-
-
-def one_norm_only(x, w1, w2, order):
-    if order == "post":
-        h = relu(norm(x @ w1))
-        return relu(x + h @ w2)
-    return x + relu(norm(relu(norm(x)) @ w1)) @ w2
-
-
-def relu_before_adding(x, w1, w2, order):
-    if order == "post":
-        return x + relu(norm(relu(norm(x @ w1)) @ w2))
-    return x + relu(norm(relu(norm(x)) @ w1)) @ w2
-
-
-def relu_then_norm(x, w1, w2, order):
-    if order == "post":
-        return relu(x + norm(relu(norm(x @ w1)) @ w2))
-    h = norm(relu(x)) @ w1
-    return x + norm(relu(h)) @ w2
-
-
-def forgets_x(x, w1, w2, order):
-    if order == "post":
-        return relu(norm(relu(norm(x @ w1)) @ w2))
-    return relu(norm(relu(norm(x)) @ w1)) @ w2
-
-
-def knows_one_block(x, w1, w2, order):
-    return relu(x + norm(relu(norm(x @ w1)) @ w2))
-
-
-# --- 6.5 initial_gammas
-
-
-def right_from_behind(branch):
-    gammas, silent = [], True
-    for layer in branch[::-1]:
-        if layer == "relu":
-            silent = False
-        if layer == "bn":
-            gammas.append(0.0 if silent else 1.0)
-            silent = False
-    return gammas[::-1]
-
-
-def right_as_array(branch):
-    gammas = np.ones(branch.count("bn"))
-    last = max(i for i, layer in enumerate(branch) if layer == "bn")
-    if all(layer != "relu" for layer in branch[last:]):
-        gammas[-1] = 0
-    return gammas
-
-
-def last_always(branch):
-    return [1.0] * (branch.count("bn") - 1) + [0.0]
-
-
-def zero_at_the_end(branch):
-    places = [i for i, layer in enumerate(branch) if layer == "bn"]
-    return [0.0 if i == len(branch) - 1 else 1.0 for i in places]
-
-
-def no_relu_next(branch):
-    last = max(i for i, layer in enumerate(branch) if layer == "bn")
-    gammas = [1.0] * branch.count("bn")
-    if last + 1 == len(branch) or branch[last + 1] != "relu":
-        gammas[-1] = 0.0
-    return gammas
-
-
-def all_zero(branch):
-    return [0.0 for layer in branch if layer == "bn"]
-
-
-def first_always(branch):
-    return [0] + [1] * (branch.count("bn") - 1)
-
-
-def default(branch):
-    return np.ones(branch.count("bn"))
+def filters_vectors_by_entry(directions, weights):
+    return [
+        d * _root(w, _rest(w)) / _root(d, _rest(d))
+        for d, w in zip(directions, weights, strict=True)
+    ]
 
 
 RIGHT = {
-    "saturated_share": [right_with_limits, right_by_derivative],
-    "residual_block": [right_in_steps, right_by_hand],
-    "useless_biases": [right_with_while, right_backwards],
-    "drop_bias": [right_with_copies, right_as_list],
-    "initial_gammas": [right_from_behind, right_as_array],
+    "gradient_shift": [right_shift_by_copies, right_shift_by_slices],
+    "effective_smoothness": [right_smoothness_loop, right_smoothness_deepcopy],
+    "filter_normalize": [right_filters_by_reshape, right_filters_one_by_one],
 }
 
 MUTANTS = {
-    "saturated_share": {
-        "outputs taken for inputs": [activates_again],
-        "only one of the two ends counted": [forgets_abs],
-        "the sigmoid's steepest slope taken for 1": [a_tenth],
-        "the slope of tanh for both": [ignores_activation],
-        "a tenth of the steepest value in the batch": [compares_with_data],
-        "units that are always saturated": [dead_units],
-        "units that are ever saturated": [touched_units],
-        "the rest counted": [working_share],
+    "gradient_shift": {
+        "another batch for the second gradient": [shift_next_batch],
+        "two batches, no update": [shift_nothing_moves],
+        "all layers updated": [shift_whole_step],
+        "the layer's own update included": [shift_off_by_one],
+        "the upper layers updated": [shift_counts_from_the_top],
+        "one layer below updated": [shift_neighbor],
+        "the neighbor below held still": [shift_too_few],
+        "one layer after the other": [shift_fresh_gradients],
+        "the angle instead of its cosine": [shift_in_radians],
+        "a step uphill": [shift_plus],
+        "gradients of the whole network compared": [shift_of_everything],
+        "lengths not divided out": [shift_inner_product],
     },
-    "residual_block": {
-        "a ReLU after the addition of the pre-activation block": [
-            relu_at_the_end_always
+    "effective_smoothness": {
+        "noise drawn anew at every point": [smoothness_one_generator],
+        "one generator for all steps": [smoothness_generator_before_loop],
+        "one generator for both points": [smoothness_generator_in_loop],
+        "not divided by the distance": [smoothness_change_only],
+        "divided by the rate alone": [smoothness_per_rate],
+        "divided by the gradient's length alone": [smoothness_relative],
+        "divided by the squared length": [smoothness_square],
+        "a step along the unit gradient": [smoothness_unit_step],
+        "only the change of the length": [smoothness_of_norms],
+        "the way up": [smoothness_uphill],
+        "the mean instead of the largest": [smoothness_mean],
+        "the smallest instead of the largest": [smoothness_min],
+        "the shortest step alone": [smoothness_nearby],
+    },
+    "filter_normalize": {
+        "one length for each layer": [_filters_with(_layer_rule)],
+        "every array rescaled as a whole": [filters_whole_arrays],
+        "one length for the whole network": [filters_global],
+        "length 1 instead of the filter's length": [
+            _filters_with(lambda d, w: d / _root(d, _rest(d)))
         ],
-        "no activation after the sum": [never_relu_at_the_end],
-        "the skip carries the activated input": [overwrites_x],
-        "normalized after the addition": [adds_then_normalizes],
-        "second norm of the post-activation block missing": [one_norm_only],
-        "ReLU at the end of the branch": [relu_before_adding],
-        "ReLU first, norm second": [relu_then_norm],
-        "x is not added": [forgets_x],
-        "one order for both": [knows_one_block],
-    },
-    "useless_biases": {
-        "every bias of a net with BN": [all_of_them],
-        "every bias but the last": [keeps_the_last],
-        "the layer after the norm": [behind_the_norm],
-        "the norm behind the activation": [norm_somewhere_before_the_next],
-        "layer norm taken for batch norm": [any_norm],
-        "pooling overlooked": [directly_before],
-    },
-    "drop_bias": {
-        "nothing repaired": [unchanged],
-        "wrong sign": [adds_it],
-        "moved to beta": [folds_into_beta],
-        "added to beta unscaled": [adds_to_beta],
-        "repaired twice": [both],
-    },
-    "initial_gammas": {
-        "zero in front of a ReLU": [last_always],
-        "only the layer next to the norm looked at": [no_relu_next],
-        "only a norm that is the last layer": [zero_at_the_end],
-        "all gammas zero": [all_zero],
-        "the first gamma instead of the last": [first_always],
-        "all gammas one": [default],
+        "vectors move": [
+            filters_vectors_scaled,
+            filters_vectors_kept,
+            filters_vectors_by_entry,
+        ],
+        "along the inputs": [_filters_with(_input_rule)],
+        "one length for each 3x3 kernel": [_filters_with(_kernel_rule)],
+        "not divided by the length of d": [
+            _filters_with(lambda d, w: d * _root(w, _rest(w)))
+        ],
+        "the fraction upside down": [
+            _filters_with(lambda d, w: d * _root(d, _rest(d)) / _root(w, _rest(w)))
+        ],
     },
 }

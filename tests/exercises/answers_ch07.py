@@ -2,369 +2,369 @@
 
 import numpy as np
 
-# --- 7.1 norm_by_axes
+from bnlib import batch_norm
+
+# --- 7.1 saturated_share
 
 
-def right_with_cases(x, kind, groups, gamma, beta, eps):
-    n, c, h, w = x.shape
-    if kind == "group":
-        z = x.reshape(n, groups, -1)
-        mean, var = z.mean(2, keepdims=True), z.var(2, keepdims=True)
-        out = ((z - mean) / np.sqrt(var + eps)).reshape(n, c, h, w)
+def right_with_limits(h, activation):
+    if activation == "tanh":
+        flat = abs(h) > np.sqrt(0.9)
     else:
-        ax = {"batch": (0, 2, 3), "layer": (1, 2, 3), "instance": (2, 3)}[kind]
-        mean, var = x.mean(ax, keepdims=True), x.var(ax, keepdims=True)
-        out = (x - mean) / np.sqrt(var + eps)
-    return out * gamma.reshape(1, c, 1, 1) + beta.reshape(1, c, 1, 1)
+        flat = abs(h - 0.5) > 0.5 * np.sqrt(0.9)
+    return flat.sum() / flat.size
 
 
-def right_all_are_group_norm(x, kind, groups, gamma, beta, eps):
-    if kind == "batch":
-        one, zero = np.ones(len(x)), np.zeros(len(x))
-        across = x.swapaxes(0, 1)  # channels become examples: layer norm of those
-        y = right_all_are_group_norm(across, "layer", 1, one, zero, eps)
-        return _affine(y.swapaxes(0, 1), gamma, beta)
-    g = {"layer": 1, "instance": x.shape[1], "group": groups}[kind]
-    y = np.empty_like(x)
-    for i in range(len(x)):
-        for part in np.array_split(np.arange(x.shape[1]), g):
-            values = x[i, part]
-            d = values - values.mean()
-            y[i, part] = d / (np.mean(d * d) + eps) ** 0.5
-    return _affine(y, gamma, beta)
+def right_by_derivative(h, activation):
+    if activation == "sigmoid":
+        z = np.log(h / (1 - h))
+        slope, largest = np.exp(-z) / (1 + np.exp(-z)) ** 2, 0.25
+    else:
+        slope, largest = 1 / np.cosh(np.arctanh(h)) ** 2, 1.0
+    return float(np.mean(slope / largest < 0.1))
 
 
-def _affine(y, gamma, beta):
-    return np.einsum("nchw,c->nchw", y, gamma) + beta[:, None, None]
+def activates_again(h, activation):
+    if activation == "tanh":
+        slope, largest = 1 - np.tanh(h) ** 2, 1
+    else:
+        s = 1 / (1 + np.exp(-h))
+        slope, largest = s * (1 - s), 0.25
+    return np.mean(slope < largest / 10)
 
 
-def _norm(x, axes, eps, ddof=0):
-    mean = x.mean(axes, keepdims=True)
-    return (x - mean) / np.sqrt(x.var(axes, keepdims=True, ddof=ddof) + eps)
+def forgets_abs(h, activation):
+    if activation == "tanh":
+        return np.mean(h > 0.9**0.5)
+    return np.mean(h > 0.5 + 0.5 * 0.9**0.5)
 
 
-AXES = {"batch": (0, 2, 3), "layer": (1, 2, 3), "instance": (2, 3)}
+def a_tenth(h, activation):
+    slopes = {"tanh": 1 - h * h, "sigmoid": h - h * h}
+    return (slopes[activation] < 0.1).mean()
 
 
-def _with(x, kind, groups, gamma, beta, eps, group, axes=AXES, ddof=0):
-    y = group(x) if kind == "group" else _norm(x, axes[kind], eps, ddof)
-    return _affine(y, gamma, beta)
+def ignores_activation(h, activation):
+    return (np.abs(h) > np.sqrt(0.9)).mean()
 
 
-def _groups(x, groups, eps, ddof=0):
-    n, c, h, w = x.shape
-    z = x.reshape(n, groups, c // groups, h, w)
-    return _norm(z, (2, 3, 4), eps, ddof).reshape(x.shape)
+def compares_with_data(h, activation):
+    slope = 1 - h**2 if activation == "tanh" else h * (1 - h)
+    return (slope < slope.max() / 10).mean()
 
 
-def groups_of_examples(x, kind, groups, gamma, beta, eps):
-    def group(x):
-        n, c, h, w = x.shape
-        z = x.reshape(groups, n // groups, c, h, w)
-        return _norm(z, (1, 3, 4), eps).reshape(x.shape)
-
-    return _with(x, kind, groups, gamma, beta, eps, group)
+def dead_units(h, activation):
+    slope = 1 - h**2 if activation == "tanh" else h * (1 - h) * 4
+    return np.mean(slope.max(axis=0) < 0.1)
 
 
-def every_second_channel(x, kind, groups, gamma, beta, eps):
-    def group(x):
-        n, c, h, w = x.shape
-        z = x.reshape(n, c // groups, groups, h, w)
-        return _norm(z, (1, 3, 4), eps).reshape(x.shape)
-
-    return _with(x, kind, groups, gamma, beta, eps, group)
+def touched_units(h, activation):
+    slope = 1 - h**2 if activation == "tanh" else h * (1 - h) * 4
+    return np.mean(slope.min(axis=0) < 0.1)
 
 
-def groups_is_the_size(x, kind, groups, gamma, beta, eps):
-    def group(x):
-        n, c, h, w = x.shape
-        z = x.reshape(n, c // groups, groups, h, w)
-        return _norm(z, (2, 3, 4), eps).reshape(x.shape)
-
-    return _with(x, kind, groups, gamma, beta, eps, group)
+def working_share(h, activation):
+    slope = 1 - h**2 if activation == "tanh" else h * (1 - h) * 4
+    return np.mean(slope >= 0.1)
 
 
-def layer_per_pixel(x, kind, groups, gamma, beta, eps):
-    axes = AXES | {"layer": 1}
-    return _with(
-        x, kind, groups, gamma, beta, eps, lambda x: _groups(x, groups, eps), axes
-    )
+# --- 7.2 useless_biases
 
 
-def instance_like_batch(x, kind, groups, gamma, beta, eps):
-    axes = AXES | {"instance": (0, 2, 3)}
-    return _with(
-        x, kind, groups, gamma, beta, eps, lambda x: _groups(x, groups, eps), axes
-    )
-
-
-def positions_apart(x, kind, groups, gamma, beta, eps):
-    n, c, h, w = x.shape
-
-    def over_channels(x, g):
-        z = x.reshape(n, g, c // g, h, w)
-        return _norm(z, 2, eps).reshape(x.shape)
-
-    if kind == "batch":
-        return _affine(_norm(x, (0, 2, 3), eps), gamma, beta)
-    return _affine(over_channels(x, groups if kind == "group" else 1), gamma, beta)
-
-
-def gamma_per_column(x, kind, groups, gamma, beta, eps):
-    y = _groups(x, groups, eps) if kind == "group" else _norm(x, AXES[kind], eps)
-    w = x.shape[3]
-    return y * gamma[:w] + beta[:w]
-
-
-def sample_variance(x, kind, groups, gamma, beta, eps):
-    return _with(
-        x,
-        kind,
-        groups,
-        gamma,
-        beta,
-        eps,
-        lambda x: _groups(x, groups, eps, ddof=1),
-        ddof=1,
-    )
-
-
-# --- 7.2 rms_norm
-
-
-def right_with_norm(x, gamma, eps):
-    length = np.linalg.norm(x, axis=2, keepdims=True)
-    return x * gamma / np.sqrt(length**2 / x.shape[2] + eps)
-
-
-def right_token_by_token(x, gamma, eps):
-    y = np.zeros_like(x)
-    for n in range(x.shape[0]):
-        for t in range(x.shape[1]):
-            y[n, t] = x[n, t] * (x[n, t] @ x[n, t] / x.shape[2] + eps) ** -0.5
-    return gamma * y
-
-
-def is_layer_norm(x, gamma, eps):
-    d = x - x.mean(-1, keepdims=True)
-    return gamma * d / np.sqrt((d**2).mean(-1, keepdims=True) + eps)
-
-
-def uses_var(x, gamma, eps):
-    return gamma * x / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
-
-
-def eps_after_root(x, gamma, eps):
-    return gamma * x / (np.sqrt(np.mean(x * x, axis=-1, keepdims=True)) + eps)
-
-
-def unit_length(x, gamma, eps):
-    return gamma * x / np.sqrt((x**2).sum(axis=-1, keepdims=True) + eps)
-
-
-def per_sequence(x, gamma, eps):
-    return gamma * x / np.sqrt((x**2).mean(axis=(1, 2), keepdims=True) + eps)
-
-
-def along_time(x, gamma, eps):
-    return gamma * x / np.sqrt((x**2).mean(axis=1, keepdims=True) + eps)
-
-
-def mean_square_only(x, gamma, eps):
-    return gamma * x / (np.mean(x**2, axis=2, keepdims=True) + eps)
-
-
-# --- 7.3 coupling
-
-
-def right_with_loops(kind, n, size):
-    out = np.zeros((n, n))
-    for i in range(n):
-        for j in range(n):
-            same = i == j or kind == "batch"
-            out[i, j] = same or (kind == "ghost" and i // size == j // size)
+def right_with_while(layers):
+    out = []
+    for i in range(len(layers)):
+        if layers[i] not in ("conv", "linear"):
+            continue
+        j = i + 1
+        while j < len(layers) and layers[j] == "maxpool":
+            j += 1
+        if j < len(layers) and layers[j] == "bn":
+            out.append(i)
     return out
 
 
-def right_with_kron(kind, n, size):
-    if kind == "batch":
-        return np.ones((n, n), dtype=int)
-    if kind == "ghost":
-        return np.kron(np.eye(n // size), np.ones((size, size)))
-    return np.identity(n)
+def right_backwards(layers):
+    found, open_norm = [], False
+    for i in reversed(range(len(layers))):
+        if layers[i] == "bn":
+            open_norm = True
+        elif layers[i] in ("linear", "conv"):
+            if open_norm:
+                found.insert(0, i)
+            open_norm = False
+        elif layers[i] != "maxpool":
+            open_norm = False
+    return np.array(found)
 
 
-def group_like_ghost(kind, n, size):
-    return right_with_kron("ghost" if kind == "group" else kind, n, size)
+def all_of_them(layers):
+    return [i for i, name in enumerate(layers) if name in ("linear", "conv")]
 
 
-def eval_like_training(kind, n, size):
-    return right_with_kron("batch" if kind.startswith("batch") else kind, n, size)
+def keeps_the_last(layers):
+    return [i for i, name in enumerate(layers) if name in ("linear", "conv")][:-1]
 
 
-def mates_only(kind, n, size):
-    return right_with_kron(kind, n, size) - np.eye(n)
+def behind_the_norm(layers):
+    pairs = enumerate(zip(layers, layers[1:], strict=False))
+    return [i + 1 for i, (a, b) in pairs if a == "bn" and b in ("linear", "conv")]
 
 
-def ghosts_by_remainder(kind, n, size):
-    if kind != "ghost":
-        return right_with_kron(kind, n, size)
-    k = np.arange(n) % (n // size)
-    return (k[:, None] == k).astype(float)
+def norm_somewhere_before_the_next(layers):
+    out = []
+    for i, name in enumerate(layers):
+        if name in ("linear", "conv"):
+            for other in layers[i + 1 :]:
+                if other in ("linear", "conv", "ln"):
+                    break
+                if other == "bn":
+                    out.append(i)
+                    break
+    return out
 
 
-def size_is_how_many(kind, n, size):
-    return right_with_kron(kind, n, n // size)
+def any_norm(layers):
+    rest = [
+        (i, name) for i, name in enumerate(layers) if name not in ("maxpool", "pool")
+    ]
+    pairs = zip(rest, rest[1:], strict=False)
+    return [
+        i for (i, a), (_, b) in pairs if a in ("linear", "conv") and b in ("bn", "ln")
+    ]
 
 
-def layer_couples(kind, n, size):
-    return right_with_kron("batch" if kind == "layer" else kind, n, size)
+def directly_before(layers):
+    pairs = enumerate(zip(layers, layers[1:], strict=False))
+    return [i for i, (a, b) in pairs if a in ("linear", "conv") and b == "bn"]
 
 
-def ghost_is_batch(kind, n, size):
-    return np.ones((n, n)) if kind in ("ghost", "batch") else np.eye(n)
+# --- 7.3 drop_bias
 
 
-# --- 7.5 ghost_step
+def right_with_copies(bias, gamma, beta, running_mean, running_var):
+    new_mean = running_mean.copy()
+    new_mean -= bias
+    return beta.copy(), new_mean
 
 
-def right_with_split(x, size, eps):
-    parts = np.split(x, len(x) // size)
-    y = [(p - p.mean(0)) / np.sqrt(p.var(0) + eps) for p in parts]
-    variances = [p.var(0, ddof=1) for p in parts]
-    return np.concatenate(y), x.mean(0), np.mean(variances, axis=0)
+def right_as_list(bias, gamma, beta, running_mean, running_var):
+    return [beta, np.array([m - b for m, b in zip(running_mean, bias, strict=True)])]
 
 
-def right_with_repeat(x, size, eps):
-    means = np.add.reduceat(x, range(0, len(x), size)) / size
-    d = x - np.repeat(means, size, axis=0)
-    squares = np.add.reduceat(d * d, range(0, len(x), size))
-    y = d / np.sqrt(np.repeat(squares / size, size, axis=0) + eps)
-    return y, means.mean(0), (squares / (size - 1)).mean(0)
+def unchanged(bias, gamma, beta, running_mean, running_var):
+    return beta, running_mean
 
 
-def no_ghosts(x, size, eps):
-    y = (x - x.mean(0)) / np.sqrt(x.var(0) + eps)
-    return y, x.mean(0), x.var(0, ddof=1)
+def adds_it(bias, gamma, beta, running_mean, running_var):
+    return beta, running_mean + bias
 
 
-def wrong_reshape(x, size, eps):
-    g = x.reshape(size, -1, x.shape[1])
-    y = (g - g.mean(0)) / np.sqrt(g.var(0) + eps)
-    return y.reshape(x.shape), g.mean((0, 1)), g.var(0, ddof=1).mean(0)
+def folds_into_beta(bias, gamma, beta, running_mean, running_var):
+    return beta + gamma * bias / np.sqrt(running_var + 1e-5), running_mean
 
 
-def _slow(x, size, eps, ddof=0, stored=lambda p: p.var(0, ddof=1)):
-    y, kept = [], []
-    for start in range(0, len(x), size):
-        p = x[start : start + size]
-        y.append((p - p.mean(0)) / np.sqrt(p.var(0, ddof=ddof) + eps))
-        kept.append(stored(p))
-    return np.vstack(y), x.mean(0), np.mean(kept, axis=0)
+def adds_to_beta(bias, gamma, beta, running_mean, running_var):
+    return beta + bias, running_mean
 
 
-def unbiased_everywhere(x, size, eps):
-    return _slow(x, size, eps, ddof=1)
+def both(bias, gamma, beta, running_mean, running_var):
+    std = np.sqrt(running_var + 1e-5)
+    return beta + bias * gamma / std, running_mean - bias
 
 
-def biased_everywhere(x, size, eps):
-    return _slow(x, size, eps, stored=lambda p: p.var(0))
+# --- 7.4 residual_block
 
 
-def mean_of_stds(x, size, eps):
-    y, mean, std = _slow(x, size, eps, stored=lambda p: p.std(0, ddof=1))
-    return y, mean, std**2
+def relu(x):
+    return np.where(x > 0, x, 0.0)
 
 
-def between_ghosts(x, size, eps):
-    y, mean, _ = _slow(x, size, eps)
-    means = [x[i : i + size].mean(0) for i in range(0, len(x), size)]
-    return y, mean, np.var(means, axis=0, ddof=1)
+def norm(x):
+    return batch_norm(x)[0]
 
 
-def total_variance(x, size, eps):
-    y, mean, _ = _slow(x, size, eps)
-    return y, mean, np.var(x, axis=0, ddof=1)
+def right_in_steps(x, w1, w2, order):
+    h = x
+    for w in (w1, w2):
+        if order == "pre":
+            h = relu(norm(h)) @ w
+        else:
+            h = norm(h @ w)
+            h = relu(h) if w is w1 else h
+    out = x + h
+    return relu(out) if order == "post" else out
 
 
-# --- 7.4 batch_for_spread
+def right_by_hand(x, w1, w2, order):
+    def n(v):
+        return (v - v.mean(0)) / np.sqrt(v.var(0) + 1e-5)
+
+    if order == "pre":
+        return x + np.dot(n(np.dot(n(x).clip(0), w1)).clip(0), w2)
+    return (x + n(n(x @ w1).clip(0) @ w2)).clip(min=0)
 
 
-def right_with_constant(spread, batch, wanted):
-    a = spread * np.sqrt(batch)
-    return (a / wanted) ** 2
+def relu_at_the_end_always(x, w1, w2, order):
+    if order == "post":
+        return relu(x + norm(relu(norm(x @ w1)) @ w2))
+    return relu(x + relu(norm(relu(norm(x)) @ w1)) @ w2)
 
 
-def right_with_power(spread, batch, wanted):
-    return batch * spread**2 / wanted**2
+def never_relu_at_the_end(x, w1, w2, order):
+    if order == "post":
+        return x + norm(relu(norm(x @ w1)) @ w2)
+    return x + relu(norm(relu(norm(x)) @ w1)) @ w2
 
 
-def proportional(spread, batch, wanted):
-    return spread / wanted * batch
+def overwrites_x(x, w1, w2, order):
+    if order == "post":
+        return relu(x + norm(relu(norm(x @ w1)) @ w2))
+    x = relu(norm(x))
+    h = relu(norm(x @ w1)) @ w2
+    return x + h
 
 
-def with_sqrt(spread, batch, wanted):
-    return (spread / wanted) ** 0.5 * batch
+def adds_then_normalizes(x, w1, w2, order):
+    if order == "post":
+        return relu(norm(x + relu(norm(x @ w1)) @ w2))
+    return x + relu(norm(relu(norm(x)) @ w1)) @ w2
 
 
-def inverted(spread, batch, wanted):
-    return batch * wanted**2 / spread**2
+def one_norm_only(x, w1, w2, order):
+    if order == "post":
+        h = relu(norm(x @ w1))
+        return relu(x + h @ w2)
+    return x + relu(norm(relu(norm(x)) @ w1)) @ w2
 
 
-def only_factor(spread, batch, wanted):
-    return (spread / wanted) ** 2
+def relu_before_adding(x, w1, w2, order):
+    if order == "post":
+        return x + relu(norm(relu(norm(x @ w1)) @ w2))
+    return x + relu(norm(relu(norm(x)) @ w1)) @ w2
+
+
+def relu_then_norm(x, w1, w2, order):
+    if order == "post":
+        return relu(x + norm(relu(norm(x @ w1)) @ w2))
+    h = norm(relu(x)) @ w1
+    return x + norm(relu(h)) @ w2
+
+
+def forgets_x(x, w1, w2, order):
+    if order == "post":
+        return relu(norm(relu(norm(x @ w1)) @ w2))
+    return relu(norm(relu(norm(x)) @ w1)) @ w2
+
+
+def knows_one_block(x, w1, w2, order):
+    return relu(x + norm(relu(norm(x @ w1)) @ w2))
+
+
+# --- 7.5 initial_gammas
+
+
+def right_from_behind(branch):
+    gammas, silent = [], True
+    for layer in branch[::-1]:
+        if layer == "relu":
+            silent = False
+        if layer == "bn":
+            gammas.append(0.0 if silent else 1.0)
+            silent = False
+    return gammas[::-1]
+
+
+def right_as_array(branch):
+    gammas = np.ones(branch.count("bn"))
+    last = max(i for i, layer in enumerate(branch) if layer == "bn")
+    if all(layer != "relu" for layer in branch[last:]):
+        gammas[-1] = 0
+    return gammas
+
+
+def last_always(branch):
+    return [1.0] * (branch.count("bn") - 1) + [0.0]
+
+
+def zero_at_the_end(branch):
+    places = [i for i, layer in enumerate(branch) if layer == "bn"]
+    return [0.0 if i == len(branch) - 1 else 1.0 for i in places]
+
+
+def no_relu_next(branch):
+    last = max(i for i, layer in enumerate(branch) if layer == "bn")
+    gammas = [1.0] * branch.count("bn")
+    if last + 1 == len(branch) or branch[last + 1] != "relu":
+        gammas[-1] = 0.0
+    return gammas
+
+
+def all_zero(branch):
+    return [0.0 for layer in branch if layer == "bn"]
+
+
+def first_always(branch):
+    return [0] + [1] * (branch.count("bn") - 1)
+
+
+def default(branch):
+    return np.ones(branch.count("bn"))
 
 
 RIGHT = {
-    "norm_by_axes": [right_with_cases, right_all_are_group_norm],
-    "rms_norm": [right_with_norm, right_token_by_token],
-    "coupling": [right_with_loops, right_with_kron],
-    "ghost_step": [right_with_split, right_with_repeat],
-    "batch_for_spread": [right_with_constant, right_with_power],
+    "saturated_share": [right_with_limits, right_by_derivative],
+    "residual_block": [right_in_steps, right_by_hand],
+    "useless_biases": [right_with_while, right_backwards],
+    "drop_bias": [right_with_copies, right_as_list],
+    "initial_gammas": [right_from_behind, right_as_array],
 }
 
 MUTANTS = {
-    "norm_by_axes": {
-        "the batch is split into groups": [groups_of_examples],
-        "channels dealt out in turn": [every_second_channel],
-        "number of groups taken for their size": [groups_is_the_size],
-        "layer norm over the channels only": [layer_per_pixel],
-        "instance norm over the batch": [instance_like_batch],
-        "a statistic for every position": [positions_apart],
-        "gamma and beta along the width": [gamma_per_column],
-        "variance divided by one less": [sample_variance],
+    "saturated_share": {
+        "outputs taken for inputs": [activates_again],
+        "only one of the two ends counted": [forgets_abs],
+        "the sigmoid's steepest slope taken for 1": [a_tenth],
+        "the slope of tanh for both": [ignores_activation],
+        "a tenth of the steepest value in the batch": [compares_with_data],
+        "units that are always saturated": [dead_units],
+        "units that are ever saturated": [touched_units],
+        "the rest counted": [working_share],
     },
-    "rms_norm": {
-        "the mean subtracted": [is_layer_norm],
-        "divided by the standard deviation": [uses_var],
-        "eps outside of the root": [eps_after_root],
-        "the length of the vector": [unit_length],
-        "tokens mixed": [per_sequence],
-        "over the positions": [along_time],
-        "root forgotten": [mean_square_only],
+    "residual_block": {
+        "a ReLU after the addition of the pre-activation block": [
+            relu_at_the_end_always
+        ],
+        "no activation after the sum": [never_relu_at_the_end],
+        "the skip carries the activated input": [overwrites_x],
+        "normalized after the addition": [adds_then_normalizes],
+        "second norm of the post-activation block missing": [one_norm_only],
+        "ReLU at the end of the branch": [relu_before_adding],
+        "ReLU first, norm second": [relu_then_norm],
+        "x is not added": [forgets_x],
+        "one order for both": [knows_one_block],
     },
-    "coupling": {
-        "group norm groups examples": [group_like_ghost],
-        "evaluation taken for training": [eval_like_training],
-        "an example does not depend on itself": [mates_only],
-        "ghost batches dealt out in turn": [ghosts_by_remainder],
-        "size taken for the number of ghosts": [size_is_how_many],
-        "layer norm taken for batch norm": [layer_couples],
-        "ghosts taken for the whole batch": [ghost_is_batch],
+    "useless_biases": {
+        "every bias of a net with BN": [all_of_them],
+        "every bias but the last": [keeps_the_last],
+        "the layer after the norm": [behind_the_norm],
+        "the norm behind the activation": [norm_somewhere_before_the_next],
+        "layer norm taken for batch norm": [any_norm],
+        "pooling overlooked": [directly_before],
     },
-    "ghost_step": {
-        "one statistic for the whole batch": [no_ghosts],
-        "ghosts dealt out in turn": [wrong_reshape],
-        "normalized with the unbiased variance": [unbiased_everywhere],
-        "biased variance stored": [biased_everywhere],
-        "standard deviations averaged": [mean_of_stds],
-        "variance of the ghost means stored": [between_ghosts],
-        "variance of the whole batch stored": [total_variance],
+    "drop_bias": {
+        "nothing repaired": [unchanged],
+        "wrong sign": [adds_it],
+        "moved to beta": [folds_into_beta],
+        "added to beta unscaled": [adds_to_beta],
+        "repaired twice": [both],
     },
-    "batch_for_spread": {
-        "in proportion": [proportional],
-        "root instead of square": [with_sqrt],
-        "ratio upside down": [inverted],
-        "where you started from is lost": [only_factor],
+    "initial_gammas": {
+        "zero in front of a ReLU": [last_always],
+        "only the layer next to the norm looked at": [no_relu_next],
+        "only a norm that is the last layer": [zero_at_the_end],
+        "all gammas zero": [all_zero],
+        "the first gamma instead of the last": [first_always],
+        "all gammas one": [default],
     },
 }

@@ -2,376 +2,369 @@
 
 import numpy as np
 
-# --- 8.1 far_apart
+# --- 8.1 norm_by_axes
 
 
-def right_constant_parts(n):
-    return np.zeros(n), np.ones(n)
+def right_with_cases(x, kind, groups, gamma, beta, eps):
+    n, c, h, w = x.shape
+    if kind == "group":
+        z = x.reshape(n, groups, -1)
+        mean, var = z.mean(2, keepdims=True), z.var(2, keepdims=True)
+        out = ((z - mean) / np.sqrt(var + eps)).reshape(n, c, h, w)
+    else:
+        ax = {"batch": (0, 2, 3), "layer": (1, 2, 3), "instance": (2, 3)}[kind]
+        mean, var = x.mean(ax, keepdims=True), x.var(ax, keepdims=True)
+        out = (x - mean) / np.sqrt(var + eps)
+    return out * gamma.reshape(1, c, 1, 1) + beta.reshape(1, c, 1, 1)
 
 
-def right_with_noise(n):
-    rng = np.random.default_rng(0)
-    return rng.normal(size=n) - 500, rng.normal(size=n) + 500
+def right_all_are_group_norm(x, kind, groups, gamma, beta, eps):
+    if kind == "batch":
+        one, zero = np.ones(len(x)), np.zeros(len(x))
+        across = x.swapaxes(0, 1)  # channels become examples: layer norm of those
+        y = right_all_are_group_norm(across, "layer", 1, one, zero, eps)
+        return _affine(y.swapaxes(0, 1), gamma, beta)
+    g = {"layer": 1, "instance": x.shape[1], "group": groups}[kind]
+    y = np.empty_like(x)
+    for i in range(len(x)):
+        for part in np.array_split(np.arange(x.shape[1]), g):
+            values = x[i, part]
+            d = values - values.mean()
+            y[i, part] = d / (np.mean(d * d) + eps) ** 0.5
+    return _affine(y, gamma, beta)
 
 
-def all_zero(n):
-    return np.zeros(n), np.zeros(n)
+def _affine(y, gamma, beta):
+    return np.einsum("nchw,c->nchw", y, gamma) + beta[:, None, None]
 
 
-def all_sevens(n):
-    return np.full(n, 7.0), np.full(n, 7.0)
+def _norm(x, axes, eps, ddof=0):
+    mean = x.mean(axes, keepdims=True)
+    return (x - mean) / np.sqrt(x.var(axes, keepdims=True, ddof=ddof) + eps)
 
 
-def wide_and_narrow(n):
-    a = np.linspace(-1, 1, n)
-    return a, 100 * a
+AXES = {"batch": (0, 2, 3), "layer": (1, 2, 3), "instance": (2, 3)}
 
 
-def same_numbers(n):
-    return np.arange(n) * 1.0, np.arange(n) * 1.0
+def _with(x, kind, groups, gamma, beta, eps, group, axes=AXES, ddof=0):
+    y = group(x) if kind == "group" else _norm(x, axes[kind], eps, ddof)
+    return _affine(y, gamma, beta)
 
 
-def one_outlier(n):
-    return np.append(np.zeros(n - 1), 1000.0), np.zeros(n)
+def _groups(x, groups, eps, ddof=0):
+    n, c, h, w = x.shape
+    z = x.reshape(n, groups, c // groups, h, w)
+    return _norm(z, (2, 3, 4), eps, ddof).reshape(x.shape)
 
 
-def even_and_odd(n):
-    return np.arange(0.0, 2 * n, 2), np.arange(1.0, 2 * n, 2)
+def groups_of_examples(x, kind, groups, gamma, beta, eps):
+    def group(x):
+        n, c, h, w = x.shape
+        z = x.reshape(groups, n // groups, c, h, w)
+        return _norm(z, (1, 3, 4), eps).reshape(x.shape)
+
+    return _with(x, kind, groups, gamma, beta, eps, group)
 
 
-def one_after_the_other(n):
-    return np.arange(n) * 1.0, np.arange(n, 2 * n) * 1.0
+def every_second_channel(x, kind, groups, gamma, beta, eps):
+    def group(x):
+        n, c, h, w = x.shape
+        z = x.reshape(n, c // groups, groups, h, w)
+        return _norm(z, (1, 3, 4), eps).reshape(x.shape)
+
+    return _with(x, kind, groups, gamma, beta, eps, group)
 
 
-def two_normals(n):
-    rng = np.random.default_rng(1)
-    return rng.normal(0, 1, n), rng.normal(3, 1, n)
+def groups_is_the_size(x, kind, groups, gamma, beta, eps):
+    def group(x):
+        n, c, h, w = x.shape
+        z = x.reshape(n, c // groups, groups, h, w)
+        return _norm(z, (2, 3, 4), eps).reshape(x.shape)
+
+    return _with(x, kind, groups, gamma, beta, eps, group)
 
 
-# --- 8.2 merge_parts
-
-
-def right_one_after_the_other(counts, means, m2s):
-    n, mean, m2 = counts[0], means[0], m2s[0]
-    for n_b, mean_b, m2_b in zip(counts[1:], means[1:], m2s[1:], strict=True):
-        delta = mean_b - mean
-        m2 = m2 + m2_b + delta**2 * n * n_b / (n + n_b)
-        mean = mean + delta * n_b / (n + n_b)
-        n = n + n_b
-    return mean, m2 / n
-
-
-def right_with_average(counts, means, m2s):
-    mean = np.average(means, axis=0, weights=counts)
-    between = np.average((means - mean) ** 2, axis=0, weights=counts)
-    return mean, m2s.sum(0) / counts.sum() + between
-
-
-def plain_averages(counts, means, m2s):
-    variances = m2s / counts[:, None]
-    return means.sum(0) / len(counts), variances.sum(0) / len(counts)
-
-
-def mean_of_means(counts, means, m2s):
-    mean = np.mean(means, axis=0)
-    total = sum(
-        m + c * (mu - mean) ** 2 for c, mu, m in zip(counts, means, m2s, strict=True)
+def layer_per_pixel(x, kind, groups, gamma, beta, eps):
+    axes = AXES | {"layer": 1}
+    return _with(
+        x, kind, groups, gamma, beta, eps, lambda x: _groups(x, groups, eps), axes
     )
-    return mean, total / sum(counts)
 
 
-def within_only(counts, means, m2s):
-    return counts @ means / counts.sum(), m2s.sum(0) / counts.sum()
+def instance_like_batch(x, kind, groups, gamma, beta, eps):
+    axes = AXES | {"instance": (0, 2, 3)}
+    return _with(
+        x, kind, groups, gamma, beta, eps, lambda x: _groups(x, groups, eps), axes
+    )
 
 
-def variance_instead(counts, means, m2s):
-    n = counts.sum()
-    mean = counts @ means / n
-    return mean, (counts @ m2s + counts @ (means - mean) ** 2) / n
+def positions_apart(x, kind, groups, gamma, beta, eps):
+    n, c, h, w = x.shape
 
+    def over_channels(x, g):
+        z = x.reshape(n, g, c // g, h, w)
+        return _norm(z, 2, eps).reshape(x.shape)
 
-def squared_counts(counts, means, m2s):
-    n = counts.sum()
-    mean = counts @ means / n
-    apart = counts[:, None] * (means - mean)
-    return mean, (m2s.sum(0) + (apart**2).sum(0)) / n
+    if kind == "batch":
+        return _affine(_norm(x, (0, 2, 3), eps), gamma, beta)
+    return _affine(over_channels(x, groups if kind == "group" else 1), gamma, beta)
 
 
-def distances_once(counts, means, m2s):
-    mean = counts @ means / counts.sum()
-    return mean, (m2s + (means - mean) ** 2).sum(0) / counts.sum()
+def gamma_per_column(x, kind, groups, gamma, beta, eps):
+    y = _groups(x, groups, eps) if kind == "group" else _norm(x, AXES[kind], eps)
+    w = x.shape[3]
+    return y * gamma[:w] + beta[:w]
 
 
-def sample_variance(counts, means, m2s):
-    mean, var = right_with_average(counts, means, m2s)
-    return mean, var * counts.sum() / (counts.sum() - 1)
+def sample_variance(x, kind, groups, gamma, beta, eps):
+    return _with(
+        x,
+        kind,
+        groups,
+        gamma,
+        beta,
+        eps,
+        lambda x: _groups(x, groups, eps, ddof=1),
+        ddof=1,
+    )
 
 
-def weighted_variances(counts, means, m2s):
-    w = counts[:, None]
-    mean = (w * means).sum(0) / w.sum()
-    with np.errstate(invalid="ignore"):
-        var = m2s / w
-    return mean, (w * (var + (means - mean) ** 2)).sum(0) / w.sum()
+# --- 8.2 rms_norm
 
 
-def means_variance(counts, means, m2s):
-    n = counts.sum()
-    return counts @ means / n, m2s.sum(axis=0) / n + np.var(means, axis=0)
+def right_with_norm(x, gamma, eps):
+    length = np.linalg.norm(x, axis=2, keepdims=True)
+    return x * gamma / np.sqrt(length**2 / x.shape[2] + eps)
 
 
-def total_m2(counts, means, m2s):
-    mean = counts @ means / counts.sum()
-    return mean, m2s.sum(0) + counts @ (means - mean) ** 2
+def right_token_by_token(x, gamma, eps):
+    y = np.zeros_like(x)
+    for n in range(x.shape[0]):
+        for t in range(x.shape[1]):
+            y[n, t] = x[n, t] * (x[n, t] @ x[n, t] / x.shape[2] + eps) ** -0.5
+    return gamma * y
 
 
-def standard_deviation(counts, means, m2s):
-    mean, var = right_with_average(counts, means, m2s)
-    return mean, var**0.5
+def is_layer_norm(x, gamma, eps):
+    d = x - x.mean(-1, keepdims=True)
+    return gamma * d / np.sqrt((d**2).mean(-1, keepdims=True) + eps)
 
 
-def squares_of_means(counts, means, m2s):
-    n = counts.sum()
-    return counts @ means / n, (m2s.sum(0) + counts @ means**2) / n
+def uses_var(x, gamma, eps):
+    return gamma * x / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
 
 
-def var_and_mean(counts, means, m2s):
-    mean, var = right_with_average(counts, means, m2s)
-    return var, mean
+def eps_after_root(x, gamma, eps):
+    return gamma * x / (np.sqrt(np.mean(x * x, axis=-1, keepdims=True)) + eps)
 
 
-def one_pass(counts, means, m2s):
-    n, w = counts.sum(), counts.reshape(-1, 1)
-    squares = (m2s + w * means**2).sum(axis=0)
-    mean = (w * means).sum(axis=0) / n
-    return mean, squares / n - mean**2
+def unit_length(x, gamma, eps):
+    return gamma * x / np.sqrt((x**2).sum(axis=-1, keepdims=True) + eps)
 
 
-# --- 8.3 backward_part
+def per_sequence(x, gamma, eps):
+    return gamma * x / np.sqrt((x**2).mean(axis=(1, 2), keepdims=True) + eps)
 
 
-def right_with_sums(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    n = sum(len(part) for part in d_y_parts)
-    d_beta = sum(d.sum(0) for d in d_y_parts)
-    d_gamma = sum((d * h).sum(0) for d, h in zip(d_y_parts, x_hat_parts, strict=True))
-    own = d_y_parts[rank] - d_beta / n - x_hat_parts[rank] * d_gamma / n
-    return gamma * inv_std * own
+def along_time(x, gamma, eps):
+    return gamma * x / np.sqrt((x**2).mean(axis=1, keepdims=True) + eps)
 
 
-def right_whole_then_cut(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    g, h = np.vstack(d_y_parts) * gamma, np.vstack(x_hat_parts)
-    d_x = inv_std * (g - g.mean(0) - h * (g * h).mean(0))
-    begin = sum(len(part) for part in d_y_parts[:rank])
-    return d_x[begin : begin + len(d_y_parts[rank])]
+def mean_square_only(x, gamma, eps):
+    return gamma * x / (np.mean(x**2, axis=2, keepdims=True) + eps)
 
 
-def own_part_only(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    g, h = gamma * d_y_parts[rank], x_hat_parts[rank]
-    return inv_std * (g - g.mean(0) - h * (g * h).mean(0))
+# --- 8.3 coupling
 
 
-def means_averaged(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    first = second = 0
-    for d, h in zip(d_y_parts, x_hat_parts, strict=True):
-        first = first + (gamma * d).mean(0) / len(d_y_parts)
-        second = second + (gamma * d * h).mean(0) / len(d_y_parts)
-    return inv_std * (gamma * d_y_parts[rank] - first - x_hat_parts[rank] * second)
+def right_with_loops(kind, n, size):
+    out = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            same = i == j or kind == "batch"
+            out[i, j] = same or (kind == "ghost" and i // size == j // size)
+    return out
 
 
-def only_sums(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    g, h = gamma * np.concatenate(d_y_parts), np.concatenate(x_hat_parts)
-    own = gamma * d_y_parts[rank]
-    return inv_std * (own - g.sum(0) - x_hat_parts[rank] * (g * h).sum(0))
+def right_with_kron(kind, n, size):
+    if kind == "batch":
+        return np.ones((n, n), dtype=int)
+    if kind == "ghost":
+        return np.kron(np.eye(n // size), np.ones((size, size)))
+    return np.identity(n)
 
 
-def sums_by_local_count(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    g, h = gamma * np.concatenate(d_y_parts), np.concatenate(x_hat_parts)
-    n = len(d_y_parts[rank])
-    own = gamma * d_y_parts[rank]
-    return inv_std * (own - g.sum(0) / n - x_hat_parts[rank] * (g * h).sum(0) / n)
+def group_like_ghost(kind, n, size):
+    return right_with_kron("ghost" if kind == "group" else kind, n, size)
 
 
-def no_gamma(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    return right_with_sums(d_y_parts, x_hat_parts, 1.0, inv_std, rank)
+def eval_like_training(kind, n, size):
+    return right_with_kron("batch" if kind.startswith("batch") else kind, n, size)
 
 
-def centered_only(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    g = gamma * np.concatenate(d_y_parts)
-    return inv_std * (gamma * d_y_parts[rank] - g.mean(0))
+def mates_only(kind, n, size):
+    return right_with_kron(kind, n, size) - np.eye(n)
 
 
-def not_centered(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    g, h = gamma * np.concatenate(d_y_parts), np.concatenate(x_hat_parts)
-    return inv_std * (gamma * d_y_parts[rank] - x_hat_parts[rank] * (g * h).mean(0))
+def ghosts_by_remainder(kind, n, size):
+    if kind != "ghost":
+        return right_with_kron(kind, n, size)
+    k = np.arange(n) % (n // size)
+    return (k[:, None] == k).astype(float)
 
 
-def gamma_once(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    g, h = np.concatenate(d_y_parts), np.concatenate(x_hat_parts)
-    own = gamma * d_y_parts[rank]
-    return inv_std * (own - g.mean(0) - x_hat_parts[rank] * (g * h).mean(0))
+def size_is_how_many(kind, n, size):
+    return right_with_kron(kind, n, n // size)
 
 
-def second_average_local(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    g, h = gamma * d_y_parts[rank], x_hat_parts[rank]
-    first = (gamma * np.concatenate(d_y_parts)).mean(0)
-    return inv_std * (g - first - h * (g * h).mean(0))
+def layer_couples(kind, n, size):
+    return right_with_kron("batch" if kind == "layer" else kind, n, size)
 
 
-def constants(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    return gamma * inv_std * d_y_parts[rank]
+def ghost_is_batch(kind, n, size):
+    return np.ones((n, n)) if kind in ("ghost", "batch") else np.eye(n)
 
 
-def averages_only(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    g, h = gamma * np.vstack(d_y_parts), np.vstack(x_hat_parts)
-    return inv_std * (gamma * d_y_parts[rank] - g.mean(0) - (g * h).mean(0))
+# --- 8.5 ghost_step
 
 
-def not_scaled(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    return right_with_sums(d_y_parts, x_hat_parts, gamma, inv_std, rank) / inv_std
+def right_with_split(x, size, eps):
+    parts = np.split(x, len(x) // size)
+    y = [(p - p.mean(0)) / np.sqrt(p.var(0) + eps) for p in parts]
+    variances = [p.var(0, ddof=1) for p in parts]
+    return np.concatenate(y), x.mean(0), np.mean(variances, axis=0)
 
 
-# --- 8.4 sync_running_var
+def right_with_repeat(x, size, eps):
+    means = np.add.reduceat(x, range(0, len(x), size)) / size
+    d = x - np.repeat(means, size, axis=0)
+    squares = np.add.reduceat(d * d, range(0, len(x), size))
+    y = d / np.sqrt(np.repeat(squares / size, size, axis=0) + eps)
+    return y, means.mean(0), (squares / (size - 1)).mean(0)
 
 
-def right_with_blend(running_var, var, counts, rank, momentum):
-    n = np.sum(counts)
-    return running_var + momentum * (n * var / (n - 1) - running_var)
+def no_ghosts(x, size, eps):
+    y = (x - x.mean(0)) / np.sqrt(x.var(0) + eps)
+    return y, x.mean(0), x.var(0, ddof=1)
 
 
-def with_own_count(running_var, var, counts, rank, momentum):
-    n = counts[rank]
-    return (1 - momentum) * running_var + momentum * var * n / (n - 1)
+def wrong_reshape(x, size, eps):
+    g = x.reshape(size, -1, x.shape[1])
+    y = (g - g.mean(0)) / np.sqrt(g.var(0) + eps)
+    return y.reshape(x.shape), g.mean((0, 1)), g.var(0, ddof=1).mean(0)
 
 
-def with_world_size(running_var, var, counts, rank, momentum):
-    n = counts[rank] * len(counts)
-    return running_var * (1 - momentum) + momentum * n / (n - 1) * var
+def _slow(x, size, eps, ddof=0, stored=lambda p: p.var(0, ddof=1)):
+    y, kept = [], []
+    for start in range(0, len(x), size):
+        p = x[start : start + size]
+        y.append((p - p.mean(0)) / np.sqrt(p.var(0, ddof=ddof) + eps))
+        kept.append(stored(p))
+    return np.vstack(y), x.mean(0), np.mean(kept, axis=0)
 
 
-def counts_ranks(running_var, var, counts, rank, momentum):
-    n = len(counts)
-    return running_var * (1 - momentum) + momentum * n / (n - 1) * var
+def unbiased_everywhere(x, size, eps):
+    return _slow(x, size, eps, ddof=1)
 
 
-def pooled(running_var, var, counts, rank, momentum):
-    new = var * sum(counts) / sum(n - 1 for n in counts)
-    return running_var + momentum * (new - running_var)
+def biased_everywhere(x, size, eps):
+    return _slow(x, size, eps, stored=lambda p: p.var(0))
 
 
-def stores_biased(running_var, var, counts, rank, momentum):
-    return running_var * (1 - momentum) + momentum * var
+def mean_of_stds(x, size, eps):
+    y, mean, std = _slow(x, size, eps, stored=lambda p: p.std(0, ddof=1))
+    return y, mean, std**2
 
 
-def keeps_a_tenth(running_var, var, counts, rank, momentum):
-    n = sum(counts)
-    return momentum * running_var + (1 - momentum) * var * n / (n - 1)
+def between_ghosts(x, size, eps):
+    y, mean, _ = _slow(x, size, eps)
+    means = [x[i : i + size].mean(0) for i in range(0, len(x), size)]
+    return y, mean, np.var(means, axis=0, ddof=1)
 
 
-def inverted_correction(running_var, var, counts, rank, momentum):
-    n = sum(counts)
-    return (1 - momentum) * running_var + momentum * var * (n - 1) / n
+def total_variance(x, size, eps):
+    y, mean, _ = _slow(x, size, eps)
+    return y, mean, np.var(x, axis=0, ddof=1)
 
 
-# --- 8.5 loss_factor
+# --- 8.4 batch_for_spread
 
 
-def right_with_mean(counts, rank):
-    return counts[rank] / np.mean(counts)
+def right_with_constant(spread, batch, wanted):
+    a = spread * np.sqrt(batch)
+    return (a / wanted) ** 2
 
 
-def share_of_batch(counts, rank):
-    return counts[rank] / np.sum(counts)
+def right_with_power(spread, batch, wanted):
+    return batch * spread**2 / wanted**2
 
 
-def always_one(counts, rank):
-    return 1
+def proportional(spread, batch, wanted):
+    return spread / wanted * batch
 
 
-def inverted(counts, rank):
-    return np.mean(counts) / counts[rank]
+def with_sqrt(spread, batch, wanted):
+    return (spread / wanted) ** 0.5 * batch
 
 
-def divides_again(counts, rank):
-    return counts[rank] / (len(counts) * sum(counts))
+def inverted(spread, batch, wanted):
+    return batch * wanted**2 / spread**2
 
 
-def busy_ranks(counts, rank):
-    return counts[rank] / np.mean([count for count in counts if count])
-
-
-def world_size(counts, rank):
-    return len(counts)
-
-
-def own_count(counts, rank):
-    return counts[rank]
+def only_factor(spread, batch, wanted):
+    return (spread / wanted) ** 2
 
 
 RIGHT = {
-    "far_apart": [right_constant_parts, right_with_noise],
-    "merge_parts": [right_one_after_the_other, right_with_average],
-    "backward_part": [right_with_sums, right_whole_then_cut],
-    "sync_running_var": [right_with_blend],
-    "loss_factor": [right_with_mean],
+    "norm_by_axes": [right_with_cases, right_all_are_group_norm],
+    "rms_norm": [right_with_norm, right_token_by_token],
+    "coupling": [right_with_loops, right_with_kron],
+    "ghost_step": [right_with_split, right_with_repeat],
+    "batch_for_spread": [right_with_constant, right_with_power],
 }
 
 MUTANTS = {
-    "far_apart": {
-        "nothing to hide": [all_zero, all_sevens],
-        "the spread lies inside the parts": [
-            wide_and_narrow,
-            same_numbers,
-            one_outlier,
-            even_and_odd,
-        ],
-        "not far enough apart": [one_after_the_other, two_normals],
+    "norm_by_axes": {
+        "the batch is split into groups": [groups_of_examples],
+        "channels dealt out in turn": [every_second_channel],
+        "number of groups taken for their size": [groups_is_the_size],
+        "layer norm over the channels only": [layer_per_pixel],
+        "instance norm over the batch": [instance_like_batch],
+        "a statistic for every position": [positions_apart],
+        "gamma and beta along the width": [gamma_per_column],
+        "variance divided by one less": [sample_variance],
     },
-    "merge_parts": {
-        "averages of averages": [plain_averages],
-        "unequal parts weighted equally": [mean_of_means],
-        "distances between the parts forgotten": [within_only],
-        "every rank's distance counted alike": [means_variance],
-        "M2 taken for a variance": [variance_instead],
-        "count squared": [squared_counts],
-        "distances not multiplied by the counts": [distances_once],
-        "divided by n - 1": [sample_variance],
-        "the sum of squares not divided": [total_m2],
-        "the root drawn": [standard_deviation],
-        "distances from zero instead of the common mean": [squares_of_means],
-        "variance first": [var_and_mean],
-        "the empty part divided by its count": [weighted_variances],
-        "mean of squares minus squared mean": [one_pass],
+    "rms_norm": {
+        "the mean subtracted": [is_layer_norm],
+        "divided by the standard deviation": [uses_var],
+        "eps outside of the root": [eps_after_root],
+        "the length of the vector": [unit_length],
+        "tokens mixed": [per_sequence],
+        "over the positions": [along_time],
+        "root forgotten": [mean_square_only],
     },
-    "backward_part": {
-        "local averages": [own_part_only],
-        "averages of the ranks' averages": [means_averaged],
-        "sums where averages belong": [only_sums],
-        "the whole sum divided by the local count": [sums_by_local_count],
-        "gamma forgotten": [no_gamma],
-        "the averages taken without gamma's factor": [gamma_once],
-        "only one average over all ranks": [second_average_local],
-        "both terms missing": [constants],
-        "x_hat missing in the last term": [averages_only],
-        "inv_std forgotten": [not_scaled],
-        "the variance term missing": [centered_only],
-        "the mean term missing": [not_centered],
+    "coupling": {
+        "group norm groups examples": [group_like_ghost],
+        "evaluation taken for training": [eval_like_training],
+        "an example does not depend on itself": [mates_only],
+        "ghost batches dealt out in turn": [ghosts_by_remainder],
+        "size taken for the number of ghosts": [size_is_how_many],
+        "layer norm taken for batch norm": [layer_couples],
+        "ghosts taken for the whole batch": [ghost_is_batch],
     },
-    "sync_running_var": {
-        "the local count": [with_own_count],
-        "as if all parts had the size of this one": [with_world_size],
-        "ranks counted instead of values": [counts_ranks],
-        "one subtracted for each rank": [pooled],
-        "the correction upside down": [inverted_correction],
-        "biased variance stored": [stores_biased],
-        "momentum the wrong way round": [keeps_a_tenth],
+    "ghost_step": {
+        "one statistic for the whole batch": [no_ghosts],
+        "ghosts dealt out in turn": [wrong_reshape],
+        "normalized with the unbiased variance": [unbiased_everywhere],
+        "biased variance stored": [biased_everywhere],
+        "standard deviations averaged": [mean_of_stds],
+        "variance of the ghost means stored": [between_ghosts],
+        "variance of the whole batch stored": [total_variance],
     },
-    "loss_factor": {
-        "the wrapper's division forgotten": [share_of_batch],
-        "the division made a second time": [divides_again],
-        "ranks without examples left out": [busy_ranks],
-        "every rank counts the same": [always_one],
-        "upside down": [inverted],
-        "only the division undone": [world_size],
-        "the mean turned into a sum only": [own_count],
+    "batch_for_spread": {
+        "in proportion": [proportional],
+        "root instead of square": [with_sqrt],
+        "ratio upside down": [inverted],
+        "where you started from is lost": [only_factor],
     },
 }

@@ -1,512 +1,377 @@
 """Hand-written answers to the exercises of chapter 9, right and wrong."""
 
-import copy
-
 import numpy as np
-import torch
-from torch import nn
 
-from bnlib.nn import reestimate
-
-# --- 9.1 adapt
+# --- 9.1 far_apart
 
 
-def right_with_cumulative_average(net, images, x):
-    new = copy.deepcopy(net)
-    for layer in new.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_running_stats()
-            layer.momentum = None
-    new.train()
-    new(images)
-    new.eval()
-    net.eval()
-    return new(x), net(x)
+def right_constant_parts(n):
+    return np.zeros(n), np.ones(n)
 
 
-def right_with_reestimate(net, images, x):
-    new = copy.deepcopy(net)
-    with torch.no_grad():
-        reestimate(new, [images])
-        return new.eval()(x), net.eval()(x)
+def right_with_noise(n):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=n) - 500, rng.normal(size=n) + 500
 
 
-def no_copy(net, images, x):
-    for layer in net.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = 1
-    net.train()
-    net(images)
-    net.eval()
-    return net(x), net(x)
+def all_zero(n):
+    return np.zeros(n), np.zeros(n)
 
 
-def alias_for_a_copy(net, images, x):
-    adapted = net
-    reestimate(adapted, [images])
-    return adapted.eval()(x), net.eval()(x)
+def all_sevens(n):
+    return np.full(n, 7.0), np.full(n, 7.0)
 
 
-def without_train(net, images, x):
-    new = copy.deepcopy(net)
-    for layer in new.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = 1.0
-    new(images)
-    return new(x), net(x)
+def wide_and_narrow(n):
+    a = np.linspace(-1, 1, n)
+    return a, 100 * a
 
 
-def momentum_zero(net, images, x):
-    new = copy.deepcopy(net).train()
-    for layer in new.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = 0.0
-    new(images)
-    return new.eval()(x), net(x)
+def same_numbers(n):
+    return np.arange(n) * 1.0, np.arange(n) * 1.0
 
 
-def a_pass_for_each_image(net, images, x):
-    new = copy.deepcopy(net).train()
-    for layer in new.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = 1.0
-    for image in images:
-        new(image.unsqueeze(0))
-    return new.eval()(x), net(x)
+def one_outlier(n):
+    return np.append(np.zeros(n - 1), 1000.0), np.zeros(n)
 
 
-def default_momentum(net, images, x):
-    new = copy.deepcopy(net)
-    new.train()
-    new(images)
-    new.eval()
-    return new(x), net(x)
+def even_and_odd(n):
+    return np.arange(0.0, 2 * n, 2), np.arange(1.0, 2 * n, 2)
 
 
-def reset_and_default_momentum(net, images, x):
-    new = copy.deepcopy(net)
-    for layer in new.modules():
-        if hasattr(layer, "reset_running_stats"):
-            layer.reset_running_stats()
-    new.train()(images)
-    return new.eval()(x), net(x)
+def one_after_the_other(n):
+    return np.arange(n) * 1.0, np.arange(n, 2 * n) * 1.0
 
 
-def momentum_none_only(net, images, x):
-    new = copy.deepcopy(net)
-    for layer in new:
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = None
-    new.train()(images)
-    return new.eval()(x), net(x)
+def two_normals(n):
+    rng = np.random.default_rng(1)
+    return rng.normal(0, 1, n), rng.normal(3, 1, n)
 
 
-def reset_only(net, images, x):
-    new = copy.deepcopy(net)
-    for layer in new:
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_running_stats()
-    return new.eval()(x), net(x)
+# --- 9.2 merge_parts
 
 
-def reset_parameters_too(net, images, x):
-    new = copy.deepcopy(net)
-    for layer in new:
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_parameters()  # resets the statistics, and gamma and beta
-            layer.momentum = 1.0
-    new.train()(images)
-    return new.eval()(x), net(x)
+def right_one_after_the_other(counts, means, m2s):
+    n, mean, m2 = counts[0], means[0], m2s[0]
+    for n_b, mean_b, m2_b in zip(counts[1:], means[1:], m2s[1:], strict=True):
+        delta = mean_b - mean
+        m2 = m2 + m2_b + delta**2 * n * n_b / (n + n_b)
+        mean = mean + delta * n_b / (n + n_b)
+        n = n + n_b
+    return mean, m2 / n
 
 
-def eval_forgotten(net, images, x):
-    new = copy.deepcopy(net).train()
-    for layer in new:
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = 1.0
-    new(images)
-    return new(x), net(x)
+def right_with_average(counts, means, m2s):
+    mean = np.average(means, axis=0, weights=counts)
+    between = np.average((means - mean) ** 2, axis=0, weights=counts)
+    return mean, m2s.sum(0) / counts.sum() + between
 
 
-def pass_over_x(net, images, x):
-    new = copy.deepcopy(net)
-    reestimate(new, [x])
-    return new.eval()(x), net(x)
+def plain_averages(counts, means, m2s):
+    variances = m2s / counts[:, None]
+    return means.sum(0) / len(counts), variances.sum(0) / len(counts)
 
 
-def other_order(net, images, x):
-    new = copy.deepcopy(net)
-    reestimate(new, [images])
-    return net(x), new.eval()(x)
-
-
-# --- 9.2 shifted_statistics
-
-
-def right_with_a_constant_image(weight, mean, var, gain, offset):
-    # What the convolution makes of an image that is `offset` everywhere.
-    window = np.full(weight.shape[1:], offset)
-    reached = np.array([(kernel * window).sum() for kernel in weight])
-    return mean * gain + reached, var * gain * gain
-
-
-def right_with_einsum(weight, mean, var, gain, offset):
-    return (
-        gain * mean + offset * np.einsum("cikl->c", weight),
-        (np.sqrt(var) * abs(gain)) ** 2,
+def mean_of_means(counts, means, m2s):
+    mean = np.mean(means, axis=0)
+    total = sum(
+        m + c * (mu - mean) ** 2 for c, mu, m in zip(counts, means, m2s, strict=True)
     )
+    return mean, total / sum(counts)
 
 
-def plain_offset(weight, mean, var, gain, offset):
-    return gain * mean + offset, gain**2 * var
+def within_only(counts, means, m2s):
+    return counts @ means / counts.sum(), m2s.sum(0) / counts.sum()
 
 
-def no_offset(weight, mean, var, gain, offset):
-    return gain * mean, gain**2 * var
+def variance_instead(counts, means, m2s):
+    n = counts.sum()
+    mean = counts @ means / n
+    return mean, (counts @ m2s + counts @ (means - mean) ** 2) / n
 
 
-def mean_weight(weight, mean, var, gain, offset):
-    return gain * mean + offset * weight.mean((1, 2, 3)), gain**2 * var
+def squared_counts(counts, means, m2s):
+    n = counts.sum()
+    mean = counts @ means / n
+    apart = counts[:, None] * (means - mean)
+    return mean, (m2s.sum(0) + (apart**2).sum(0)) / n
 
 
-def sum_over_outputs(weight, mean, var, gain, offset):
-    return gain * mean + offset * weight.sum(0).sum(-1).sum(-1), gain**2 * var
+def distances_once(counts, means, m2s):
+    mean = counts @ means / counts.sum()
+    return mean, (m2s + (means - mean) ** 2).sum(0) / counts.sum()
 
 
-def one_sum(weight, mean, var, gain, offset):
-    return gain * mean + offset * weight.sum(), gain**2 * var
+def sample_variance(counts, means, m2s):
+    mean, var = right_with_average(counts, means, m2s)
+    return mean, var * counts.sum() / (counts.sum() - 1)
 
 
-def gain_times_var(weight, mean, var, gain, offset):
-    return gain * mean + offset * weight.sum((1, 2, 3)), gain * var
+def weighted_variances(counts, means, m2s):
+    w = counts[:, None]
+    mean = (w * means).sum(0) / w.sum()
+    with np.errstate(invalid="ignore"):
+        var = m2s / w
+    return mean, (w * (var + (means - mean) ** 2)).sum(0) / w.sum()
 
 
-def offset_widens(weight, mean, var, gain, offset):
-    s = weight.reshape(len(weight), -1).sum(1)
-    return gain * mean + offset * s, gain**2 * var + (offset * s) ** 2
+def means_variance(counts, means, m2s):
+    n = counts.sum()
+    return counts @ means / n, m2s.sum(axis=0) / n + np.var(means, axis=0)
 
 
-def gain_of_everything(weight, mean, var, gain, offset):
-    s = weight.reshape(len(weight), -1).sum(1)
-    return gain * (mean + offset * s), gain**2 * var
+def total_m2(counts, means, m2s):
+    mean = counts @ means / counts.sum()
+    return mean, m2s.sum(0) + counts @ (means - mean) ** 2
 
 
-# --- 9.3 blend
+def standard_deviation(counts, means, m2s):
+    mean, var = right_with_average(counts, means, m2s)
+    return mean, var**0.5
 
 
-def right_with_lerp(mean, var, z, prior):
-    n = z.shape[0]
-    t = torch.tensor(z)
-    share = n / (n + prior)
-    new_mean, new_var = t.mean((0, 2, 3)).numpy(), t.var((0, 2, 3)).numpy()
-    return mean + share * (new_mean - mean), var + share * (new_var - var)
+def squares_of_means(counts, means, m2s):
+    n = counts.sum()
+    return counts @ means / n, (m2s.sum(0) + counts @ means**2) / n
 
 
-def right_by_channels(mean, var, z, prior):
-    n = len(z)
-    m = [(prior * mean[c] + n * z[:, c].mean()) / (prior + n) for c in range(len(mean))]
-    v = [
-        (prior * var[c] + n * z[:, c].var(ddof=1)) / (prior + n)
-        for c in range(len(mean))
-    ]
-    return np.array(m), np.array(v)
+def var_and_mean(counts, means, m2s):
+    mean, var = right_with_average(counts, means, m2s)
+    return var, mean
 
 
-def weights_swapped(mean, var, z, prior):
-    a, b = len(z) / (len(z) + prior), prior / (len(z) + prior)
-    return (
-        a * mean + b * z.mean((0, 2, 3)),
-        a * var + b * z.var((0, 2, 3), ddof=1),
-    )
+def one_pass(counts, means, m2s):
+    n, w = counts.sum(), counts.reshape(-1, 1)
+    squares = (m2s + w * means**2).sum(axis=0)
+    mean = (w * means).sum(axis=0) / n
+    return mean, squares / n - mean**2
 
 
-def counts_values(mean, var, z, prior):
-    n = z[:, 0].size
-    a, b = prior / (n + prior), n / (n + prior)
-    return a * mean + b * z.mean((0, 2, 3)), a * var + b * z.var((0, 2, 3), ddof=1)
+# --- 9.3 backward_part
 
 
-def merged(mean, var, z, prior):
-    n = len(z)
-    mu, v = z.mean((0, 2, 3)), z.var((0, 2, 3), ddof=1)
-    m = (prior * mean + n * mu) / (prior + n)
-    spread = prior * (var + (mean - m) ** 2) + n * (v + (mu - m) ** 2)
-    return m, spread / (prior + n)
+def right_with_sums(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    n = sum(len(part) for part in d_y_parts)
+    d_beta = sum(d.sum(0) for d in d_y_parts)
+    d_gamma = sum((d * h).sum(0) for d, h in zip(d_y_parts, x_hat_parts, strict=True))
+    own = d_y_parts[rank] - d_beta / n - x_hat_parts[rank] * d_gamma / n
+    return gamma * inv_std * own
 
 
-def image_by_image(mean, var, z, prior):
-    a, b = prior / (len(z) + prior), len(z) / (len(z) + prior)
-    v = np.mean([image.var((1, 2), ddof=1) for image in z], axis=0)
-    return a * mean + b * z.mean((0, 2, 3)), a * var + b * v
+def right_whole_then_cut(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    g, h = np.vstack(d_y_parts) * gamma, np.vstack(x_hat_parts)
+    d_x = inv_std * (g - g.mean(0) - h * (g * h).mean(0))
+    begin = sum(len(part) for part in d_y_parts[:rank])
+    return d_x[begin : begin + len(d_y_parts[rank])]
 
 
-def blends_std(mean, var, z, prior):
-    a, b = prior / (len(z) + prior), len(z) / (len(z) + prior)
-    std = a * np.sqrt(var) + b * z.std((0, 2, 3), ddof=1)
-    return a * mean + b * z.mean((0, 2, 3)), std**2
+def own_part_only(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    g, h = gamma * d_y_parts[rank], x_hat_parts[rank]
+    return inv_std * (g - g.mean(0) - h * (g * h).mean(0))
 
 
-def biased(mean, var, z, prior):
-    a, b = prior / (len(z) + prior), len(z) / (len(z) + prior)
-    return a * mean + b * z.mean((0, 2, 3)), a * var + b * z.var((0, 2, 3))
+def means_averaged(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    first = second = 0
+    for d, h in zip(d_y_parts, x_hat_parts, strict=True):
+        first = first + (gamma * d).mean(0) / len(d_y_parts)
+        second = second + (gamma * d * h).mean(0) / len(d_y_parts)
+    return inv_std * (gamma * d_y_parts[rank] - first - x_hat_parts[rank] * second)
 
 
-def old_variance(mean, var, z, prior):
-    a, b = prior / (len(z) + prior), len(z) / (len(z) + prior)
-    return a * mean + b * z.mean((0, 2, 3)), var
+def only_sums(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    g, h = gamma * np.concatenate(d_y_parts), np.concatenate(x_hat_parts)
+    own = gamma * d_y_parts[rank]
+    return inv_std * (own - g.sum(0) - x_hat_parts[rank] * (g * h).sum(0))
 
 
-# --- 9.4 trainable
+def sums_by_local_count(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    g, h = gamma * np.concatenate(d_y_parts), np.concatenate(x_hat_parts)
+    n = len(d_y_parts[rank])
+    own = gamma * d_y_parts[rank]
+    return inv_std * (own - g.sum(0) / n - x_hat_parts[rank] * (g * h).sum(0) / n)
 
 
-def right_with_ids(net):
-    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
-    chosen = {
-        id(p) for m in net.modules() if isinstance(m, kinds) for p in m.parameters()
-    }
-    return {name: id(p) in chosen for name, p in net.named_parameters()}
+def no_gamma(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    return right_with_sums(d_y_parts, x_hat_parts, 1.0, inv_std, rank)
 
 
-def right_with_parents(net):
-    answer = {}
-    for name, _ in net.named_parameters():
-        layer = net.get_submodule(name.rpartition(".")[0])
-        answer[name] = "BatchNorm" in type(layer).__name__
-    return answer
+def centered_only(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    g = gamma * np.concatenate(d_y_parts)
+    return inv_std * (gamma * d_y_parts[rank] - g.mean(0))
 
 
-def one_dimensional(net):
-    return {name: len(p.shape) == 1 for name, p in net.named_parameters()}
+def not_centered(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    g, h = gamma * np.concatenate(d_y_parts), np.concatenate(x_hat_parts)
+    return inv_std * (gamma * d_y_parts[rank] - x_hat_parts[rank] * (g * h).mean(0))
 
 
-def by_name(net):
-    return {n: n.startswith(("bn", "norm")) for n, _ in net.named_parameters()}
+def gamma_once(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    g, h = np.concatenate(d_y_parts), np.concatenate(x_hat_parts)
+    own = gamma * d_y_parts[rank]
+    return inv_std * (own - g.mean(0) - x_hat_parts[rank] * (g * h).mean(0))
 
 
-def of_type(net, kinds, ends=("weight", "bias")):
-    answer = dict.fromkeys(dict(net.named_parameters()), False)
-    for prefix, layer in net.named_modules():
-        if isinstance(layer, kinds):
-            for end in ends:
-                if f"{prefix}.{end}" in answer:
-                    answer[f"{prefix}.{end}"] = True
-    return answer
+def second_average_local(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    g, h = gamma * d_y_parts[rank], x_hat_parts[rank]
+    first = (gamma * np.concatenate(d_y_parts)).mean(0)
+    return inv_std * (g - first - h * (g * h).mean(0))
 
 
-def only_2d(net):
-    return of_type(net, nn.BatchNorm2d)
+def constants(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    return gamma * inv_std * d_y_parts[rank]
 
 
-def only_1d(net):
-    return of_type(net, nn.BatchNorm1d)
+def averages_only(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    g, h = gamma * np.vstack(d_y_parts), np.vstack(x_hat_parts)
+    return inv_std * (gamma * d_y_parts[rank] - g.mean(0) - (g * h).mean(0))
 
 
-def has_a_running_mean(net):
-    answer = {}
-    for name, _ in net.named_parameters():
-        layer = net.get_submodule(name.rpartition(".")[0])
-        answer[name] = getattr(layer, "running_mean", None) is not None
-    return answer
+def not_scaled(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    return right_with_sums(d_y_parts, x_hat_parts, gamma, inv_std, rank) / inv_std
 
 
-def all_norms(net):
-    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.InstanceNorm2d)
-    return of_type(net, (*kinds, nn.GroupNorm, nn.LayerNorm))
+# --- 9.4 sync_running_var
 
 
-def gammas(net):
-    return of_type(net, (nn.BatchNorm1d, nn.BatchNorm2d), ["weight"])
+def right_with_blend(running_var, var, counts, rank, momentum):
+    n = np.sum(counts)
+    return running_var + momentum * (n * var / (n - 1) - running_var)
 
 
-def betas(net):
-    return of_type(net, (nn.BatchNorm1d, nn.BatchNorm2d), ["bias"])
+def with_own_count(running_var, var, counts, rank, momentum):
+    n = counts[rank]
+    return (1 - momentum) * running_var + momentum * var * n / (n - 1)
 
 
-def everything(net):
-    return {name: p.requires_grad for name, p in net.named_parameters()}
+def with_world_size(running_var, var, counts, rank, momentum):
+    n = counts[rank] * len(counts)
+    return running_var * (1 - momentum) + momentum * n / (n - 1) * var
 
 
-# --- 9.5 freeze
+def counts_ranks(running_var, var, counts, rank, momentum):
+    n = len(counts)
+    return running_var * (1 - momentum) + momentum * n / (n - 1) * var
 
-BNS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
+def pooled(running_var, var, counts, rank, momentum):
+    new = var * sum(counts) / sum(n - 1 for n in counts)
+    return running_var + momentum * (new - running_var)
 
-class Affine(nn.Module):
-    """What a frozen norm is: a scale and a shift, which are buffers."""
 
-    def __init__(self, norm):
-        super().__init__()
-        scale = norm.weight.detach() / (norm.running_var + norm.eps).sqrt()
-        self.register_buffer("scale", scale.clone())
-        shift = norm.bias.detach() - norm.running_mean * scale
-        self.register_buffer("shift", shift.clone())
+def stores_biased(running_var, var, counts, rank, momentum):
+    return running_var * (1 - momentum) + momentum * var
 
-    def forward(self, x):
-        shape = (1, -1) + (1,) * (x.ndim - 2)
-        return x * self.scale.view(shape) + self.shift.view(shape)
 
+def keeps_a_tenth(running_var, var, counts, rank, momentum):
+    n = sum(counts)
+    return momentum * running_var + (1 - momentum) * var * n / (n - 1)
 
-def right_by_replacing(net):
-    for name, child in net.named_children():
-        if isinstance(child, BNS):
-            setattr(net, name, Affine(child))
-        else:
-            right_by_replacing(child)
-    return net
 
+def inverted_correction(running_var, var, counts, rank, momentum):
+    n = sum(counts)
+    return (1 - momentum) * running_var + momentum * var * (n - 1) / n
 
-def right_for_good(net):
-    # More than was asked: later calls of net.train() do not wake the norms.
-    def train(mode=True):
-        nn.Module.train(net, mode)
-        for layer in net.modules():
-            if isinstance(layer, BNS):
-                layer.eval()
-        return net
 
-    for layer in net.modules():
-        if isinstance(layer, BNS):
-            layer.weight.requires_grad = False
-            layer.bias.requires_grad = False
-    net.train = train
-    return net.train()
+# --- 9.5 loss_factor
 
 
-def right_copy(net):
-    net = copy.deepcopy(net)
-    for name, p in net.named_parameters():
-        owner = net.get_submodule(name.rpartition(".")[0])
-        p.requires_grad = not isinstance(owner, BNS)
-    net.apply(lambda layer: layer.eval() if isinstance(layer, BNS) else None)
-    return net
+def right_with_mean(counts, rank):
+    return counts[rank] / np.mean(counts)
 
 
-def gradients_only(net):
-    for layer in net.modules():
-        if isinstance(layer, BNS):
-            layer.weight.requires_grad = False
-            layer.bias.requires_grad = False
-    return net
+def share_of_batch(counts, rank):
+    return counts[rank] / np.sum(counts)
 
 
-def gradients_of_buffers_too(net):
-    net = gradients_only(net)
-    for buffer in net.buffers():
-        if buffer.is_floating_point():
-            buffer.requires_grad_(False)
-    return net
+def always_one(counts, rank):
+    return 1
 
 
-def eval_before_train(net):
-    for layer in net.modules():
-        if isinstance(layer, BNS):
-            layer.eval()
-            layer.requires_grad_(False)
-    return net.train()
+def inverted(counts, rank):
+    return np.mean(counts) / counts[rank]
 
 
-def no_momentum(net):
-    for layer in net.modules():
-        if isinstance(layer, BNS):
-            layer.momentum = 0
-            layer.requires_grad_(False)
-    return net
+def divides_again(counts, rank):
+    return counts[rank] / (len(counts) * sum(counts))
 
 
-def no_tracking(net):
-    for layer in net.modules():
-        if isinstance(layer, BNS):
-            layer.track_running_stats = False
-            layer.requires_grad_(False)
-    return net
+def busy_ranks(counts, rank):
+    return counts[rank] / np.mean([count for count in counts if count])
 
 
-def whole_net_frozen(net):
-    net.requires_grad_(False)
-    for layer in net.modules():
-        if isinstance(layer, BNS):
-            layer.eval()
-    return net
+def world_size(counts, rank):
+    return len(counts)
 
 
-def affine_free(net):
-    for layer in net.modules():
-        if isinstance(layer, BNS):
-            layer.eval()
-    return net
-
-
-def all_in_eval(net):
-    for layer in net.modules():
-        if isinstance(layer, BNS):
-            layer.requires_grad_(False)
-    return net.eval()
+def own_count(counts, rank):
+    return counts[rank]
 
 
 RIGHT = {
-    "adapt": [right_with_cumulative_average, right_with_reestimate],
-    "shifted_statistics": [right_with_a_constant_image, right_with_einsum],
-    "blend": [right_with_lerp, right_by_channels],
-    "trainable": [right_with_ids, right_with_parents],
-    "freeze": [right_copy, right_by_replacing, right_for_good],
+    "far_apart": [right_constant_parts, right_with_noise],
+    "merge_parts": [right_one_after_the_other, right_with_average],
+    "backward_part": [right_with_sums, right_whole_then_cut],
+    "sync_running_var": [right_with_blend],
+    "loss_factor": [right_with_mean],
 }
 
 MUTANTS = {
-    "adapt": {
-        "the given net was changed": [no_copy, alias_for_a_copy],
-        "the pass wrote no statistics": [without_train, momentum_zero],
-        "one pass with the old momentum": [default_momentum],
-        "reset, then a pass with momentum 0.1": [reset_and_default_momentum],
-        "a cumulative average that goes on": [momentum_none_only],
-        "one image after the other": [a_pass_for_each_image],
-        "the statistics are empty": [reset_only],
-        "gamma and beta were reset too": [reset_parameters_too],
-        "the adapted net is still in training mode": [eval_forgotten],
-        "adapted to the images of the test": [pass_over_x],
-        "the outputs in the other order": [other_order],
-    },
-    "shifted_statistics": {
-        "the offset taken as it is": [plain_offset],
-        "the offset left out": [no_offset],
-        "the average weight": [mean_weight],
-        "summed over the wrong axis": [sum_over_outputs],
-        "one sum for all channels": [one_sum],
-        "the variance scaled like a mean": [gain_times_var],
-        "the offset in the variance": [offset_widens],
-        "the gain applied to the offset": [gain_of_everything],
-    },
-    "blend": {
-        "the two weights swapped": [weights_swapped],
-        "values counted instead of images": [counts_values],
-        "merged as one population": [merged],
-        "each image by itself": [image_by_image],
-        "standard deviations blended": [blends_std],
-        "the biased variance": [biased],
-        "only the mean is new": [old_variance],
-    },
-    "trainable": {
-        "every vector taken": [one_dimensional],
-        "found by name": [by_name],
-        "BatchNorm1d overlooked": [only_2d],
-        "BatchNorm2d overlooked": [only_1d],
-        "norms of every kind": [all_norms],
-        "found by its running statistics": [has_a_running_mean],
-        "beta forgotten": [gammas],
-        "gamma forgotten": [betas],
-        "all parameters taken": [everything],
-    },
-    "freeze": {
-        "the norms are still in training mode": [
-            gradients_only,
-            gradients_of_buffers_too,
-            eval_before_train,
+    "far_apart": {
+        "nothing to hide": [all_zero, all_sevens],
+        "the spread lies inside the parts": [
+            wide_and_narrow,
+            same_numbers,
+            one_outlier,
+            even_and_odd,
         ],
-        "nothing is written, but the batch still normalizes": [
-            no_momentum,
-            no_tracking,
-        ],
-        "frozen altogether": [whole_net_frozen],
-        "gamma and beta left free": [affine_free],
-        "the whole net in eval mode": [all_in_eval],
+        "not far enough apart": [one_after_the_other, two_normals],
+    },
+    "merge_parts": {
+        "averages of averages": [plain_averages],
+        "unequal parts weighted equally": [mean_of_means],
+        "distances between the parts forgotten": [within_only],
+        "every rank's distance counted alike": [means_variance],
+        "M2 taken for a variance": [variance_instead],
+        "count squared": [squared_counts],
+        "distances not multiplied by the counts": [distances_once],
+        "divided by n - 1": [sample_variance],
+        "the sum of squares not divided": [total_m2],
+        "the root drawn": [standard_deviation],
+        "distances from zero instead of the common mean": [squares_of_means],
+        "variance first": [var_and_mean],
+        "the empty part divided by its count": [weighted_variances],
+        "mean of squares minus squared mean": [one_pass],
+    },
+    "backward_part": {
+        "local averages": [own_part_only],
+        "averages of the ranks' averages": [means_averaged],
+        "sums where averages belong": [only_sums],
+        "the whole sum divided by the local count": [sums_by_local_count],
+        "gamma forgotten": [no_gamma],
+        "the averages taken without gamma's factor": [gamma_once],
+        "only one average over all ranks": [second_average_local],
+        "both terms missing": [constants],
+        "x_hat missing in the last term": [averages_only],
+        "inv_std forgotten": [not_scaled],
+        "the variance term missing": [centered_only],
+        "the mean term missing": [not_centered],
+    },
+    "sync_running_var": {
+        "the local count": [with_own_count],
+        "as if all parts had the size of this one": [with_world_size],
+        "ranks counted instead of values": [counts_ranks],
+        "one subtracted for each rank": [pooled],
+        "the correction upside down": [inverted_correction],
+        "biased variance stored": [stores_biased],
+        "momentum the wrong way round": [keeps_a_tenth],
+    },
+    "loss_factor": {
+        "the wrapper's division forgotten": [share_of_batch],
+        "the division made a second time": [divides_again],
+        "ranks without examples left out": [busy_ranks],
+        "every rank counts the same": [always_one],
+        "upside down": [inverted],
+        "only the division undone": [world_size],
+        "the mean turned into a sum only": [own_count],
     },
 }

@@ -1,361 +1,512 @@
 """Hand-written answers to the exercises of chapter 10, right and wrong."""
 
+import copy
+
 import numpy as np
+import torch
+from torch import nn
 
-# --- 10.1 l1_strength
+from bnlib.nn import reestimate
 
-
-def right_by_trying(gamma, lr, momentum):
-    """How far does strength 1 travel? The way is proportional to the strength."""
-    way = 0.0
-    for rate in lr:
-        way += rate / (1 - momentum)
-    return gamma / way
+# --- 10.1 adapt
 
 
-def right_in_one_line(gamma, lr, momentum):
-    return (1.0 - momentum) * gamma / lr.sum()
+def right_with_cumulative_average(net, images, x):
+    new = copy.deepcopy(net)
+    for layer in new.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.momentum = None
+    new.train()
+    new(images)
+    new.eval()
+    net.eval()
+    return new(x), net(x)
 
 
-def no_momentum(gamma, lr, momentum):
-    return gamma / sum(lr)
+def right_with_reestimate(net, images, x):
+    new = copy.deepcopy(net)
+    with torch.no_grad():
+        reestimate(new, [images])
+        return new.eval()(x), net.eval()(x)
 
 
-def momentum_below(gamma, lr, momentum):
-    return gamma / (np.sum(lr) * (1 - momentum))
+def no_copy(net, images, x):
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1
+    net.train()
+    net(images)
+    net.eval()
+    return net(x), net(x)
 
 
-def times_momentum(gamma, lr, momentum):
-    return gamma * momentum / np.sum(lr)
+def alias_for_a_copy(net, images, x):
+    adapted = net
+    reestimate(adapted, [images])
+    return adapted.eval()(x), net.eval()(x)
 
 
-def with_mean_rate(gamma, lr, momentum):
-    return gamma * (1 - momentum) / np.mean(lr)
+def without_train(net, images, x):
+    new = copy.deepcopy(net)
+    for layer in new.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
+    new(images)
+    return new(x), net(x)
 
 
-def with_peak_rate(gamma, lr, momentum):
-    return gamma * (1 - momentum) / (max(lr) * lr.size)
+def momentum_zero(net, images, x):
+    new = copy.deepcopy(net).train()
+    for layer in new.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 0.0
+    new(images)
+    return new.eval()(x), net(x)
 
 
-def with_last_rate(gamma, lr, momentum):
-    return gamma * (1 - momentum) / (len(lr) * lr[-1])
+def a_pass_for_each_image(net, images, x):
+    new = copy.deepcopy(net).train()
+    for layer in new.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
+    for image in images:
+        new(image.unsqueeze(0))
+    return new.eval()(x), net(x)
 
 
-def with_first_rate(gamma, lr, momentum):
-    return gamma * (1 - momentum) / (len(lr) * lr[0])
+def default_momentum(net, images, x):
+    new = copy.deepcopy(net)
+    new.train()
+    new(images)
+    new.eval()
+    return new(x), net(x)
 
 
-def step_by_step(gamma, lr, momentum):
-    velocity = way = 0.0
-    for rate in lr:
-        velocity = momentum * velocity + 1
-        way += rate * velocity
-    return gamma / way
+def reset_and_default_momentum(net, images, x):
+    new = copy.deepcopy(net)
+    for layer in new.modules():
+        if hasattr(layer, "reset_running_stats"):
+            layer.reset_running_stats()
+    new.train()(images)
+    return new.eval()(x), net(x)
 
 
-# --- 10.2 kept_channels
+def momentum_none_only(net, images, x):
+    new = copy.deepcopy(net)
+    for layer in new:
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None
+    new.train()(images)
+    return new.eval()(x), net(x)
 
 
-def right_by_removing(gammas, count, floor):
-    """Take the smallest that may still go, count times."""
-    masks = [np.full(len(g), True) for g in gammas]
-    for _ in range(count):
-        best = None
-        for mask, g in zip(masks, gammas, strict=True):
-            if mask.sum() <= floor:
-                continue
-            i = np.where(mask, np.abs(g), np.inf).argmin()
-            if best is None or abs(g[i]) < best[0]:
-                best = abs(g[i]), mask, i
-        best[1][best[2]] = False
-    return masks
+def reset_only(net, images, x):
+    new = copy.deepcopy(net)
+    for layer in new:
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()
+    return new.eval()(x), net(x)
 
 
-def right_with_threshold(gammas, count, floor):
-    sizes = [np.abs(g) for g in gammas]
-    protected = [np.sort(s)[len(s) - floor] for s in sizes]
-    free = np.concatenate([s[s < p] for s, p in zip(sizes, protected, strict=True)])
-    threshold = np.sort(free)[count - 1]
-    return [(s > threshold) | (s >= p) for s, p in zip(sizes, protected, strict=True)]
+def reset_parameters_too(net, images, x):
+    new = copy.deepcopy(net)
+    for layer in new:
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()  # resets the statistics, and gamma and beta
+            layer.momentum = 1.0
+    new.train()(images)
+    return new.eval()(x), net(x)
 
 
-def same_share_everywhere(gammas, count, floor):
-    ratio = count / sum(len(g) for g in gammas)
-    masks = []
-    for g in gammas:
-        n = min(int(round(ratio * len(g))), len(g) - floor)
-        mask = np.ones(len(g), dtype=bool)
-        mask[np.argsort(abs(g))[:n]] = False
-        masks.append(mask)
-    return masks
+def eval_forgotten(net, images, x):
+    new = copy.deepcopy(net).train()
+    for layer in new:
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
+    new(images)
+    return new(x), net(x)
 
 
-def by_signed_gamma(gammas, count, floor):
-    free = []
-    for layer, g in enumerate(gammas):
-        for i in g.argsort()[: len(g) - floor]:
-            free.append((g[i], layer, i))
-    masks = [np.ones(len(g), dtype=bool) for g in gammas]
-    for _, layer, i in sorted(free)[:count]:
-        masks[layer][i] = False
-    return masks
+def pass_over_x(net, images, x):
+    new = copy.deepcopy(net)
+    reestimate(new, [x])
+    return new.eval()(x), net(x)
 
 
-def no_floor(gammas, count, floor):
-    threshold = np.sort(np.abs(np.concatenate(gammas)))[count - 1]
-    return [np.abs(g) > threshold for g in gammas]
+def other_order(net, images, x):
+    new = copy.deepcopy(net)
+    reestimate(new, [images])
+    return net(x), new.eval()(x)
 
 
-def floor_given_back(gammas, count, floor):
-    threshold = np.sort(np.abs(np.concatenate(gammas)))[count - 1]
-    masks = []
-    for g in gammas:
-        mask = np.abs(g) > threshold
-        if mask.sum() < floor:
-            mask[np.argsort(np.abs(g))[-floor:]] = True
-        masks.append(mask)
-    return masks
+# --- 10.2 shifted_statistics
 
 
-def marks_the_removed(gammas, count, floor):
-    return [~m for m in right_with_threshold(gammas, count, floor)]
+def right_with_a_constant_image(weight, mean, var, gain, offset):
+    # What the convolution makes of an image that is `offset` everywhere.
+    window = np.full(weight.shape[1:], offset)
+    reached = np.array([(kernel * window).sum() for kernel in weight])
+    return mean * gain + reached, var * gain * gain
 
 
-def removes_the_largest(gammas, count, floor):
-    free = []
-    for layer, g in enumerate(gammas):
-        order = np.argsort(-np.abs(g))
-        free += [(-abs(g[i]), layer, i) for i in order[: len(g) - floor]]
-    masks = [np.ones(len(g), dtype=bool) for g in gammas]
-    for _, layer, i in sorted(free)[:count]:
-        masks[layer][i] = False
-    return masks
-
-
-# --- 10.3 prune_pair
-
-
-def right_with_take(weight_1, mean, var, weight_2, kept):
-    stay = np.flatnonzero(kept)
+def right_with_einsum(weight, mean, var, gain, offset):
     return (
-        np.take(weight_1, stay, axis=0),
-        np.take(mean, stay),
-        np.take(var, stay),
-        np.take(weight_2, stay, axis=1),
+        gain * mean + offset * np.einsum("cikl->c", weight),
+        (np.sqrt(var) * abs(gain)) ** 2,
     )
 
 
-def right_with_delete(weight_1, mean, var, weight_2, kept):
-    gone = np.where(~kept)[0]
-    first = [np.delete(a, gone, axis=0) for a in (weight_1, mean, var)]
-    return (*first, np.delete(weight_2, gone, axis=1))
+def plain_offset(weight, mean, var, gain, offset):
+    return gain * mean + offset, gain**2 * var
 
 
-def next_layer_whole(weight_1, mean, var, weight_2, kept):
-    return weight_1[kept], mean[kept], var[kept], weight_2.copy()
+def no_offset(weight, mean, var, gain, offset):
+    return gain * mean, gain**2 * var
 
 
-def statistics_whole(weight_1, mean, var, weight_2, kept):
-    stay = np.flatnonzero(kept)
-    return weight_1[stay], mean, var, weight_2[:, stay]
+def mean_weight(weight, mean, var, gain, offset):
+    return gain * mean + offset * weight.mean((1, 2, 3)), gain**2 * var
 
 
-def rows_of_the_next(weight_1, mean, var, weight_2, kept):
-    return tuple(a[kept] for a in (weight_1, mean, var, weight_2))
+def sum_over_outputs(weight, mean, var, gain, offset):
+    return gain * mean + offset * weight.sum(0).sum(-1).sum(-1), gain**2 * var
 
 
-def inputs_of_the_first(weight_1, mean, var, weight_2, kept):
-    return weight_1[:, kept], mean[kept], var[kept], weight_2[:, kept]
+def one_sum(weight, mean, var, gain, offset):
+    return gain * mean + offset * weight.sum(), gain**2 * var
 
 
-def swapped(weight_1, mean, var, weight_2, kept):
-    return weight_1[:, kept, :, :], mean[kept], var[kept], weight_2[kept, :, :, :]
+def gain_times_var(weight, mean, var, gain, offset):
+    return gain * mean + offset * weight.sum((1, 2, 3)), gain * var
 
 
-def only_zeros(weight_1, mean, var, weight_2, kept):
-    weight_1, weight_2 = weight_1.copy(), weight_2.copy()
-    weight_1[~kept] = 0
-    weight_2[:, ~kept] = 0
-    return weight_1, mean * kept, var * kept, weight_2
+def offset_widens(weight, mean, var, gain, offset):
+    s = weight.reshape(len(weight), -1).sum(1)
+    return gain * mean + offset * s, gain**2 * var + (offset * s) ** 2
 
 
-def keeps_the_dead(weight_1, mean, var, weight_2, kept):
-    gone = np.logical_not(kept)
-    return weight_1[gone], mean[gone], var[gone], weight_2[:, gone]
+def gain_of_everything(weight, mean, var, gain, offset):
+    s = weight.reshape(len(weight), -1).sum(1)
+    return gain * (mean + offset * s), gain**2 * var
 
 
-def cuts_everything(weight_1, mean, var, weight_2, kept):
-    weight_1, weight_2 = weight_1[kept][:, kept], weight_2[:, kept][kept]
-    return weight_1, mean[kept], var[kept], weight_2
+# --- 10.3 blend
 
 
-# --- 10.4 absorb_mean
+def right_with_lerp(mean, var, z, prior):
+    n = z.shape[0]
+    t = torch.tensor(z)
+    share = n / (n + prior)
+    new_mean, new_var = t.mean((0, 2, 3)).numpy(), t.var((0, 2, 3)).numpy()
+    return mean + share * (new_mean - mean), var + share * (new_var - var)
 
 
-def right_with_zeros(weight, mean, gamma, beta, kept):
-    handed_on = np.where(kept | (beta < 0), 0.0, beta)
-    return mean - weight @ handed_on
+def right_by_channels(mean, var, z, prior):
+    n = len(z)
+    m = [(prior * mean[c] + n * z[:, c].mean()) / (prior + n) for c in range(len(mean))]
+    v = [
+        (prior * var[c] + n * z[:, c].var(ddof=1)) / (prior + n)
+        for c in range(len(mean))
+    ]
+    return np.array(m), np.array(v)
 
 
-def right_with_loop(weight, mean, gamma, beta, kept):
-    mean = mean.copy()
-    for channel in range(len(beta)):
-        if not kept[channel]:
-            mean -= weight[:, channel] * max(beta[channel], 0)
-    return mean
+def weights_swapped(mean, var, z, prior):
+    a, b = len(z) / (len(z) + prior), prior / (len(z) + prior)
+    return (
+        a * mean + b * z.mean((0, 2, 3)),
+        a * var + b * z.var((0, 2, 3), ddof=1),
+    )
 
 
-def forgets_beta(weight, mean, gamma, beta, kept):
-    return mean
+def counts_values(mean, var, z, prior):
+    n = z[:, 0].size
+    a, b = prior / (n + prior), n / (n + prior)
+    return a * mean + b * z.mean((0, 2, 3)), a * var + b * z.var((0, 2, 3), ddof=1)
 
 
-def beta_itself(weight, mean, gamma, beta, kept):
-    return mean - weight[:, ~kept] @ beta[~kept]
+def merged(mean, var, z, prior):
+    n = len(z)
+    mu, v = z.mean((0, 2, 3)), z.var((0, 2, 3), ddof=1)
+    m = (prior * mean + n * mu) / (prior + n)
+    spread = prior * (var + (mean - m) ** 2) + n * (v + (mu - m) ** 2)
+    return m, spread / (prior + n)
 
 
-def adds(weight, mean, gamma, beta, kept):
-    return mean + weight[:, ~kept] @ beta[~kept].clip(0)
+def image_by_image(mean, var, z, prior):
+    a, b = prior / (len(z) + prior), len(z) / (len(z) + prior)
+    v = np.mean([image.var((1, 2), ddof=1) for image in z], axis=0)
+    return a * mean + b * z.mean((0, 2, 3)), a * var + b * v
 
 
-def takes_all(weight, mean, gamma, beta, kept):
-    return mean - weight @ np.maximum(0, beta)
+def blends_std(mean, var, z, prior):
+    a, b = prior / (len(z) + prior), len(z) / (len(z) + prior)
+    std = a * np.sqrt(var) + b * z.std((0, 2, 3), ddof=1)
+    return a * mean + b * z.mean((0, 2, 3)), std**2
 
 
-def takes_the_living(weight, mean, gamma, beta, kept):
-    return mean - weight[:, kept] @ np.maximum(0, beta[kept])
+def biased(mean, var, z, prior):
+    a, b = prior / (len(z) + prior), len(z) / (len(z) + prior)
+    return a * mean + b * z.mean((0, 2, 3)), a * var + b * z.var((0, 2, 3))
 
 
-def times_next_gamma(weight, mean, gamma, beta, kept):
-    return mean - gamma * (weight[:, ~kept] @ np.maximum(0, beta[~kept]))
+def old_variance(mean, var, z, prior):
+    a, b = prior / (len(z) + prior), len(z) / (len(z) + prior)
+    return a * mean + b * z.mean((0, 2, 3)), var
 
 
-def relu_of_the_sum(weight, mean, gamma, beta, kept):
-    return mean - np.maximum(0, weight[:, ~kept] @ beta[~kept])
+# --- 10.4 trainable
 
 
-# --- 10.5 work_left
+def right_with_ids(net):
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
+    chosen = {
+        id(p) for m in net.modules() if isinstance(m, kinds) for p in m.parameters()
+    }
+    return {name: id(p) in chosen for name, p in net.named_parameters()}
 
 
-def right_with_zip(widths, kept, sides):
-    before = after = 0
-    read_before = read_after = 1
-    for width, stay, side in zip(widths, kept, sides, strict=True):
-        before += read_before * width * side * side
-        after += read_after * stay * side * side
-        read_before, read_after = width, stay
-    return after / before
+def right_with_parents(net):
+    answer = {}
+    for name, _ in net.named_parameters():
+        layer = net.get_submodule(name.rpartition(".")[0])
+        answer[name] = "BatchNorm" in type(layer).__name__
+    return answer
 
 
-def right_with_dot(widths, kept, sides):
-    def work(w):
-        return np.dot(w * np.concatenate([[1], w[:-1]]), sides**2)
-
-    return work(kept) / work(widths)
+def one_dimensional(net):
+    return {name: len(p.shape) == 1 for name, p in net.named_parameters()}
 
 
-def share_of_channels(widths, kept, sides):
-    return sum(kept) / sum(widths)
+def by_name(net):
+    return {n: n.startswith(("bn", "norm")) for n, _ in net.named_parameters()}
 
 
-def outputs_only(widths, kept, sides):
-    read = np.concatenate([[1], widths[:-1]])
-    return (read * kept * sides**2).sum() / (read * widths * sides**2).sum()
+def of_type(net, kinds, ends=("weight", "bias")):
+    answer = dict.fromkeys(dict(net.named_parameters()), False)
+    for prefix, layer in net.named_modules():
+        if isinstance(layer, kinds):
+            for end in ends:
+                if f"{prefix}.{end}" in answer:
+                    answer[f"{prefix}.{end}"] = True
+    return answer
 
 
-def squared(widths, kept, sides):
-    return (kept.sum() / widths.sum()) ** 2
+def only_2d(net):
+    return of_type(net, nn.BatchNorm2d)
 
 
-def weights_only(widths, kept, sides):
-    def weights(w):
-        return w[0] + (w[1:] * w[:-1]).sum()
-
-    return weights(kept) / weights(widths)
+def only_1d(net):
+    return of_type(net, nn.BatchNorm1d)
 
 
-def sides_not_squared(widths, kept, sides):
-    def work(w):
-        return np.dot(w * np.concatenate([[1], w[:-1]]), sides)
-
-    return work(kept) / work(widths)
-
-
-def average_share(widths, kept, sides):
-    shares = [kept[0] / widths[0]]
-    for k in range(1, len(kept)):
-        shares.append(kept[k] * kept[k - 1] / (widths[k] * widths[k - 1]))
-    return sum(shares) / len(shares)
+def has_a_running_mean(net):
+    answer = {}
+    for name, _ in net.named_parameters():
+        layer = net.get_submodule(name.rpartition(".")[0])
+        answer[name] = getattr(layer, "running_mean", None) is not None
+    return answer
 
 
-def between_layers(widths, kept, sides):
-    area = sides[1:] ** 2
-    after = (area * kept[1:] * kept[:-1]).sum()
-    return after / (area * widths[1:] * widths[:-1]).sum()
+def all_norms(net):
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.InstanceNorm2d)
+    return of_type(net, (*kinds, nn.GroupNorm, nn.LayerNorm))
 
 
-def share_saved(widths, kept, sides):
-    return 1 - right_with_dot(widths, kept, sides)
+def gammas(net):
+    return of_type(net, (nn.BatchNorm1d, nn.BatchNorm2d), ["weight"])
 
 
-def times_less(widths, kept, sides):
-    return 1 / right_with_zip(widths, kept, sides)
+def betas(net):
+    return of_type(net, (nn.BatchNorm1d, nn.BatchNorm2d), ["bias"])
+
+
+def everything(net):
+    return {name: p.requires_grad for name, p in net.named_parameters()}
+
+
+# --- 10.5 freeze
+
+BNS = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+class Affine(nn.Module):
+    """What a frozen norm is: a scale and a shift, which are buffers."""
+
+    def __init__(self, norm):
+        super().__init__()
+        scale = norm.weight.detach() / (norm.running_var + norm.eps).sqrt()
+        self.register_buffer("scale", scale.clone())
+        shift = norm.bias.detach() - norm.running_mean * scale
+        self.register_buffer("shift", shift.clone())
+
+    def forward(self, x):
+        shape = (1, -1) + (1,) * (x.ndim - 2)
+        return x * self.scale.view(shape) + self.shift.view(shape)
+
+
+def right_by_replacing(net):
+    for name, child in net.named_children():
+        if isinstance(child, BNS):
+            setattr(net, name, Affine(child))
+        else:
+            right_by_replacing(child)
+    return net
+
+
+def right_for_good(net):
+    # More than was asked: later calls of net.train() do not wake the norms.
+    def train(mode=True):
+        nn.Module.train(net, mode)
+        for layer in net.modules():
+            if isinstance(layer, BNS):
+                layer.eval()
+        return net
+
+    for layer in net.modules():
+        if isinstance(layer, BNS):
+            layer.weight.requires_grad = False
+            layer.bias.requires_grad = False
+    net.train = train
+    return net.train()
+
+
+def right_copy(net):
+    net = copy.deepcopy(net)
+    for name, p in net.named_parameters():
+        owner = net.get_submodule(name.rpartition(".")[0])
+        p.requires_grad = not isinstance(owner, BNS)
+    net.apply(lambda layer: layer.eval() if isinstance(layer, BNS) else None)
+    return net
+
+
+def gradients_only(net):
+    for layer in net.modules():
+        if isinstance(layer, BNS):
+            layer.weight.requires_grad = False
+            layer.bias.requires_grad = False
+    return net
+
+
+def gradients_of_buffers_too(net):
+    net = gradients_only(net)
+    for buffer in net.buffers():
+        if buffer.is_floating_point():
+            buffer.requires_grad_(False)
+    return net
+
+
+def eval_before_train(net):
+    for layer in net.modules():
+        if isinstance(layer, BNS):
+            layer.eval()
+            layer.requires_grad_(False)
+    return net.train()
+
+
+def no_momentum(net):
+    for layer in net.modules():
+        if isinstance(layer, BNS):
+            layer.momentum = 0
+            layer.requires_grad_(False)
+    return net
+
+
+def no_tracking(net):
+    for layer in net.modules():
+        if isinstance(layer, BNS):
+            layer.track_running_stats = False
+            layer.requires_grad_(False)
+    return net
+
+
+def whole_net_frozen(net):
+    net.requires_grad_(False)
+    for layer in net.modules():
+        if isinstance(layer, BNS):
+            layer.eval()
+    return net
+
+
+def affine_free(net):
+    for layer in net.modules():
+        if isinstance(layer, BNS):
+            layer.eval()
+    return net
+
+
+def all_in_eval(net):
+    for layer in net.modules():
+        if isinstance(layer, BNS):
+            layer.requires_grad_(False)
+    return net.eval()
 
 
 RIGHT = {
-    "l1_strength": [right_by_trying, right_in_one_line],
-    "kept_channels": [right_by_removing, right_with_threshold],
-    "prune_pair": [right_with_take, right_with_delete],
-    "absorb_mean": [right_with_zeros, right_with_loop],
-    "work_left": [right_with_zip, right_with_dot],
+    "adapt": [right_with_cumulative_average, right_with_reestimate],
+    "shifted_statistics": [right_with_a_constant_image, right_with_einsum],
+    "blend": [right_with_lerp, right_by_channels],
+    "trainable": [right_with_ids, right_with_parents],
+    "freeze": [right_copy, right_by_replacing, right_for_good],
 }
 
 MUTANTS = {
-    "l1_strength": {
-        "momentum forgotten": [no_momentum],
-        "momentum on the wrong side": [momentum_below],
-        "multiplied by the momentum": [times_momentum],
-        "one step instead of the run": [with_mean_rate],
-        "as if every step had the largest rate": [with_peak_rate],
-        "as if every step had the last rate": [with_last_rate],
-        "as if every step had the first rate": [with_first_rate],
-        "the last gradients cut off": [step_by_step],
+    "adapt": {
+        "the given net was changed": [no_copy, alias_for_a_copy],
+        "the pass wrote no statistics": [without_train, momentum_zero],
+        "one pass with the old momentum": [default_momentum],
+        "reset, then a pass with momentum 0.1": [reset_and_default_momentum],
+        "a cumulative average that goes on": [momentum_none_only],
+        "one image after the other": [a_pass_for_each_image],
+        "the statistics are empty": [reset_only],
+        "gamma and beta were reset too": [reset_parameters_too],
+        "the adapted net is still in training mode": [eval_forgotten],
+        "adapted to the images of the test": [pass_over_x],
+        "the outputs in the other order": [other_order],
     },
-    "kept_channels": {
-        "a threshold for each layer": [same_share_everywhere],
-        "gamma instead of its size": [by_signed_gamma],
-        "floor forgotten": [no_floor],
-        "fewer than count go": [floor_given_back],
-        "the mask the wrong way round": [marks_the_removed],
-        "the largest go": [removes_the_largest],
+    "shifted_statistics": {
+        "the offset taken as it is": [plain_offset],
+        "the offset left out": [no_offset],
+        "the average weight": [mean_weight],
+        "summed over the wrong axis": [sum_over_outputs],
+        "one sum for all channels": [one_sum],
+        "the variance scaled like a mean": [gain_times_var],
+        "the offset in the variance": [offset_widens],
+        "the gain applied to the offset": [gain_of_everything],
     },
-    "prune_pair": {
-        "input of the next layer forgotten": [next_layer_whole],
-        "running statistics forgotten": [statistics_whole],
-        "removed are the outputs of the next layer": [rows_of_the_next],
-        "removed are the inputs of the first layer": [inputs_of_the_first],
-        "axes swapped": [swapped],
-        "set to zero instead of removed": [only_zeros],
-        "the other channels kept": [keeps_the_dead],
-        "both axes of both weights cut": [cuts_everything],
+    "blend": {
+        "the two weights swapped": [weights_swapped],
+        "values counted instead of images": [counts_values],
+        "merged as one population": [merged],
+        "each image by itself": [image_by_image],
+        "standard deviations blended": [blends_std],
+        "the biased variance": [biased],
+        "only the mean is new": [old_variance],
     },
-    "absorb_mean": {
-        "beta forgotten": [forgets_beta],
-        "before the activation": [beta_itself],
-        "added instead of subtracted": [adds],
-        "the living channels absorbed, too": [takes_all],
-        "the living channels absorbed instead": [takes_the_living],
-        "scaled by the next gamma": [times_next_gamma],
-        "the ReLU after the sum": [relu_of_the_sum],
+    "trainable": {
+        "every vector taken": [one_dimensional],
+        "found by name": [by_name],
+        "BatchNorm1d overlooked": [only_2d],
+        "BatchNorm2d overlooked": [only_1d],
+        "norms of every kind": [all_norms],
+        "found by its running statistics": [has_a_running_mean],
+        "beta forgotten": [gammas],
+        "gamma forgotten": [betas],
+        "all parameters taken": [everything],
     },
-    "work_left": {
-        "the share of the channels": [share_of_channels],
-        "inputs still counted in full": [outputs_only],
-        "the square of the share": [squared],
-        "positions forgotten": [weights_only],
-        "side instead of area": [sides_not_squared],
-        "mean of the layers' shares": [average_share],
-        "first layer left out": [between_layers],
-        "the share that goes": [share_saved],
-        "before over after": [times_less],
+    "freeze": {
+        "the norms are still in training mode": [
+            gradients_only,
+            gradients_of_buffers_too,
+            eval_before_train,
+        ],
+        "nothing is written, but the batch still normalizes": [
+            no_momentum,
+            no_tracking,
+        ],
+        "frozen altogether": [whole_net_frozen],
+        "gamma and beta left free": [affine_free],
+        "the whole net in eval mode": [all_in_eval],
     },
 }

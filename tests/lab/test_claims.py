@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bnlib.lab.claims import ClaimFailed, claim
+from bnlib.lab.claims import ClaimFailed, claim, mean_sd
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,9 @@ def test_a_claim_that_fails_raises_and_prints_nothing(value, op, bound, tol, cap
 @pytest.mark.parametrize(
     "arguments, match",
     [
-        (("b2", "s", 1, "<", 2), "one capital letter and a number, got 'b2'"),
+        (("b2", "s", 1, "<", 2), "one capital letter and a number, .* got 'b2'"),
+        (("B2.", "s", 1, "<", 2), "got 'B2.'"),
+        (("B2.Key", "s", 1, "<", 2), "got 'B2.Key'"),
         (("B2", "s.", 1, "<", 2), r"without '·' and full stop, got 's\.'"),
         (("B2", "a · b", 1, "<", 2), "got 'a · b'"),
         (("B2", "s", 1, "!=", 2), "one of <, <=, >, >=, == or ~, got '!='"),
@@ -62,3 +64,47 @@ def test_malformed_claims_are_refused(arguments, match):
 def test_a_tolerance_with_another_operator_is_refused():
     with pytest.raises(ValueError, match="op '<' and tol 0.1"):
         claim("B2", "s", 1, "<", 2, tol=0.1)
+
+
+def test_values_over_seeds_are_averaged_and_their_spread_is_printed(capsys):
+    claim("B2.key", "gain", [5.0, 7.5, 6.0], ">", 4, on="digits, 90 steps")
+    assert capsys.readouterr().out == (
+        "✔ B2.key · gain · measured 6.2 (5 to 7.5, 3 seeds), needs > 4"
+        " · digits, 90 steps\n"
+    )
+
+
+def test_the_mean_over_seeds_must_hold_and_a_failure_shows_all_of_them():
+    with pytest.raises(ClaimFailed, match=r"measured 3\.0 of \[1\. 5\.\], needs > 4"):
+        claim("B2", "gain", [1.0, 5.0], ">", 4)
+
+
+def test_one_nan_among_the_seeds_fails_the_claim():
+    with pytest.raises(ClaimFailed, match="nan"):
+        claim("B2", "gain", [5.0, np.nan], ">", 4)
+
+
+def test_equal_values_and_a_single_value_with_seeds(capsys):
+    claim("B2", "points lost", [0.0, 0.0], "==", 0)
+    claim("B2", "ratio of medians", 3.14159, ">", 2, seeds=5, on="digits")
+    assert capsys.readouterr().out.splitlines() == [
+        "✔ B2 · points lost · measured 0 (all 0, 2 seeds), needs == 0",
+        "✔ B2 · ratio of medians · measured 3.1 (5 seeds), needs > 2 · digits",
+    ]
+
+
+def test_seeds_and_several_values_contradict_each_other():
+    with pytest.raises(TypeError, match="got 2 values and seeds 2; leave seeds out"):
+        claim("B2", "s", [1, 1], "<", 2, seeds=2)
+
+
+def test_a_scope_with_a_dot_in_the_middle_is_refused():
+    with pytest.raises(ValueError, match="a claim's scope must be one line"):
+        claim("B2", "s", 1, "<", 2, on="digits · 90 steps")
+
+
+def test_mean_and_standard_deviation_of_a_sample():
+    assert mean_sd([89.0, 91.0, 93.0]) == "91 ± 2"
+    assert mean_sd([0.5, 0.25], digits=2) == "0.38 ± 0.18"
+    with pytest.raises(ValueError, match="at least two values, got 1"):
+        mean_sd([1.0])

@@ -249,3 +249,21 @@ def test_rotation_of_warped_digits_is_in_degrees(monkeypatch):
     monkeypatch.setattr(data, "_affine_maps", spy)
     warp(rotation=18.0)
     np.testing.assert_allclose(seen, np.pi / 10)
+
+
+def test_the_split_varies_with_the_seed_and_a_seed_may_occur_twice():
+    x_train, y_train, x_test, y_test = data.for_seeds(data.digits, [3, 5, 3])
+    assert x_train.shape == (3, 1347, 64)
+    assert y_test.shape == (3, 450)
+    for position, seed in enumerate([3, 5, 3]):
+        alone = data.digits(seed=seed)
+        np.testing.assert_array_equal(x_train[position], alone[0])
+        np.testing.assert_array_equal(y_test[position], alone[3])
+    assert (x_test[0] != x_test[1]).any()
+    assert (y_train[0] != y_train[1]).any()
+
+
+def test_options_reach_the_loader_and_no_seed_is_refused():
+    assert data.for_seeds(data.digits, [0], test_size=100)[2].shape == (1, 100, 64)
+    with pytest.raises(ValueError, match="at least one number, got none"):
+        data.for_seeds(data.digits, [])

@@ -282,3 +282,28 @@ def test_no_steps_give_no_losses_and_denormals_stay_flushed_if_they_were():
 def test_networks_without_batch_norm_have_nothing_to_reestimate():
     with pytest.raises(ValueError, match="must hold a batch norm with running stat"):
         Ensemble(nets(None)).reestimate(torch.tensor(X))
+
+
+def test_each_member_may_have_data_of_its_own():
+    x = np.stack([X, X[::-1] + 1, X * 2])
+    y = np.stack([Y, Y[::-1], 2 - Y])
+    ensemble, alone = Ensemble(nets()), nets()
+    options = {"steps": 12, "batch_size": 16}
+    train_many(ensemble, (x, y), lr=RATES, seed=SEEDS, each=True, **options)
+    own = list(zip(x, y, strict=True))
+    for model, data, lr, seed in zip(alone, own, RATES, SEEDS, strict=True):
+        train(model, data, lr=lr, seed=seed, **options)
+    assert_members_are(ensemble, alone)
+    expected = [accuracy(m, *data) for m, data in zip(alone, own, strict=True)]
+    found = accuracies(ensemble, x, y, each=True, batch_size=32)
+    np.testing.assert_allclose(found, expected)
+    assert len(set(expected)) > 1
+
+
+@pytest.mark.parametrize("shape", [(2, 70), (70, 3)])
+def test_data_for_another_number_of_members_are_refused(shape):
+    x, y = np.zeros((*shape, 6)), np.zeros(shape, int)
+    with pytest.raises(ValueError, match=r"start with the 3 networks .* got shapes"):
+        train_many(Ensemble(nets()), (x, y), steps=1, lr=0.1, each=True)
+    with pytest.raises(ValueError, match=r"start with the 3 networks .* got shapes"):
+        accuracies(Ensemble(nets()), x, y, each=True)

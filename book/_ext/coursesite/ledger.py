@@ -4,6 +4,7 @@ Each claim is a line in the stored output of a cell, printed by
 ``bnlib.claim``::
 
     ✔ B2 · the gradient has no component along 1 · measured 0 (to rounding), needs < 1
+    ✔ W4.gain · points gained · measured 6 (5 to 7, 5 seeds), needs > 4 · digits, an MLP
 
 The output becomes a link target; the table stands where a page has ``<!-- ledger -->``.
 On that page a bold identifier, **B2**, becomes a link to its first row.
@@ -20,12 +21,13 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
-ORDER = "NFBIWPRSTG"
+from .chapters import letters
+
 PLACE = "<!-- ledger -->"
 COLUMNS = {"Claim": 8, "What it says": 44, "Measured": 16, "Needs": 16, "Where": 16}
 LINE = re.compile(
-    r"✔ (?P<name>[A-Z]\d+) · (?P<sentence>.+) · "
-    r"measured (?P<measured>.+?), needs (?P<needs>.+)"
+    r"✔ (?P<name>[A-Z]\d+)(?:\.(?P<key>[a-z][a-z0-9-]*))? · (?P<sentence>.+?) · "
+    r"measured (?P<measured>.+?), needs (?P<needs>[^·]+?)(?: · (?P<scope>.+))?"
 )
 VERDICTS = ("✔ ", "✘ ", "○ ")
 ALMOST = re.compile(r"✔ [A-Z]\d+\b")
@@ -38,16 +40,18 @@ class Claim:
     """One line of the ledger and the place where it was measured."""
 
     name: str
+    key: str | None
     sentence: str
     measured: str
     needs: str
+    scope: str | None
     docname: str
     anchor: str
 
-    @property
-    def rank(self):
+    def rank(self, order):
+        """Sort by the letter's place in the order, then by the number."""
         letter, number = self.name[0], int(self.name[1:])
-        group = ORDER.find(letter) if letter in ORDER else len(ORDER)
+        group = order.find(letter) if letter in order else len(order)
         return group, letter, number
 
 
@@ -62,7 +66,8 @@ def all_claims(env):
     """Return the claims of the book in the order of the ledger."""
     pages = claims_by_page(env)
     claims = [claim for docname in sorted(pages) for claim in pages[docname]]
-    return sorted(claims, key=lambda claim: claim.rank)
+    order = letters(env.srcdir)
+    return sorted(claims, key=lambda claim: claim.rank(order))
 
 
 def forget_page(app, env, docname):
@@ -104,6 +109,8 @@ class CollectClaims(SphinxTransform):
         seen[name] += 1
         count = f"-{seen[name]}" if seen[name] > 1 else ""
         anchor = f"claim-{name.lower()}{count}"
+        if found["key"]:  # stays the same when another line is added before it
+            output["ids"].append(f"claim-{name.lower()}-{found['key']}")
         output["ids"].append(anchor)
         if "claim" not in output["classes"]:
             output["classes"].append("claim")
@@ -192,7 +199,8 @@ class Ledger(SphinxPostTransform):
             claim.anchor,
             nodes.inline("", self.chapter(claim)),
         )
-        texts = (claim.sentence, claim.measured, claim.needs)
+        sentence = claim.sentence + (f" ({claim.scope})" if claim.scope else "")
+        texts = (sentence, claim.measured, claim.needs)
         return [*(cell(nodes.Text(text)) for text in texts), cell(link)]
 
     def chapter(self, claim):

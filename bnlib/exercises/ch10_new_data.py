@@ -1,4 +1,4 @@
-"""Exercises of chapter 9: moving to new data."""
+"""Exercises of chapter 10: moving to new data."""
 
 # torch is imported by the functions, never at the top: this file is loaded together
 # with those of the first chapters, which must run where there is no torch.
@@ -35,7 +35,7 @@ def _norms(net):
     return [layer for layer in net.modules() if isinstance(layer, kinds)]
 
 
-# --- 9.1 ------------------------------------------------------------------------------
+# --- 10.1 -----------------------------------------------------------------------------
 
 
 def _adapt(
@@ -104,7 +104,7 @@ def _adapt_cases():
 
 
 ADAPT = Exercise(
-    number="9.1",
+    number="10.1",
     name="adapt",
     title="The cure, by hand",
     signature="adapt(net, images, x)",
@@ -190,7 +190,7 @@ ADAPT = Exercise(
     ),
 )
 
-# --- 9.2 ------------------------------------------------------------------------------
+# --- 10.2 -----------------------------------------------------------------------------
 
 
 def _shifted(
@@ -239,7 +239,7 @@ def _shifted_cases():
 
 
 SHIFTED_STATISTICS = Exercise(
-    number="9.2",
+    number="10.2",
     name="shifted_statistics",
     title="Statistics without a pass",
     signature="shifted_statistics(weight, mean, var, gain, offset)",
@@ -305,7 +305,7 @@ SHIFTED_STATISTICS = Exercise(
     ),
 )
 
-# --- 9.3 ------------------------------------------------------------------------------
+# --- 10.3 -----------------------------------------------------------------------------
 
 
 def _spread_of(z, ddof):
@@ -358,7 +358,7 @@ def _blend_cases():
 
 
 BLEND = Exercise(
-    number="9.3",
+    number="10.3",
     name="blend",
     title="Old and new statistics",
     signature="blend(mean, var, z, prior)",
@@ -381,7 +381,7 @@ BLEND = Exercise(
             "merged as one population",
             "The distance between the means belongs in the variance if both are parts "
             "of one population. Here it is the very shift that you want to remove, so "
-            "(9.3) leaves it out.",
+            "(10.3) leaves it out.",
             wrong=partial(_blend, between=True),
         ),
         Misconception(
@@ -392,8 +392,8 @@ BLEND = Exercise(
         ),
         Misconception(
             "standard deviations blended",
-            "(9.3) blends variances. The square of a blend of roots is another number, "
-            "and a smaller one.",
+            "(10.3) blends variances. The square of a blend of roots is another "
+            "number, and a smaller one.",
             wrong=partial(_blend, roots=True),
         ),
         Misconception(
@@ -419,7 +419,7 @@ BLEND = Exercise(
     ),
 )
 
-# --- 9.4 ------------------------------------------------------------------------------
+# --- 10.4 -----------------------------------------------------------------------------
 
 
 def _trainable(net, *, dims=(1, 2, 3), others=False, parts=("weight", "bias")):
@@ -490,7 +490,7 @@ def _trainable_cases():
 
 
 TRAINABLE = Exercise(
-    number="9.4",
+    number="10.4",
     name="trainable",
     title="Only γ and β",
     signature="trainable(net)",
@@ -564,7 +564,7 @@ TRAINABLE = Exercise(
     ),
 )
 
-# --- 9.5 ------------------------------------------------------------------------------
+# --- 10.5 -----------------------------------------------------------------------------
 
 
 def _freeze_cases():
@@ -710,7 +710,7 @@ def _affine_free(result, layers):
 
 
 FREEZE = Exercise(
-    number="9.5",
+    number="10.5",
     name="freeze",
     title="Frozen, really",
     signature="freeze(net)",

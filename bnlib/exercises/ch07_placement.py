@@ -1,4 +1,4 @@
-"""Exercises of chapter 6: where the norm goes."""
+"""Exercises of chapter 7: where the norm goes."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ import numpy as np
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
 from bnlib.norms import batch_norm
 
-# --- 6.1 ------------------------------------------------------------------------------
+# --- 7.1 ------------------------------------------------------------------------------
 
 
 def _relative_slope(h, activation):
@@ -73,7 +73,7 @@ def _saturated_cases():
 
 
 SATURATED_SHARE = Exercise(
-    number="6.1",
+    number="7.1",
     name="saturated_share",
     title="How flat is it?",
     signature="saturated_share(h, activation)",
@@ -139,7 +139,7 @@ SATURATED_SHARE = Exercise(
     ),
 )
 
-# --- 6.2 ------------------------------------------------------------------------------
+# --- 7.2 ------------------------------------------------------------------------------
 
 _WEIGHTED = ("linear", "conv")
 
@@ -176,7 +176,7 @@ def _bias_cases():
 
 
 USELESS_BIASES = Exercise(
-    number="6.2",
+    number="7.2",
     name="useless_biases",
     title="Which biases may go?",
     signature="useless_biases(layers)",
@@ -230,7 +230,7 @@ USELESS_BIASES = Exercise(
     ),
 )
 
-# --- 6.3 ------------------------------------------------------------------------------
+# --- 7.3 ------------------------------------------------------------------------------
 
 
 def _without_bias(bias, gamma, beta, mean, var, *, sign=-1, moved=0, scaled=True):
@@ -251,7 +251,7 @@ def _bias_merge_cases():
 
 
 DROP_BIAS = Exercise(
-    number="6.3",
+    number="7.3",
     name="drop_bias",
     title="Take it out of a trained net",
     signature="drop_bias(bias, gamma, beta, running_mean, running_var)",
@@ -298,7 +298,7 @@ DROP_BIAS = Exercise(
     ),
 )
 
-# --- 6.4 ------------------------------------------------------------------------------
+# --- 7.4 ------------------------------------------------------------------------------
 
 
 def _norm(x):
@@ -351,7 +351,7 @@ def _block_cases():
 
 
 RESIDUAL_BLOCK = Exercise(
-    number="6.4",
+    number="7.4",
     name="residual_block",
     title="Two blocks from the same parts",
     signature="residual_block(x, w1, w2, order)",
@@ -424,7 +424,7 @@ RESIDUAL_BLOCK = Exercise(
     ),
 )
 
-# --- 6.5 ------------------------------------------------------------------------------
+# --- 7.5 ------------------------------------------------------------------------------
 
 
 def _gammas(branch, *, zero="safe"):
@@ -457,7 +457,7 @@ def _gamma_cases():
 
 
 INITIAL_GAMMAS = Exercise(
-    number="6.5",
+    number="7.5",
     name="initial_gammas",
     title="One zero, in the right place",
     signature="initial_gammas(branch)",

@@ -1,4 +1,4 @@
-"""Exercises of chapter 7: when the batch is the problem."""
+"""Exercises of chapter 8: when the batch is the problem."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
 
-# --- 7.1 ------------------------------------------------------------------------------
+# --- 8.1 ------------------------------------------------------------------------------
 
 _POSITIONS = (3, 4)
 
@@ -88,7 +88,7 @@ def _norm_cases():
 
 
 NORM_BY_AXES = Exercise(
-    number="7.1",
+    number="8.1",
     name="norm_by_axes",
     title="One function, four layers",
     signature="norm_by_axes(x, kind, groups, gamma, beta, eps)",
@@ -154,7 +154,7 @@ NORM_BY_AXES = Exercise(
     ),
 )
 
-# --- 7.2 ------------------------------------------------------------------------------
+# --- 8.2 ------------------------------------------------------------------------------
 
 
 def _rms(x, gamma, eps, *, axis=-1, center=False, spread=False, total=False, out=False):
@@ -182,7 +182,7 @@ def _rms_cases():
 
 
 RMS_NORM = Exercise(
-    number="7.2",
+    number="8.2",
     name="rms_norm",
     title="Half a layer norm",
     signature="rms_norm(x, gamma, eps)",
@@ -239,7 +239,7 @@ RMS_NORM = Exercise(
     ),
 )
 
-# --- 7.3 ------------------------------------------------------------------------------
+# --- 8.3 ------------------------------------------------------------------------------
 
 
 def _coupling(
@@ -263,7 +263,7 @@ def _coupling_cases():
 
 
 COUPLING = Exercise(
-    number="7.3",
+    number="8.3",
     name="coupling",
     title="Who depends on whom?",
     signature="coupling(kind, n, size)",
@@ -323,7 +323,7 @@ COUPLING = Exercise(
     ),
 )
 
-# --- 7.4 ------------------------------------------------------------------------------
+# --- 8.4 ------------------------------------------------------------------------------
 
 
 def _batch_for(spread, batch, wanted):
@@ -354,7 +354,7 @@ def _spread_cases():
 
 
 BATCH_FOR_SPREAD = Exercise(
-    number="7.4",
+    number="8.4",
     name="batch_for_spread",
     title="How large is large enough?",
     signature="batch_for_spread(spread, batch, wanted)",
@@ -393,7 +393,7 @@ BATCH_FOR_SPREAD = Exercise(
     ),
 )
 
-# --- 7.5 ------------------------------------------------------------------------------
+# --- 8.5 ------------------------------------------------------------------------------
 
 
 def _ghost(x, size, eps, *, whole=False, dealt=False, ddof=0, stored=1, root=False):
@@ -434,7 +434,7 @@ def _ghost_cases():
 
 
 GHOST_STEP = Exercise(
-    number="7.5",
+    number="8.5",
     name="ghost_step",
     title="Small batches on purpose",
     signature="ghost_step(x, size, eps)",

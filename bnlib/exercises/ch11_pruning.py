@@ -1,4 +1,4 @@
-"""Exercises of chapter 10: pruning by gamma."""
+"""Exercises of chapter 11: pruning by gamma."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
 
-# --- 10.1 -----------------------------------------------------------------------------
+# --- 11.1 ----------------------------------------------------------------------------
 
 
 def _strength(gamma, lr, momentum, *, add=np.sum, factor=None):
@@ -32,7 +32,7 @@ def _strength_cases():
 
 
 L1_STRENGTH = Exercise(
-    number="10.1",
+    number="11.1",
     name="l1_strength",
     title="How strong must the pull be?",
     signature="l1_strength(gamma, lr, momentum)",
@@ -85,7 +85,7 @@ L1_STRENGTH = Exercise(
         Misconception(
             "the last gradients cut off",
             "You follow the run step by step, so that the last gradients have no time "
-            "to act to the end. That is a little more exact than (10.2), but asked for "
+            "to act to the end. That is a little more exact than (11.2), but asked for "
             "is its simpler sum.",
             wrong=_strength_cut_off,
         ),
@@ -98,7 +98,7 @@ L1_STRENGTH = Exercise(
     ),
 )
 
-# --- 10.2 -----------------------------------------------------------------------------
+# --- 11.2 ----------------------------------------------------------------------------
 
 
 def _kept(gammas, count, floor, *, size=np.abs):
@@ -161,7 +161,7 @@ def _kept_cases():
 
 
 KEPT_CHANNELS = Exercise(
-    number="10.2",
+    number="11.2",
     name="kept_channels",
     title="One threshold for all",
     signature="kept_channels(gammas, count, floor)",
@@ -217,7 +217,7 @@ KEPT_CHANNELS = Exercise(
     ),
 )
 
-# --- 10.3 -----------------------------------------------------------------------------
+# --- 11.3 ----------------------------------------------------------------------------
 
 
 def _pair(weight_1, mean, var, weight_2, kept):
@@ -282,7 +282,7 @@ def _pair_cases():
 
 
 PRUNE_PAIR = Exercise(
-    number="10.3",
+    number="11.3",
     name="prune_pair",
     title="Two convolutions, by hand",
     signature="prune_pair(weight_1, mean, var, weight_2, kept)",
@@ -345,7 +345,7 @@ PRUNE_PAIR = Exercise(
     ),
 )
 
-# --- 10.4 -----------------------------------------------------------------------------
+# --- 11.4 ----------------------------------------------------------------------------
 
 
 def _relu(v):
@@ -397,7 +397,7 @@ def _absorb_cases():
 
 
 ABSORB_MEAN = Exercise(
-    number="10.4",
+    number="11.4",
     name="absorb_mean",
     title="What a dead channel still says",
     signature="absorb_mean(weight, mean, gamma, beta, kept)",
@@ -458,7 +458,7 @@ ABSORB_MEAN = Exercise(
     ),
 )
 
-# --- 10.5 -----------------------------------------------------------------------------
+# --- 11.5 ----------------------------------------------------------------------------
 
 
 def _work(widths, kept, sides, *, inputs=True, positions=2, image=1.0):
@@ -508,7 +508,7 @@ def _work_cases():
 
 
 WORK_LEFT = Exercise(
-    number="10.5",
+    number="11.5",
     name="work_left",
     title="Channels are not work",
     signature="work_left(widths, kept, sides)",

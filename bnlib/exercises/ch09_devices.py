@@ -1,4 +1,4 @@
-"""Exercises of chapter 8: one batch, many devices."""
+"""Exercises of chapter 9: one batch, many devices."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
 
-# --- 8.1 ------------------------------------------------------------------------------
+# --- 9.1 ------------------------------------------------------------------------------
 
 
 def _far_apart(n):
@@ -51,7 +51,7 @@ def _sizes():
 
 
 FAR_APART = Exercise(
-    number="8.1",
+    number="9.1",
     name="far_apart",
     title="Hide a variance",
     signature="far_apart(n)",
@@ -89,7 +89,7 @@ FAR_APART = Exercise(
     ),
 )
 
-# --- 8.2 ------------------------------------------------------------------------------
+# --- 9.2 ------------------------------------------------------------------------------
 
 
 def _merge(
@@ -181,7 +181,7 @@ def _merge_cases():
 
 
 MERGE_PARTS = Exercise(
-    number="8.2",
+    number="9.2",
     name="merge_parts",
     title="One batch again",
     signature="merge_parts(counts, means, m2s)",
@@ -285,7 +285,7 @@ MERGE_PARTS = Exercise(
     ),
 )
 
-# --- 8.3 ------------------------------------------------------------------------------
+# --- 9.3 ------------------------------------------------------------------------------
 
 
 def _backward(
@@ -366,7 +366,7 @@ def _backward_cases():
 
 
 BACKWARD_PART = Exercise(
-    number="8.3",
+    number="9.3",
     name="backward_part",
     title="The way back crosses devices, too",
     signature="backward_part(d_y_parts, x_hat_parts, gamma, inv_std, rank)",
@@ -457,7 +457,7 @@ BACKWARD_PART = Exercise(
     ),
 )
 
-# --- 8.4 ------------------------------------------------------------------------------
+# --- 9.4 ------------------------------------------------------------------------------
 
 
 def _running(running_var, var, counts, rank, momentum, *, count=sum, swap=False):
@@ -504,7 +504,7 @@ def _running_cases():
 
 
 SYNC_RUNNING_VAR = Exercise(
-    number="8.4",
+    number="9.4",
     name="sync_running_var",
     title="What every rank remembers",
     signature="sync_running_var(running_var, var, counts, rank, momentum)",
@@ -560,7 +560,7 @@ SYNC_RUNNING_VAR = Exercise(
     ),
 )
 
-# --- 8.5 ------------------------------------------------------------------------------
+# --- 9.5 ------------------------------------------------------------------------------
 
 
 def _factor(counts, rank):
@@ -603,7 +603,7 @@ def _factor_cases():
 
 
 LOSS_FACTOR = Exercise(
-    number="8.5",
+    number="9.5",
     name="loss_factor",
     title="Unequal parts, averaged gradients",
     signature="loss_factor(counts, rank)",
