@@ -4,12 +4,7 @@ from contextlib import contextmanager
 
 import torch
 
-from bnlib.modules import (
-    has_running_statistics,
-    is_batch_norm,
-    keep_modes,
-    tensors_in,
-)
+from bnlib.modules import has_running_statistics, is_batch_norm, keep_modes, tensors_in
 from bnlib.nn.base import batch_axes, moments
 from bnlib.nn.layers import BatchNorm
 from bnlib.running import Population, merge

@@ -225,7 +225,8 @@ class _Walk(fx.Interpreter):
         if name in ("cat", "concat") and _axis(n, 1, len(shape)) == 1:
             # Not the distinct tensors: cat([x, x]) has the channels of x twice.
             parts = n.args[0] if n.args else n.kwargs["tensors"]
-            return [i for node in parts for i in self.ids[node]]
+            if isinstance(parts, list | tuple):
+                return [i for node in parts for i in self.ids[node]]
         if len(tensors) == 1:
             if name in CHANNELWISE_FUNCTIONS.split() and shape[1:2] == before[1:2]:
                 return ids

@@ -293,6 +293,7 @@ LOST = {
     "'chunk' in the model's forward": Written(
         lambda x: x.chunk(2, 1)[0] * 1.0, nn.Conv2d(4, 4, 1)
     ),
+    "'split' in the model's forward": Written(lambda x: torch.cat(x.split(4, 1), 1)),
     "'permute' in": Written(lambda x: x.permute(0, 3, 2, 1), nn.Conv2d(8, 4, 1)),
     "'view' in the model's forward: it is written for 512 features": Written(
         lambda x: x.view(2, 512), nn.Linear(512, 2)
