@@ -228,7 +228,7 @@ class _Walk(fx.Interpreter):
             if isinstance(parts, list | tuple):
                 return [i for node in parts for i in self.ids[node]]
         if len(tensors) == 1:
-            if name in CHANNELWISE_FUNCTIONS.split() and shape[1:2] == before[1:2]:
+            if name in CHANNELWISE_FUNCTIONS.split():
                 return ids
             if name in RESHAPING_FUNCTIONS.split():
                 return self._flattened(n, ids, before, shape)

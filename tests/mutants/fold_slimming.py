@@ -195,7 +195,7 @@ MUTANTS = [
     Mutant("W2", WIRING, "    ZeroPad1d ZeroPad2d ZeroPad3d", "   ", OF_WIRING),
     Mutant("W3", WIRING, ' maximum"', '"', OF_WIRING),
     Mutant("W4", WIRING, "return axis % ndim if", "return axis if", OF_WIRING),
-    Mutant("W5", WIRING, "shape[1:2] == before[1:2]", "True", OF_WIRING),
+    Mutant("W5", WIRING, "and shape[:2] == before[:2]", "", OF_WIRING),
     Mutant(
         "W6",
         WIRING,

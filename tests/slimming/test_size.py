@@ -69,12 +69,12 @@ class Written(nn.Module):
         self.own = nn.Parameter(torch.randn(4, 3, 3, 3))
 
     def forward(self, x):
-        y = nn.functional.conv2d(self.inner(input=x), self.own)
+        y = nn.functional.conv2d(self.inner(input=x @ x), self.own)
         return y.flatten(2) @ y.flatten(2).transpose(1, 2)
 
 
 def test_what_a_forward_computes_by_itself_counts_where_it_is_called():
-    own, inner = 4 * 36 * 27 + 4 * 4 * 36, 3 * 64 * 2
+    own, inner = 2 * 8**3 + 4 * 36 * 27 + 4 * 4 * 36, 3 * 64 * 2
     found = summary(nn.Sequential(Written()), X)
     assert found.layers == [
         ("0", "Written", (4, 4), 108, own),

@@ -293,6 +293,8 @@ LOST = {
     "'chunk' in the model's forward": Written(
         lambda x: x.chunk(2, 1)[0] * 1.0, nn.Conv2d(4, 4, 1)
     ),
+    "'pad' in": Written(lambda x: F.pad(x, (0, 0, 0, 0, 1, 1)), nn.Conv2d(10, 4, 1)),
+    "'sum' in": Written(lambda x: x.sum(0)),  # channels first: (8, 8, 8)
     "'split' in the model's forward": Written(lambda x: torch.cat(x.split(4, 1), 1)),
     "'permute' in": Written(lambda x: x.permute(0, 3, 2, 1), nn.Conv2d(8, 4, 1)),
     "'view' in the model's forward: it is written for 512 features": Written(
