@@ -13,8 +13,6 @@ from torch import fx, nn
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 __all__ = [
-    "CONVOLUTIONS",
-    "TRANSPOSED_CONVOLUTIONS",
     "Tracer",
     "as_inputs",
     "has_running_statistics",
