@@ -48,10 +48,10 @@ class Norm(nn.Module):
         if eps is not None:
             positive_eps(eps)
         self.eps = eps
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            value = torch.empty(shape, device=device, dtype=dtype) if wanted else None
+        starts = ("weight", affine, torch.ones), ("bias", affine and bias, torch.zeros)
+        for name, wanted, start in starts:
+            value = start(shape, device=device, dtype=dtype) if wanted else None
             self.register_parameter(name, nn.Parameter(value) if wanted else None)
-        self.reset_parameters()
 
     def reset_parameters(self):
         """Set the scale to 1 and the shift to 0, in place."""
@@ -111,6 +111,11 @@ class TrackedNorm(Norm):
         self.register_buffer("running_var", mean + 1 if track else None)
         self.register_buffer("num_batches_tracked", tracked if track else None)
 
+    def reset_parameters(self):
+        """Set scale and shift to 1 and 0, and forget the batches, in place."""
+        super().reset_parameters()
+        self.reset_running_stats()
+
     def reset_running_stats(self):
         """Set the running statistics to 0 and 1 and forget the batches, in place."""
         if self.track_running_stats:
@@ -122,8 +127,20 @@ class TrackedNorm(Norm):
         """Describe the layer for ``print``."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
         )
+
+    def _load_from_state_dict(self, state_dict, prefix, metadata, *rest):
+        """Take an old or hand-made state that does not count batches, as PyTorch does.
+
+        Such a state has no version, or one below 2; the layer then keeps its count.
+        """
+        old = (metadata.get("version") or 0) < 2
+        if old and self.num_batches_tracked is not None:
+            key = prefix + "num_batches_tracked"
+            state_dict.setdefault(key, self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, metadata, *rest)
 
     def forward(self, x):
         """Normalize with the input's statistics, or in eval mode the running ones."""
