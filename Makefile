@@ -21,7 +21,7 @@ TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 ROWS  ?= all
 MODES := $(filter all threads-% aten-%,$(ROWS))
 
-.PHONY: help book test conventions execute lint stamp lock matrix links serve clean chromium
+.PHONY: help book test mutants conventions execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -31,11 +31,30 @@ book: $(SITE)
 	@echo "The book is built: open $(SITE) in a browser, or run 'make serve'."
 
 #: make test      run everything that CI checks, but for make conventions
-test: $(VENV)/.tests chromium lint
-	$(BIN)/python -m pytest -n auto --dist loadfile --doctest-modules bnlib tests --ignore=tests/site
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(NOTEBOOKS)
-	@$(MAKE) --no-print-directory book
-	$(BIN)/python -m pytest -n auto tests/site
+test:
+	@rm -f $(STAGES)
+	$(call stage,set-up,$(MAKE) --no-print-directory $(VENV)/.tests chromium)
+	$(call stage,style,$(MAKE) --no-print-directory lint)
+	$(call stage,unit tests,OMP_NUM_THREADS=1 $(PYTEST) --dist worksteal --doctest-modules bnlib tests --ignore=tests/site)
+	$(call stage,notebooks,$(PYTEST) $(NBVAL) $(NOTEBOOKS))
+	$(call stage,build,$(MAKE) --no-print-directory book)
+	$(call stage,site tests,$(PYTEST) --dist worksteal tests/site)
+	@awk '{ print; sum += $$1 } END { printf "%5d s  in all\n", sum }' $(STAGES)
+
+# Each core runs a test of its own, and the slowest are named.
+PYTEST := $(BIN)/python -m pytest -n auto --durations=10
+# Every chapter once, compared with its outputs, in a room like Colab.
+NBVAL  := -p tools.nbval_plus --nbval --nbval-current-env --colab --nbval-cell-timeout=300
+# One stage of the tests, by its name; its seconds are printed at the end.
+STAGES := $(VENV)/.seconds
+define stage
+	@begin=$$(date +%s); $(2) && mkdir -p $(VENV) && \
+	printf '%5d s  %s\n' $$(($$(date +%s) - begin)) '$(1)' >> $(STAGES)
+endef
+
+#: make mutants   plant bugs, one at a time, and show those that no test notices
+mutants: $(VENV)/.tests
+	@$(BIN)/python -m tests.mutants.runner
 
 #: make conventions  ask Keras, Flax, ONNX and TensorFlow whether the tables hold
 conventions: $(CONVENTIONS)/.ready

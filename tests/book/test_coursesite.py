@@ -4,7 +4,8 @@ import html
 
 import pytest
 
-from tests.book.tiny_book import REPOSITORY, build, code, markdown, picture, printed
+from tests.book.tiny_book import REPOSITORY, build
+from tests.tools.samples import code, picture, text
 
 CLAIM = "✔ {} · the sentence of {} · measured 0.71, needs < 1\n"
 
@@ -25,8 +26,8 @@ def ledger_book(folder, first, second="nothing\n"):
         {
             "claims.md": "# The ledger\n\n<!-- ledger -->\n",
             "book/course.yml": TABLE,
-            "one.ipynb": [markdown("# Chapter 1: One"), code("1", printed(first))],
-            "two.ipynb": [markdown("# Chapter 2: Two"), code("2", printed(second))],
+            "one.ipynb": [text("# Chapter 1: One"), code("1", printed=first)],
+            "two.ipynb": [text("# Chapter 2: Two"), code("2", printed=second)],
         },
     )
 
@@ -165,7 +166,7 @@ def test_link_to_a_cited_address_leads_to_the_bibliography(tmp_path, address):
 
 
 def test_picture_without_words_is_a_warning_that_names_the_cell(tmp_path):
-    cells = [markdown("# A"), code("plot()", picture())]
+    cells = [text("# A"), code("plot()", picture())]
     (warning,) = build(tmp_path, {"a.ipynb": cells}).warnings
     assert "picture without alternative text (code cell 1)" in warning
     assert "a.ipynb" in warning
@@ -173,7 +174,7 @@ def test_picture_without_words_is_a_warning_that_names_the_cell(tmp_path):
 
 def test_picture_with_words_is_fine(tmp_path):
     metadata = {"mystnb": {"image": {"alt": "One pixel."}}}
-    cells = [markdown("# A"), code("plot()", picture(), **metadata)]
+    cells = [text("# A"), code("plot()", picture(), **metadata)]
     book = build(tmp_path, {"a.ipynb": cells})
     assert book.warnings == []
     assert 'alt="One pixel."' in book.page("a")
@@ -276,9 +277,9 @@ def test_the_earlier_name_of_a_chapter_leads_to_it(tmp_path):
 
 
 def test_claims_of_two_cells_get_different_anchors(tmp_path):
-    cells = [code("1", printed(CLAIM.format("B2", sentence))) for sentence in "xy"]
+    cells = [code("1", printed=CLAIM.format("B2", sentence)) for sentence in "xy"]
     pages = {"claims.md": "# L\n\n<!-- ledger -->\n"}
-    pages["one.ipynb"] = [markdown("# One"), *cells]
+    pages["one.ipynb"] = [text("# One"), *cells]
     page = build(tmp_path, pages).page("one")
     assert page.index('id="claim-b2"') < page.index('id="claim-b2-2"')
 
@@ -320,8 +321,8 @@ def test_bold_identifier_beside_the_ledger_links_to_its_rows(tmp_path):
     words = "**B2** and **B3**, **strong**, B2\n\n<!-- ledger -->\n"
     pages = {"claims.md": f"# L\n\n{words}", "other.md": "# O\n\n**B2**\n"}
     pages["one.ipynb"] = [
-        markdown("# One"),
-        code("1", printed(CLAIM.format("B2", "x"))),
+        text("# One"),
+        code("1", printed=CLAIM.format("B2", "x")),
     ]
     book = build(tmp_path, pages)
     assert book.warnings == []

@@ -26,7 +26,6 @@ NORMS = {
     "layer": bnn.LayerNorm,
     "group": lambda width: bnn.GroupNorm(2, width),
     "ghost": lambda width: bnn.GhostBatchNorm(width, 4),
-    "renorm": bnn.BatchRenorm,
     "L1": lambda width: bnn.LpBatchNorm(width, p=1),
 }
 OPTIONS = {
@@ -231,7 +230,6 @@ REESTIMATED = {
     "torch": "batch",
     "ours": bnn.BatchNorm,
     "ghost": lambda width: bnn.GhostBatchNorm(width, 4),
-    "renorm": bnn.BatchRenorm,
     "noisy": bnn.NoisyBatchNorm,
 }
 
