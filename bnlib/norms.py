@@ -534,7 +534,7 @@ def _buffers_for(shape, axes):
     """Tell NumPy not to copy a broadcast operand when the rows are long enough.
 
     ``x * v`` with v of length 1 on an axis goes through a buffer of 8192 values, filled
-    from v, unless a row of x is longer than the buffer: at 784 values half of the time.
+    from v, unless a row of x is longer than it: more than half of the time at 768.
     """
     before = np.setbufsize(8192 if prod(shape[axes[0] or 1 :]) < LONG else 64)
     try:

@@ -1,8 +1,9 @@
 """What `make bench` compares: five layers, their shapes, and four ways to compute them.
 
-Each contender takes float32 arrays and returns ``(y, d_x, d_gamma, d_beta)``: one forward
-and one backward pass. They are ours, PyTorch's CPU kernels under autograd, the plain
-NumPy of chapters 2 and 3 and, as the time below which nothing can fall, a copy of ``x``.
+Each contender takes float32 arrays and returns ``(y, d_x, d_gamma, d_beta)``, one
+forward and one backward pass. They are ours, PyTorch's CPU kernels under autograd, the
+plain NumPy of chapters 2 and 3 and, as the time below which nothing can fall, a copy of
+``x``.
 """
 
 from functools import partial
@@ -40,7 +41,7 @@ def draw(layer, shape, seed=0):
 
 
 def features(shape):
-    """Return the first axis of the features: the last of text, else all but the first."""
+    """Return the first axis of the features: the last of text, otherwise axis 1."""
     return -1 if len(shape) == 3 else 1
 
 
