@@ -21,7 +21,7 @@ TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 ROWS  ?= all
 MODES := $(filter all threads-% aten-%,$(ROWS))
 
-.PHONY: help book test mutants conventions execute lint stamp lock matrix links serve clean chromium
+.PHONY: help book test bench mutants conventions execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -59,6 +59,14 @@ mutants: $(VENV)/.tests
 #: make conventions  ask Keras, Flax, ONNX and TensorFlow whether the tables hold
 conventions: $(CONVENTIONS)/.ready
 	@$(CONVENTIONS)/bin/python -m pytest -q -c tests/conventions/conventions.ini tests/conventions
+
+#: make bench     time the layers against PyTorch, one thread; rewrites bnlib/lab/speed.json
+# CPU time, not the clock's: other work on the machine then hardly counts.
+bench: $(VENV)/.tests
+	@mkdir -p _build
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/benchmarks/bench_norms.py \
+	  --benchmark-timer=time.process_time --benchmark-json=_build/times.json --benchmark-quiet
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.table _build/times.json
 
 #: make execute   run the notebooks again and store normalized outputs
 execute: $(VENV)/.tests
