@@ -18,10 +18,10 @@ CHAPTERS = stamp_address.chapters()
 NOTEBOOKS = stamp_address.notebooks()  # with the reference pages that can be run
 ROLES = ["task", "starter", "check", "hints", "solution"]
 CLAIMS = {
-    "01-scaling": ["N1", "N2", "N3", "N4", "N5"],
-    "02-forward": ["F1", "F2", "F3", "F4", "F5"],
-    "03-backward": ["B1", "B2", "B3", "B4"],
-    "04-inference": ["F6", "I1", "I2", "I3", "I4", "I5", "I6", "I7"],
+    "01-scaling": ["N1", "N2", "N3", "N4", "N5", "N6", "N7"],
+    "02-forward": ["F1", "F2", "F3", "F4", "F7"],
+    "03-backward": ["B1", "B2", "B3", "B4", "F5"],
+    "04-inference": ["F6", "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9"],
     "05-effects": ["W4", "W5", "W6", "W7", "W8", "W10"],
     "06-why": ["W1", "W2", "W3", "W9"],
     "07-placement": ["P1", "P2", "P3", "P4", "P5", "P6"],
