@@ -78,9 +78,9 @@ def z_score(x, axis=0):
     u = (x - low) / np.where(span > 0, span, 1)
     u -= u.mean(axis=axis, keepdims=True)
     std = np.sqrt(np.square(u).mean(axis=axis, keepdims=True))
-    # A constant column is recognized by its span: the rounded mean of ten times 0.1
-    # is not 0.1, so its standard deviation is not 0.
-    return np.where(span > 0, u / np.where(std > 0, std, 1), 0).astype(x.dtype)
+    # A constant column is recognized by its span, and u is 0 there: the rounded mean of
+    # ten times 0.1 is not 0.1, so x - mean and its standard deviation are not.
+    return u / np.where(span > 0, std, 1)
 
 
 def _low_and_span(x, axis):

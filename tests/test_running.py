@@ -1,5 +1,7 @@
 """Running and population statistics against PyTorch's buffers and one-shot NumPy."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -98,6 +100,33 @@ def test_population_statistics_take_images_of_unequal_size_from_a_generator():
     total = population_statistics(x for x in images)
     np.testing.assert_allclose(total.mean, flat.mean(1), rtol=1e-12, equal_nan=False)
     np.testing.assert_allclose(total.var, flat.var(1), rtol=1e-12, equal_nan=False)
+
+
+def test_population_statistics_let_go_of_each_batch():
+    alive, most = [], []
+
+    def batches():
+        for seed in range(6):
+            x = np.random.default_rng(seed).normal(size=(4, 2))
+            alive.append(weakref.ref(x))
+            yield x
+            del x
+            most.append(sum(ref() is not None for ref in alive))
+
+    population_statistics(batches())
+    assert len(most) == 6
+    assert max(most) == 1, "the batch that was just read, and none before it"
+
+
+def test_numbers_that_numpy_counts_are_whole_numbers():
+    ours, expected = RunningStatistics(np.int64(2)), RunningStatistics(2)
+    ours.update(ok, 3 * ok, np.int32(4))
+    expected.update(ok, 3 * ok, 4)
+    assert type(ours.num_features) is int
+    np.testing.assert_array_equal(ours.var, expected.var)
+    np.testing.assert_array_equal(
+        convert_variance(ok, np.int64(4), "keras", "pytorch"), 4 / 3 * ok
+    )
 
 
 def test_population_statistics_are_accurate_far_from_zero_in_float32():

@@ -1,15 +1,19 @@
 """Pytest plugin: nbval, strict where it is blind and patient where it need not be.
 
-Loaded through ``addopts = "-p tools.nbval_plus"``. It touches notebooks only:
+Loaded with ``-p tools.nbval_plus``, beside ``--nbval``. It touches notebooks only:
 
 - outputs are compared by ``tools.compare``: numbers to the last printed place, figures
   by pixels (not with ``NBVAL_FIGURES=0``, for another matplotlib than the pinned one);
 - a stored warning, and a cell that was never executed, are failures;
 - kernels run in the exact environment, and a dead one is noticed within a second;
+- with ``--colab`` each runs in a room of its own (``tools.colab``): an empty folder and
+  an environment without bnlib, which the set-up cell of the chapter has to install;
+- with ``-n auto`` a chapter stays on one worker, and the longest begin;
 - a line per chapter says how long it ran.
 """
 
 import os
+import re
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -20,6 +24,7 @@ import nbval.kernel
 import nbval.plugin
 import pytest
 
+from tools import normal_form
 from tools.compare import differences
 from tools.exact_env import kernel_environment
 
@@ -57,8 +62,32 @@ def _collect(self, collect=nbval.plugin.IPyNbFile.collect):
         yield item
 
 
-def _start_new_kernel(*args, start=nbval.kernel.start_new_kernel, **kwargs):
-    return start(*args, env=kernel_environment(), **kwargs)
+_rooms = []  # the one in which the kernel of the present notebook runs
+
+
+def _set_up(self, start=nbval.plugin.IPyNbFile.setup):
+    if self.config.option.colab:
+        # It needs more than the weekly run of the chapters installs.
+        from tools import colab
+
+        _rooms.append(colab.Room())
+    start(self)
+
+
+def _tear_down(self, stop=nbval.plugin.IPyNbFile.teardown):
+    stop(self)
+    if _rooms:
+        _rooms.pop().close()
+
+
+def _start_new_kernel(start=nbval.kernel.start_new_kernel, **kwargs):
+    if not _rooms:
+        return start(**kwargs | {"env": kernel_environment()})
+    room = _rooms[-1]
+    # nbval asks this name for the description of the kernel.
+    nbval.kernel.NbvalKernelspecManager = room.kernel_specs
+    there = {"kernel_name": "python3", "cwd": str(room.folder), "env": room.env}
+    return start(**kwargs | there)
 
 
 def _execute_cell_input(self, cell_input, allow_stdin=None):
@@ -85,9 +114,20 @@ def _await_reply(self, msg_id, timeout=None):
 
 
 nbval.plugin.IPyNbFile.collect = _collect
+nbval.plugin.IPyNbFile.setup = _set_up
+nbval.plugin.IPyNbFile.teardown = _tear_down
 nbval.kernel.start_new_kernel = _start_new_kernel
 nbval.kernel.RunningKernel.execute_cell_input = _execute_cell_input
 nbval.kernel.RunningKernel.await_reply = _await_reply
+
+
+def pytest_addoption(parser):
+    """Add ``--colab``."""
+    parser.addoption(
+        "--colab",
+        action="store_true",
+        help="run each notebook in an empty folder, with bnlib's dependencies alone",
+    )
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -95,7 +135,26 @@ def pytest_xdist_make_scheduler(config, log):
     """Keep the cells of one notebook together when pytest-xdist spreads the tests."""
     from xdist.scheduler import LoadScopeScheduling
 
-    return LoadScopeScheduling(config, log) if config.option.nbval else None
+    if not config.option.nbval:
+        return None
+    config.option.loadscopereorder = False  # the order is that of the collection
+    return LoadScopeScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Begin with the longest chapters where several run at a time."""
+    if config.option.nbval and hasattr(config, "workerinput"):
+        times = {path: _expected(path) for path in {item.path for item in items}}
+        items.sort(key=lambda item: times[item.path], reverse=True)
+
+
+def _expected(path):
+    """Return the seconds that a chapter names in its first cell, and its cells."""
+    if path.suffix != ".ipynb":
+        return 0, 0
+    notebook = normal_form.read(path)
+    named = re.search(r"(\d+) seconds to run", notebook.cells[0].source)
+    return int(named[1]) if named else 0, len(notebook.cells)
 
 
 def pytest_terminal_summary(terminalreporter):

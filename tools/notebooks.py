@@ -32,7 +32,14 @@ class OwnKernelManager(AsyncKernelManager):
         return KernelSpecManager(kernel_dirs=[])
 
 
-def run(notebook, folder, on_cell=None, kernel_manager=OwnKernelManager, timeout=600):
+def run(
+    notebook,
+    folder,
+    on_cell=None,
+    kernel_manager=OwnKernelManager,
+    timeout=600,
+    env=None,
+):
     """Run all cells in place, in the exact environment.
 
     Parameters
@@ -47,6 +54,8 @@ def run(notebook, folder, on_cell=None, kernel_manager=OwnKernelManager, timeout
         What starts the kernel named in the notebook.
     timeout : float, default=600
         Seconds for one cell.
+    env : dict, optional
+        Another environment; by default the exact one.
     """
     client = NotebookClient(
         notebook,
@@ -59,7 +68,7 @@ def run(notebook, folder, on_cell=None, kernel_manager=OwnKernelManager, timeout
         extra_arguments=["--log-level=40"],
         resources={"metadata": {"path": str(folder)}},
     )
-    client.execute(env=kernel_environment())
+    client.execute(env=kernel_environment() if env is None else env)
 
 
 def execute(path):

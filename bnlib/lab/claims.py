@@ -81,7 +81,7 @@ def claim(identifier, sentence, value, op, bound, *, tol=None, seeds=None, on=No
         holds, needs = abs(measured - bound) <= tol, f"~ {bound:g} ± {tol:g}"
     else:
         holds, needs = _COMPARE[op](measured, bound), f"{op} {bound:g}"
-    if not holds:
+    if not holds:  # so also for NaN, with which every comparison is False
         shown = f"{measured!r}" if values.size == 1 else f"{measured!r} of {values}"
         raise ClaimFailed(
             f"✘ {identifier} · {sentence} · measured {shown}, needs {needs}"

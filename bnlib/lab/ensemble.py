@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch.func import functional_call, stack_module_state, vmap
 
 from bnlib.lab import train
+from bnlib.modules import has_running_statistics, keep_modes
 from bnlib.nn import reestimate
 
 __all__ = ["Ensemble", "accuracies", "train_many"]
@@ -150,7 +151,6 @@ def train_many(
     optimizer="sgd",
     loss=None,
     before_step=None,
-    progress=None,
     each=False,
 ):
     """Train all members of an ensemble in place and return their losses.
@@ -172,7 +172,7 @@ def train_many(
     lr : float, sequence of R floats, or callable
         Learning rate of all or of each, or a function of the step that returns one of
         the two.
-    batch_size, momentum, weight_decay, progress
+    batch_size, momentum, weight_decay
         As in :func:`bnlib.lab.train.train`, the same for all members.
     seed : int or sequence of R ints, default=0
         Seed of the batches of all or of each: members with one seed see the same.
@@ -230,8 +230,7 @@ def train_many(
 
     try:
         with train._reproducible(seeds[0], x.device), _no_denormals():
-            bar = train._progress(progress, steps)
-            return train._loop(one_step, steps, bar).losses.reshape(-1, count)
+            return train._loop(one_step, steps).losses.reshape(-1, count)
     finally:
         update.zero_grad()
 
@@ -257,14 +256,10 @@ def accuracies(ensemble, x, y, *, batch_size=500, each=False):
     x, y = train._tensors_like(ensemble.template, (x, y))
     if each:
         _check_each(x, y, len(ensemble))
-    modes = {module: module.training for module in ensemble.template.modules()}
-    ensemble.eval()
-    try:
+    with keep_modes(ensemble.template):
+        ensemble.eval()
         parts = x.split(batch_size, dim=int(each))
         scores = torch.cat([ensemble(part, each=each) for part in parts], dim=1)
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
     right = (scores.argmax(2) == y) & ~scores.isnan().any(2)
     return right.double().mean(1).numpy()
 
@@ -321,8 +316,7 @@ def _architecture(model):
 def _check_momentum(model):
     """Refuse the cumulative average: its weight is a number that ``item()`` reads."""
     for name, module in model.named_modules():
-        tracks = getattr(module, "running_mean", None) is not None
-        if tracks and module.momentum is None:
+        if has_running_statistics(module) and module.momentum is None:
             raise ValueError(
                 "a stacked batch norm must have a number as momentum, got None in "
                 f"{name!r}; set momentum=0.1, or train one network after the other"

@@ -83,18 +83,7 @@ def mlp(
     return _build(layers, activation, seed, dtype)
 
 
-def conv_net(
-    channels=(8, 16),
-    *,
-    size=8,
-    in_channels=1,
-    classes=10,
-    norm="batch",
-    activation="relu",
-    bias=None,
-    seed=0,
-    dtype=torch.float64,
-):
+def conv_net(channels=(8, 16), *, size=8, in_channels=1, classes=10, **style):
     """Make a small convolutional network: 3x3 conv, norm, activation, pool; linear.
 
     Parameters
@@ -106,8 +95,8 @@ def conv_net(
         Height and width of the input.
     in_channels, classes : int, default=1, 10
         Channels of the input, number of outputs.
-    norm, activation, bias, seed, dtype
-        As in :func:`mlp`.
+    **style : optional
+        ``norm``, ``activation``, ``bias``, ``seed`` and ``dtype``, as in :func:`mlp`.
 
     Returns
     -------
@@ -125,29 +114,11 @@ def conv_net(
             f"size must be at least {1 << len(channels)} for {len(channels)} poolings, "
             f"got {size}; use fewer channels or larger images"
         )
-    block = _Blocks(norm, activation, bias)
-
-    def layers():
-        for inputs, width in pairwise([in_channels, *channels]):
-            yield from block(nn.Conv2d, inputs, width, 3, padding=1)
-            yield nn.MaxPool2d(2)
-        yield nn.Flatten()
-        yield nn.Linear(channels[-1] * side * side, classes)
-
-    return _build(layers, activation, seed, dtype)
+    steps = [step for width in channels for step in ((width, 3), "M")]
+    return _conv_net(steps, in_channels, classes, positions=side * side, **style)
 
 
-def vgg(
-    config=(32, "M", 64, 64, "M", 128, 128),
-    *,
-    in_channels=1,
-    classes=10,
-    norm="batch",
-    activation="relu",
-    bias=None,
-    seed=0,
-    dtype=torch.float64,
-):
+def vgg(config=(32, "M", 64, 64, "M", 128, 128), *, in_channels=1, classes=10, **style):
     """Make a VGG-like network, wide enough to be pruned.
 
     Parameters
@@ -155,106 +126,50 @@ def vgg(
     config : sequence of int and "M", default=(32, "M", 64, 64, "M", 128, 128)
         Channels of a 3x3 convolution, or "M" for a pooling that halves the image. A
         mean over all positions and a linear layer follow.
-    in_channels, classes : int, default=1, 10
-        Channels of the input, number of outputs.
-    norm, activation, bias, seed, dtype
-        As in :func:`mlp`.
+    in_channels, classes, **style : optional
+        As in :func:`conv_net`.
 
     Returns
     -------
     nn.Sequential
         Network in training mode, for inputs of shape (N, in_channels, H, W).
-
-    Raises
-    ------
-    ValueError
-        As :func:`mlp`.
 
     References
     ----------
     Simonyan & Zisserman (2015), section 2. https://arxiv.org/abs/1409.1556
     """
-    block = _Blocks(norm, activation, bias)
-
-    def layers():
-        inputs = in_channels
-        for width in config:
-            if width == "M":
-                yield nn.MaxPool2d(2)
-            else:
-                yield from block(nn.Conv2d, inputs, width, 3, padding=1)
-                inputs = width
-        yield from _head(inputs, classes)
-
-    return _build(layers, activation, seed, dtype)
+    steps = [part if part == "M" else (part, 3) for part in config]
+    return _conv_net(steps, in_channels, classes, **style)
 
 
-def nin(
-    config=(32, "M", 64, "M", 96),
-    *,
-    in_channels=1,
-    classes=10,
-    norm="batch",
-    activation="relu",
-    bias=None,
-    seed=0,
-    dtype=torch.float64,
-):
+def nin(config=(32, "M", 64, "M", 96), *, in_channels=1, classes=10, **style):
     """Make a network-in-network: 3x3 convolutions, each with two 1x1 ones after it.
 
     Parameters
     ----------
     config : sequence of int and "M", default=(32, "M", 64, "M", 96)
-        Channels of a block of three convolutions, or "M" for a pooling that halves the
-        image. A mean over all positions and a linear layer follow.
-    in_channels, classes : int, default=1, 10
-        Channels of the input, number of outputs.
-    norm, activation, bias, seed, dtype
-        As in :func:`mlp`; the norm follows each of the three convolutions.
+        Channels of a block of three convolutions, each with its norm, or "M" for a
+        pooling that halves the image. A mean over all positions and a linear layer
+        follow.
+    in_channels, classes, **style : optional
+        As in :func:`conv_net`.
 
     Returns
     -------
     nn.Sequential
         Network in training mode, for inputs of shape (N, in_channels, H, W).
 
-    Raises
-    ------
-    ValueError
-        As :func:`mlp`.
-
     References
     ----------
     Lin, Chen & Yan (2014), section 3. https://arxiv.org/abs/1312.4400
     """
-    block = _Blocks(norm, activation, bias)
-
-    def layers():
-        inputs = in_channels
-        for width in config:
-            if width == "M":
-                yield nn.MaxPool2d(2)
-                continue
-            yield from block(nn.Conv2d, inputs, width, 3, padding=1)
-            yield from block(nn.Conv2d, width, width, 1)
-            yield from block(nn.Conv2d, width, width, 1)
-            inputs = width
-        yield from _head(inputs, classes)
-
-    return _build(layers, activation, seed, dtype)
+    steps = []
+    for part in config:
+        steps += ["M"] if part == "M" else [(part, 3), (part, 1), (part, 1)]
+    return _conv_net(steps, in_channels, classes, **style)
 
 
-def depthwise_net(
-    width=32,
-    depth=6,
-    *,
-    in_channels=1,
-    classes=10,
-    norm="batch",
-    activation="relu",
-    bias=None,
-    seed=0,
-    dtype=torch.float64,
-):
+def depthwise_net(width=32, depth=6, *, in_channels=1, classes=10, **style):
     """Make a depthwise-separable network, in which BN is a large part of the work.
 
     Parameters
@@ -265,35 +180,20 @@ def depthwise_net(
         Number of pairs of a 3x3 convolution of each channel by itself and a 1x1
         convolution across channels. A 3x3 convolution comes before them, a mean over
         all positions and a linear layer after.
-    in_channels, classes : int, default=1, 10
-        Channels of the input, number of outputs.
-    norm, activation, bias, seed, dtype
-        As in :func:`mlp`.
+    in_channels, classes, **style : optional
+        As in :func:`conv_net`.
 
     Returns
     -------
     nn.Sequential
         Network in training mode, for inputs of shape (N, in_channels, H, W).
 
-    Raises
-    ------
-    ValueError
-        As :func:`mlp`.
-
     References
     ----------
     Howard et al. (2017), section 3.1. https://arxiv.org/abs/1704.04861
     """
-    block = _Blocks(norm, activation, bias)
-
-    def layers():
-        yield from block(nn.Conv2d, in_channels, width, 3, padding=1)
-        for _ in range(depth):
-            yield from block(nn.Conv2d, width, width, 3, padding=1, groups=width)
-            yield from block(nn.Conv2d, width, width, 1)
-        yield from _head(width, classes)
-
-    return _build(layers, activation, seed, dtype)
+    steps = [(width, 3), *[(width, 3, width), (width, 1)] * depth]
+    return _conv_net(steps, in_channels, classes, **style)
 
 
 def residual_net(
@@ -463,6 +363,44 @@ class _Blocks:
         if self.norm is not None:
             yield (_BATCH_NORMS[kind] if self.norm == "batch" else self.norm)(width)
         yield self.activation()
+
+
+def _conv_net(
+    steps,
+    in_channels,
+    classes,
+    *,
+    positions=None,
+    norm="batch",
+    activation="relu",
+    bias=None,
+    seed=0,
+    dtype=torch.float64,
+):
+    """Make convolutions and poolings in a row, and a linear layer at the end.
+
+    A step is "M" for a pooling, or channels, kernel size and (by default 1) groups of a
+    convolution, which norm and activation follow. The linear layer sees the mean of
+    each channel, or all of its ``positions``.
+    """
+    block = _Blocks(norm, activation, bias)
+
+    def layers():
+        inputs = in_channels
+        for step in steps:
+            if step == "M":
+                yield nn.MaxPool2d(2)
+                continue
+            width, kernel, *groups = step
+            shape = {"padding": kernel // 2, "groups": groups[0] if groups else 1}
+            yield from block(nn.Conv2d, inputs, width, kernel, **shape)
+            inputs = width
+        if positions is None:
+            yield from _head(inputs, classes)
+        else:
+            yield from (nn.Flatten(), nn.Linear(inputs * positions, classes))
+
+    return _build(layers, activation, seed, dtype)
 
 
 def _head(inputs, classes):

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from bnlib.lab.train import _default_loss, _tensors_like
+from bnlib.modules import has_running_statistics, keep_modes
 
 __all__ = [
     "CovariateShift",
-    "activations",
     "covariate_shift",
     "cpu_time",
     "filter_directions",
@@ -60,12 +60,11 @@ def untouched(model):
     tensors = [*model.parameters(), *model.buffers()]
     numbers = [t.detach().clone() for t in tensors]
     grads = [(p, p.grad, p.requires_grad) for p in model.parameters()]
-    modes = {module: module.training for module in model.modules()}
     for parameter, _, _ in grads:
         parameter.grad = None  # what accumulates inside must not reach the old one
     devices = sorted({t.device.index for t in tensors if t.device.type == "cuda"})
     try:
-        with torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(devices=devices), keep_modes(model):
             yield model
     finally:
         with torch.no_grad():
@@ -74,29 +73,6 @@ def untouched(model):
         for parameter, grad, learns in grads:
             parameter.grad = grad
             parameter.requires_grad_(learns)
-        for module, mode in modes.items():
-            module.training = mode
-
-
-def activations(model, x):
-    """Record what every module without children gives, in the model's present mode.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Running statistics are restored, also in training mode.
-    x : array or Tensor of shape (N, ...)
-        Inputs, converted to the dtype and the device of the model's parameters.
-
-    Returns
-    -------
-    dict of str to Tensor
-        Outputs by the name of the module, in the order of the first calls. A module
-        that is called more than once has the output of the last call.
-    """
-    with untouched(model), torch.no_grad(), _recording(model) as seen:
-        model(_like(model, x))
-    return seen
 
 
 def gradients(model, x, y, loss=None):
@@ -327,7 +303,7 @@ def loss_slice(model, x, y, directions, span, statistics="batch", *, loss=None):
     with untouched(model):
         model.eval()
         for module in model.modules():
-            if getattr(module, "running_mean", None) is not None:
+            if has_running_statistics(module):
                 # Not train(), which would wake the noise inside a NoisyBatchNorm.
                 module.training = statistics == "batch"
         parameters = dict(model.named_parameters())
@@ -379,12 +355,6 @@ def cpu_time(functions, *, repeats=7):
     return {name: float(np.median(times)) for name, times in seconds.items()}
 
 
-def _like(model, x):
-    x = x if isinstance(x, torch.Tensor) else torch.tensor(x)
-    like = next(model.parameters(), x)
-    return x.to(like.device, like.dtype if x.is_floating_point() else None)
-
-
 @contextmanager
 def _recording(model):
     """Collect the outputs of the modules without children, by name."""
@@ -394,7 +364,7 @@ def _recording(model):
         def hook(module, inputs, output):
             if not (isinstance(output, torch.Tensor) and output.is_floating_point()):
                 return None
-            if torch.is_grad_enabled() and not output.requires_grad:
+            if not output.requires_grad:
                 output = output.detach().requires_grad_()  # all before it is frozen
             seen[name] = output
             return output.clone()  # an in-place ReLU must not reach what is recorded
@@ -440,7 +410,7 @@ def _same_draw(model):
         yield
     finally:
         torch.random.set_rng_state(state)
-        for buffer, value in buffers:  # batch renormalization depends on its own
+        for buffer, value in buffers:  # a layer may depend on its own in training
             buffer.copy_(value)
 
 

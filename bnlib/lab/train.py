@@ -2,7 +2,6 @@
 
 import math
 import signal
-import sys
 import threading
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
+
+from bnlib.modules import keep_modes
 
 __all__ = ["History", "accuracy", "train"]
 
@@ -44,7 +44,6 @@ def train(
     optimizer="sgd",
     loss=None,
     before_step=None,
-    progress=None,
 ):
     """Train ``model`` in place on mini-batches and return the losses.
 
@@ -87,9 +86,6 @@ def train(
     before_step : callable, optional
         Called with (step, model) between the gradients and the update: to record
         something, or to add to the gradients.
-    progress : bool, optional
-        Whether to show a progress bar over the steps on stderr. By default it is shown
-        in a terminal only, so not in a notebook and not in a stored output.
 
     Returns
     -------
@@ -122,7 +118,7 @@ def train(
 
     try:
         with _reproducible(seed, x.device):
-            return _loop(one_step, steps, _progress(progress, steps))
+            return _loop(one_step, steps)
     finally:
         update.zero_grad()  # a trained model needs no gradients in memory
 
@@ -154,13 +150,9 @@ def accuracy(model, x, y, *, batch_size=500):
         If x and y differ in length or are empty.
     """
     x, y = _tensors_like(model, (x, y))
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
+    with keep_modes(model):
+        model.eval()
         scores = torch.cat([model(part) for part in x.split(batch_size)])
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
     right = (scores.argmax(1) == y) & ~scores.isnan().any(1)
     return right.double().mean().item()
 
@@ -180,15 +172,13 @@ def _tensors_like(model, data):
     )
 
 
-def _loop(one_step, steps, bar):
+def _loop(one_step, steps):
     """Take the steps and return their history, shortened by an interrupt."""
     losses, interrupted_at = [], None
-    with _deferred_interrupt() as interrupted, bar:
+    with _deferred_interrupt() as interrupted:
         try:
             for step in range(steps):
                 losses.append(one_step(step))
-                bar.set_postfix_str(f"loss {np.mean(losses[-1]):.4f}", refresh=False)
-                bar.update()
                 if interrupted and step + 1 < steps:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
@@ -300,10 +290,3 @@ def _deferred_interrupt():
         yield seen
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _progress(progress, steps):
-    """Return a progress bar over the steps, which leaves nothing behind."""
-    # disable=None: drawn in a terminal only, so that no stored output has one.
-    disable = None if progress is None else not progress
-    return tqdm(total=steps, disable=disable, leave=False, unit="step", file=sys.stderr)

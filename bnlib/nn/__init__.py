@@ -10,7 +10,6 @@ from bnlib.nn.layers import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNo
 from bnlib.nn.statistics import reestimate
 from bnlib.nn.sync import SyncBatchNorm, convert_sync_batch_norm
 from bnlib.nn.variants import (
-    BatchRenorm,
     GhostBatchNorm,
     LpBatchNorm,
     NoisyBatchNorm,
@@ -18,7 +17,6 @@ from bnlib.nn.variants import (
 
 __all__ = [
     "BatchNorm",
-    "BatchRenorm",
     "GhostBatchNorm",
     "GroupNorm",
     "InstanceNorm",

@@ -48,10 +48,10 @@ class Norm(nn.Module):
         if eps is not None:
             positive_eps(eps)
         self.eps = eps
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            value = torch.empty(shape, device=device, dtype=dtype) if wanted else None
+        starts = ("weight", affine, torch.ones), ("bias", affine and bias, torch.zeros)
+        for name, wanted, start in starts:
+            value = start(shape, device=device, dtype=dtype) if wanted else None
             self.register_parameter(name, nn.Parameter(value) if wanted else None)
-        self.reset_parameters()
 
     def reset_parameters(self):
         """Set the scale to 1 and the shift to 0, in place."""
@@ -111,6 +111,11 @@ class TrackedNorm(Norm):
         self.register_buffer("running_var", mean + 1 if track else None)
         self.register_buffer("num_batches_tracked", tracked if track else None)
 
+    def reset_parameters(self):
+        """Set scale and shift to 1 and 0, and forget the batches, in place."""
+        super().reset_parameters()
+        self.reset_running_stats()
+
     def reset_running_stats(self):
         """Set the running statistics to 0 and 1 and forget the batches, in place."""
         if self.track_running_stats:
@@ -122,8 +127,20 @@ class TrackedNorm(Norm):
         """Describe the layer for ``print``."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
         )
+
+    def _load_from_state_dict(self, state_dict, prefix, metadata, *rest):
+        """Take an old or hand-made state that does not count batches, as PyTorch does.
+
+        Such a state has no version, or one below 2; the layer then keeps its count.
+        """
+        old = (metadata.get("version") or 0) < 2
+        if old and self.num_batches_tracked is not None:
+            key = prefix + "num_batches_tracked"
+            state_dict.setdefault(key, self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, metadata, *rest)
 
     def forward(self, x):
         """Normalize with the input's statistics, or in eval mode the running ones."""
@@ -144,22 +161,29 @@ class TrackedNorm(Norm):
     def _batch_statistics(self, x):
         """Return mean, biased variance and the number of values behind each."""
         axes = tuple(range(2, x.ndim)) if self._each_example else batch_axes(x)
+        count = self._count(x, axes)
+        return *self._center_and_spread(x, axes), count
+
+    def _count(self, x, axes):
+        """Return how many values a mean has, or refuse a single one."""
         count = prod(x.shape[a] for a in axes)
         if count < 2:
             raise ValueError(
                 f"x must have more than one value per {self._group}, got shape "
                 f"{tuple(x.shape)} in training; {self._advice}"
             )
-        return *self._center_and_spread(x, axes), count
+        return count
 
     def _center_and_spread(self, x, axes):
         return moments(x, axes)
 
-    @torch.no_grad()
     def _track(self, mean, var, count):
         """Move the running statistics towards these; the unbiased variance is kept."""
+        self._move(mean, var * (count / (count - 1)))
+
+    @torch.no_grad()
+    def _move(self, mean, unbiased):
         new = self._weight_of_new()
-        unbiased = var * (count / (count - 1))
         pairs = (self.running_mean, mean), (self.running_var, unbiased)
         for running, seen in pairs:
             # The mean over axis 0 leaves batch norm's (1, C, 1, 1) alone and averages

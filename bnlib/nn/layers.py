@@ -183,6 +183,9 @@ class LayerNorm(Norm):
 
     def extra_repr(self):
         """Describe the layer for ``print``."""
+        return f"{self._arguments()}, bias={self.bias is not None}"
+
+    def _arguments(self):
         affine = self.elementwise_affine
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={affine}"
 
@@ -237,6 +240,10 @@ class RMSNorm(LayerNorm):
     ):
         affine = elementwise_affine
         super().__init__(normalized_shape, eps, affine, False, device, dtype)
+
+    def extra_repr(self):
+        """Describe the layer for ``print``; there is no shift to speak of."""
+        return self._arguments()
 
     def forward(self, x):
         """Divide ``x`` by its root mean square over the last axes."""
@@ -300,7 +307,10 @@ class GroupNorm(Norm):
     def extra_repr(self):
         """Describe the layer for ``print``."""
         sizes = f"{self.num_groups}, {self.num_channels}"
-        return f"{sizes}, eps={self.eps}, affine={self.affine}"
+        return (
+            f"{sizes}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
 
     def forward(self, x):
         """Normalize each example over groups of its channels."""

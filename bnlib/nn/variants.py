@@ -1,6 +1,6 @@
 """Batch norms that PyTorch does not have, each one idea away from ``BatchNorm``.
 
-Ghost batches, renormalization, injected noise, other norms than L2: each class changes
+Ghost batches, injected noise, other norms than L2: each class changes
 one step of :class:`bnlib.nn.BatchNorm` and inherits the rest, and with it the
 ``state_dict`` keys, so that weights move between all of them.
 """
@@ -10,11 +10,11 @@ from math import inf, isfinite, log, pi, sqrt
 import torch
 from torch import nn
 
-from bnlib.nn.base import normalize, per_channel
+from bnlib.nn.base import batch_axes, moments, normalize
 from bnlib.nn.layers import BatchNorm
 from bnlib.refuse import whole_number
 
-__all__ = ["BatchRenorm", "GhostBatchNorm", "LpBatchNorm", "NoisyBatchNorm"]
+__all__ = ["GhostBatchNorm", "LpBatchNorm", "NoisyBatchNorm"]
 
 
 class GhostBatchNorm(BatchNorm):
@@ -22,8 +22,8 @@ class GhostBatchNorm(BatchNorm):
 
     In training the batch is cut into ghost batches of ``ghost_size`` examples, each is
     normalized for itself, and the running statistics move once per ghost batch, in
-    order; ``num_batches_tracked`` counts ghost batches. Eval mode is that of
-    :class:`BatchNorm`.
+    order, or once per batch; ``num_batches_tracked`` counts these updates. Eval mode is
+    that of :class:`BatchNorm`.
 
     Parameters
     ----------
@@ -32,132 +32,59 @@ class GhostBatchNorm(BatchNorm):
     ghost_size : int
         Examples per ghost batch. The last one is smaller if this does not divide the
         batch, which the paper leaves open.
+    update : {"each", "mean"}, default="each"
+        Whether the running statistics follow each ghost batch, as in the paper, or take
+        one step towards the average of all, as for a batch that is not cut.
     **options : optional
         The other arguments of :class:`BatchNorm`, by name.
 
     Raises
     ------
     TypeError, ValueError
-        As :class:`BatchNorm`, for a ghost batch with one value per channel.
+        As :class:`BatchNorm`, for a ghost batch with one value per channel, and if
+        ``update`` is no such name.
 
     References
     ----------
     Hoffer, Hubara & Soudry (2017), Algorithm 1. https://arxiv.org/abs/1705.08741
     """
 
-    def __init__(self, num_features, ghost_size, **options):
+    def __init__(self, num_features, ghost_size, update="each", **options):
         super().__init__(num_features, **options)
         self.ghost_size = whole_number("ghost_size", ghost_size, at_least=1)
+        if update not in ("each", "mean"):
+            raise ValueError(
+                f"update must be 'each' or 'mean', got {update!r}; choose one"
+            )
+        self.update = update
 
     def extra_repr(self):
         """Describe the layer for ``print``."""
-        return f"{super().extra_repr()}, ghost_size={self.ghost_size}"
+        how = f"ghost_size={self.ghost_size}, update={self.update}"
+        return f"{super().extra_repr()}, {how}"
 
     def forward(self, x):
         """Normalize ghost batch by ghost batch, in eval mode all of ``x`` at once."""
         self._check_channels(x, self.num_features, self._min_dims)
         if not self.training:
             return super().forward(x)
-        ghosts = x.split(self.ghost_size)
-        return torch.cat([super(GhostBatchNorm, self).forward(g) for g in ghosts])
+        whole = len(x) - len(x) % self.ghost_size
+        parts = [part for part in (x[:whole], x[whole:]) if len(part)] or [x]
+        x_hat, mean, var = map(torch.cat, zip(*map(self._ghosts, parts), strict=True))
+        if self.track_running_stats and self.running_mean is not None:
+            moments_of_each = zip(mean.split(1), var.split(1), strict=True)
+            for pair in moments_of_each if self.update == "each" else [(mean, var)]:
+                self._move(*pair)
+        return self._scale_and_shift(x_hat)
 
-
-class BatchRenorm(BatchNorm):
-    """Correct the batch's statistics towards the running ones while training.
-
-    In training, with the batch's mean and ``std = sqrt(var + eps)``, and the running
-    ones as they were before this batch,
-
-        x_hat = (x - mean) / std * r + d
-        r = std / running_std, clipped to [1 / r_max, r_max]
-        d = (mean - running_mean) / running_std, clipped to [-d_max, d_max]
-
-    where no gradient passes through r and d. Without clipping this is what eval mode
-    computes; with ``r_max=1, d_max=0`` it is batch norm. The paper starts there for
-    5000 steps and then relaxes the bounds slowly: ``r_max`` and ``d_max`` are plain
-    attributes and may be changed between steps.
-
-    As in the paper it is the standard deviation that is averaged, uncorrected (divided
-    by M) and with eps inside; ``running_var`` holds its square minus eps, so that eval
-    mode and ``state_dict`` are those of :class:`BatchNorm`.
-
-    Parameters
-    ----------
-    num_features : int
-        As in :class:`BatchNorm`.
-    r_max : float, at least 1, default=3.0
-        Bound of the correction of the scale.
-    d_max : float, at least 0, default=5.0
-        Bound of the correction of the mean, in running standard deviations.
-    momentum : float in [0, 1] or None, default=0.01
-        Weight of the new batch; the paper's value, a tenth of :class:`BatchNorm`'s.
-    **options : optional
-        The other arguments of :class:`BatchNorm`, by name.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :class:`BatchNorm`, and if ``r_max`` or ``d_max`` is too small or running
-        statistics are turned off.
-
-    References
-    ----------
-    Ioffe (2017), Algorithm 1 and section 4. https://arxiv.org/abs/1702.03275
-    """
-
-    def __init__(
-        self,
-        num_features,
-        r_max=3.0,
-        d_max=5.0,
-        momentum=0.01,
-        **options,
-    ):
-        if not (r_max >= 1 and d_max >= 0):
-            raise ValueError(
-                "r_max must be at least 1 and d_max at least 0, got "
-                f"{r_max} and {d_max}; 1 and 0 are batch norm"
-            )
-        super().__init__(num_features, momentum=momentum, **options)
-        if not self.track_running_stats:
-            raise ValueError(
-                "track_running_stats must be True, got False; "
-                "without running statistics there is nothing to correct towards"
-            )
-        self.r_max, self.d_max = r_max, d_max
-
-    def extra_repr(self):
-        """Describe the layer for ``print``."""
-        return f"{super().extra_repr()}, r_max={self.r_max}, d_max={self.d_max}"
-
-    def forward(self, x):
-        """Normalize with corrected batch statistics, in eval mode the running ones."""
-        if not self.training:
-            return super().forward(x)
-        self._check_channels(x, self.num_features, self._min_dims)
-        mean, var, count = self._batch_statistics(x)
-        r, d = self._correction(mean, var)
-        self._track(mean, var, count)
-        return self._scale_and_shift(normalize(x, mean, var, self.eps) * r + d)
-
-    @torch.no_grad()
-    def _correction(self, mean, var):
-        """Return r and d, constants of the graph."""
-        running_mean = per_channel(self.running_mean, mean.ndim)
-        running_std = (per_channel(self.running_var, mean.ndim) + self.eps).sqrt()
-        r = (var + self.eps).sqrt() / running_std
-        d = (mean - running_mean) / running_std
-        return r.clamp(1 / self.r_max, self.r_max), d.clamp(-self.d_max, self.d_max)
-
-    @torch.no_grad()
-    def _track(self, mean, var, count):
-        """Move the running mean and standard deviation towards those of the batch."""
-        new = self._weight_of_new()
-        self.running_mean.mul_(1 - new).add_(new * mean.flatten())
-        running_std = (self.running_var + self.eps).sqrt()
-        running_std.mul_(1 - new).add_(new * (var + self.eps).sqrt().flatten())
-        # The square can round to a little less than eps.
-        self.running_var.copy_((running_std.square() - self.eps).clamp(min=0))
+    def _ghosts(self, x):
+        """Normalize ghosts of one size; return x_hat, their means and variances."""
+        size = min(self.ghost_size, len(x))
+        count = self._count(x[:size], batch_axes(x))
+        ghosts = x.unflatten(0, (-1, size))
+        mean, var = moments(ghosts, (1, *range(3, ghosts.ndim)))
+        x_hat = normalize(ghosts, mean, var, self.eps).flatten(0, 1)
+        return x_hat, mean, var * (count / (count - 1))
 
 
 class NoisyBatchNorm(BatchNorm):

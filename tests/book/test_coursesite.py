@@ -4,9 +4,19 @@ import html
 
 import pytest
 
-from tests.book.tiny_book import REPOSITORY, build, code, markdown, picture, printed
+from tests.book.tiny_book import REPOSITORY, build
+from tests.tools.samples import code, picture, text
 
 CLAIM = "✔ {} · the sentence of {} · measured 0.71, needs < 1\n"
+
+
+TABLE = """\
+parts:
+  - caption: All
+    chapters:
+      - {file: one, title: "One & all", claims: [N1, N2], was: [first]}
+      - {file: two, title: Two, claims: [B2, A1]}
+"""
 
 
 def ledger_book(folder, first, second="nothing\n"):
@@ -15,8 +25,9 @@ def ledger_book(folder, first, second="nothing\n"):
         folder,
         {
             "claims.md": "# The ledger\n\n<!-- ledger -->\n",
-            "one.ipynb": [markdown("# Chapter 1: One"), code("1", printed(first))],
-            "two.ipynb": [markdown("# Chapter 2: Two"), code("2", printed(second))],
+            "book/course.yml": TABLE,
+            "one.ipynb": [text("# Chapter 1: One"), code("1", printed=first)],
+            "two.ipynb": [text("# Chapter 2: Two"), code("2", printed=second)],
         },
     )
 
@@ -155,7 +166,7 @@ def test_link_to_a_cited_address_leads_to_the_bibliography(tmp_path, address):
 
 
 def test_picture_without_words_is_a_warning_that_names_the_cell(tmp_path):
-    cells = [markdown("# A"), code("plot()", picture())]
+    cells = [text("# A"), code("plot()", picture())]
     (warning,) = build(tmp_path, {"a.ipynb": cells}).warnings
     assert "picture without alternative text (code cell 1)" in warning
     assert "a.ipynb" in warning
@@ -163,7 +174,7 @@ def test_picture_without_words_is_a_warning_that_names_the_cell(tmp_path):
 
 def test_picture_with_words_is_fine(tmp_path):
     metadata = {"mystnb": {"image": {"alt": "One pixel."}}}
-    cells = [markdown("# A"), code("plot()", picture(), **metadata)]
+    cells = [text("# A"), code("plot()", picture(), **metadata)]
     book = build(tmp_path, {"a.ipynb": cells})
     assert book.warnings == []
     assert 'alt="One pixel."' in book.page("a")
@@ -215,7 +226,7 @@ def test_link_schemes_use_the_configured_address(tmp_path, link, address):
 # The ledger
 
 
-def test_ledger_lists_the_claims_in_the_order_of_the_letters(tmp_path):
+def test_ledger_lists_the_claims_in_the_order_of_the_table_of_chapters(tmp_path):
     first = "loss 3\n" + CLAIM.format("B2", "b") + CLAIM.format("B10", "c")
     book = ledger_book(tmp_path, first, CLAIM.format("N1", "n"))
     page = book.page("claims")
@@ -236,10 +247,39 @@ def test_ledger_links_to_the_cell(tmp_path):
     assert book.warnings == []
 
 
+def test_a_claim_with_a_key_has_an_anchor_of_its_own_and_shows_its_scope(tmp_path):
+    line = (
+        "✔ B2.gain · points gained · measured 6.2 (5 to 7.5, 5 seeds), needs > 4 "
+        "· digits, an MLP\n"
+    )
+    book = ledger_book(tmp_path, CLAIM.format("B2", "x") + line)
+    assert 'id="claim-b2-gain"' in book.page("one")
+    assert 'id="claim-b2-2"' in book.page("one")
+    page = book.page("claims")
+    assert "<td><p>points gained (digits, an MLP)</p></td>" in page
+    assert "<td><p>6.2 (5 to 7.5, 5 seeds)</p></td>" in page
+    assert "<td><p>&gt; 4</p></td>" in page
+    assert book.warnings == []
+
+
+def test_a_letter_that_no_chapter_lists_comes_last(tmp_path):
+    lines = "".join(CLAIM.format(name, name) for name in ("Z1", "A1", "B2", "N2"))
+    page = ledger_book(tmp_path, lines).page("claims")
+    places = [page.index(f"<p>{name}</p></td>") for name in ("N2", "B2", "A1", "Z1")]
+    assert places == sorted(places)
+
+
+def test_the_earlier_name_of_a_chapter_leads_to_it(tmp_path):
+    book = ledger_book(tmp_path, "nothing\n")
+    page = book.page("book/first")
+    assert '<meta http-equiv="refresh" content="0; url=one.html">' in page
+    assert '<a href="one.html">One &amp; all</a>' in page
+
+
 def test_claims_of_two_cells_get_different_anchors(tmp_path):
-    cells = [code("1", printed(CLAIM.format("B2", sentence))) for sentence in "xy"]
+    cells = [code("1", printed=CLAIM.format("B2", sentence)) for sentence in "xy"]
     pages = {"claims.md": "# L\n\n<!-- ledger -->\n"}
-    pages["one.ipynb"] = [markdown("# One"), *cells]
+    pages["one.ipynb"] = [text("# One"), *cells]
     page = build(tmp_path, pages).page("one")
     assert page.index('id="claim-b2"') < page.index('id="claim-b2-2"')
 
@@ -281,8 +321,8 @@ def test_bold_identifier_beside_the_ledger_links_to_its_rows(tmp_path):
     words = "**B2** and **B3**, **strong**, B2\n\n<!-- ledger -->\n"
     pages = {"claims.md": f"# L\n\n{words}", "other.md": "# O\n\n**B2**\n"}
     pages["one.ipynb"] = [
-        markdown("# One"),
-        code("1", printed(CLAIM.format("B2", "x"))),
+        text("# One"),
+        code("1", printed=CLAIM.format("B2", "x")),
     ]
     book = build(tmp_path, pages)
     assert book.warnings == []

@@ -1,13 +1,15 @@
 """Build books of a few lines, with the extensions of the course."""
 
 import io
-import json
 import re
 import sys
 from pathlib import Path
 
+from nbformat import v4
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+from tests.tools.samples import chapter
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -41,7 +43,8 @@ def build(folder, pages, **config):
     source.mkdir(parents=True, exist_ok=True)
     names = [name.split(".")[0] for name in pages]
     for name, content in pages.items():
-        text = content if isinstance(content, str) else notebook(content)
+        text = content if isinstance(content, str) else v4.writes(chapter(*content))
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(text, "utf8")
     config = {**CONFIG, "root_doc": names[0], **config}
     warnings = io.StringIO()
@@ -61,43 +64,3 @@ def build(folder, pages, **config):
     # The pages of a tiny book need no table of contents.
     told = [line for line in lines if line and "toctree" not in line]
     return TinyBook(folder / "html", told)
-
-
-def notebook(cells):
-    """Return the text of a notebook."""
-    for number, cell in enumerate(cells):
-        cell["id"] = f"cell-{number}"
-    metadata = {
-        "kernelspec": {"name": "python3", "display_name": "Python 3"},
-        "language_info": {"name": "python", "pygments_lexer": "ipython3"},
-    }
-    book = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
-    return json.dumps(book)
-
-
-def markdown(source):
-    return {"cell_type": "markdown", "metadata": {}, "source": source}
-
-
-def code(source, *outputs, **metadata):
-    return {
-        "cell_type": "code",
-        "execution_count": 1,
-        "metadata": metadata,
-        "source": source,
-        "outputs": list(outputs),
-    }
-
-
-def printed(text):
-    return {"output_type": "stream", "name": "stdout", "text": text}
-
-
-def picture():
-    """Return the output of a cell that shows one white pixel."""
-    pixel = (
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTf5"
-        "1wAAAABJRU5ErkJggg=="
-    )
-    data = {"image/png": pixel, "text/plain": "<Figure>"}
-    return {"output_type": "display_data", "data": data, "metadata": {}}

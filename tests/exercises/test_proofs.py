@@ -108,8 +108,20 @@ def test_cases_are_the_same_each_time(name):
             assert a.tobytes() == b.tobytes()
 
 
-@every_exercise
-@pytest.mark.parametrize("kind", GARBAGE)
+# An endless loop is the business of the engine, and each waits for its time limit:
+# one exercise of each chapter stands for all.
+FIRST = {get(name).number.split(".")[0]: name for name in reversed(names())}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (name, kind)
+        for name in names()
+        for kind in GARBAGE
+        if kind != "loops" or name in FIRST.values()
+    ],
+)
 def test_garbage_gives_a_sentence(name, kind, capfd):
     fn, word = GARBAGE[kind]
     check(name, fn, time_limit=LOOP_LIMIT if kind == "loops" else 10.0)

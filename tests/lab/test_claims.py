@@ -34,6 +34,7 @@ def test_a_claim_that_holds_prints_one_line(value, op, bound, tol, line, capsys)
         (0.9, ">=", 1, None),
         (1, "==", 2, None),
         (1.3, "~", 1.2, 0.05),
+        (1.1, "~", 1.2, 0.05),
         (np.nan, "<", 1, None),
         (np.nan, "~", 1, 1),
     ],

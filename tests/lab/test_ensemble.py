@@ -26,7 +26,6 @@ NORMS = {
     "layer": bnn.LayerNorm,
     "group": lambda width: bnn.GroupNorm(2, width),
     "ghost": lambda width: bnn.GhostBatchNorm(width, 4),
-    "renorm": bnn.BatchRenorm,
     "L1": lambda width: bnn.LpBatchNorm(width, p=1),
 }
 OPTIONS = {
@@ -231,7 +230,6 @@ REESTIMATED = {
     "torch": "batch",
     "ours": bnn.BatchNorm,
     "ghost": lambda width: bnn.GhostBatchNorm(width, 4),
-    "renorm": bnn.BatchRenorm,
     "noisy": bnn.NoisyBatchNorm,
 }
 
@@ -290,12 +288,11 @@ def test_each_member_may_have_data_of_its_own():
     ensemble, alone = Ensemble(nets()), nets()
     options = {"steps": 12, "batch_size": 16}
     train_many(ensemble, (x, y), lr=RATES, seed=SEEDS, each=True, **options)
-    for model, own, lr, seed in zip(
-        alone, zip(x, y, strict=True), RATES, SEEDS, strict=True
-    ):
-        train(model, own, lr=lr, seed=seed, **options)
+    own = list(zip(x, y, strict=True))
+    for model, data, lr, seed in zip(alone, own, RATES, SEEDS, strict=True):
+        train(model, data, lr=lr, seed=seed, **options)
     assert_members_are(ensemble, alone)
-    expected = [accuracy(m, *own) for m, own in zip(alone, zip(x, y), strict=True)]
+    expected = [accuracy(m, *data) for m, data in zip(alone, own, strict=True)]
     found = accuracies(ensemble, x, y, each=True, batch_size=32)
     np.testing.assert_allclose(found, expected)
     assert len(set(expected)) > 1

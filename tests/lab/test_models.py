@@ -162,6 +162,97 @@ def test_layers_in_order():
     assert [type(m) for m in mlp((2, 3))] == [nn.Linear]
 
 
+def conv_in_full(inputs, width, kernel, groups=1):
+    """Convolution, batch norm and ReLU as one writes them without a builder."""
+    conv = nn.Conv2d(
+        inputs, width, kernel, padding=kernel // 2, groups=groups, bias=False
+    )
+    return [conv, nn.BatchNorm2d(width), nn.ReLU()]
+
+
+def mean_and_scores(width):
+    return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 7)]
+
+
+IN_FULL = {
+    "mlp": (
+        lambda: mlp((6, 5, 7), seed=3),
+        lambda: [
+            nn.Linear(6, 5, bias=False),
+            nn.BatchNorm1d(5),
+            nn.ReLU(),
+            nn.Linear(5, 7),
+        ],
+    ),
+    "conv": (
+        lambda: conv_net((4, 5), size=13, in_channels=3, classes=7, seed=3),
+        lambda: [
+            *conv_in_full(3, 4, 3),
+            nn.MaxPool2d(2),
+            *conv_in_full(4, 5, 3),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(5 * 3 * 3, 7),
+        ],
+    ),
+    "vgg": (
+        lambda: vgg((4, "M", 5), in_channels=3, classes=7, seed=3),
+        lambda: [
+            *conv_in_full(3, 4, 3),
+            nn.MaxPool2d(2),
+            *conv_in_full(4, 5, 3),
+            *mean_and_scores(5),
+        ],
+    ),
+    "nin": (
+        lambda: nin(("M", 4, 5), in_channels=3, classes=7, seed=3),
+        lambda: [
+            nn.MaxPool2d(2),
+            *conv_in_full(3, 4, 3),
+            *conv_in_full(4, 4, 1),
+            *conv_in_full(4, 4, 1),
+            *conv_in_full(4, 5, 3),
+            *conv_in_full(5, 5, 1),
+            *conv_in_full(5, 5, 1),
+            *mean_and_scores(5),
+        ],
+    ),
+    "depthwise": (
+        lambda: depthwise_net(4, 1, in_channels=3, classes=7, seed=3),
+        lambda: [
+            *conv_in_full(3, 4, 3),
+            *conv_in_full(4, 4, 3, groups=4),
+            *conv_in_full(4, 4, 1),
+            *mean_and_scores(4),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("make, in_full", IN_FULL.values(), ids=IN_FULL)
+def test_weights_and_outputs_are_those_of_the_net_written_in_full(make, in_full):
+    model, expected = make(), nn.Sequential(*in_full()).double()
+    generator = torch.Generator().manual_seed(3)
+    for layer in expected:
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            gain = 1 if layer is expected[-1] else 2
+            std = math.sqrt(gain / layer.weight[0].numel())
+            drawn = torch.randn(
+                layer.weight.shape, generator=generator, dtype=torch.float64
+            )
+            layer.weight.data = drawn * std
+    nn.init.zeros_(expected[-1].bias)
+    assert repr(model) == repr(expected)
+    for (name, mine), (other, wanted) in zip(
+        model.state_dict().items(), expected.state_dict().items(), strict=True
+    ):
+        assert name == other
+        assert torch.equal(mine, wanted)
+    size = (4, 6) if isinstance(model[0], nn.Linear) else (4, 3, 13, 13)
+    x = torch.randn(size, generator=generator, dtype=torch.float64)
+    assert torch.equal(model(x), expected(x))
+
+
 def test_other_sizes_and_channels():
     x = torch.zeros(2, 3, 20, 20, dtype=torch.float64)
     assert conv_net((4, 5), size=20, in_channels=3, classes=7)(x).shape == (2, 7)

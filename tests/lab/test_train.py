@@ -1,7 +1,6 @@
 """The training loop: reproducible, quiet, honest about interrupts."""
 
 import copy
-import io
 import os
 import signal
 import subprocess
@@ -294,39 +293,7 @@ def test_it_runs_outside_of_the_main_thread():
     assert bytes_of(results[0][0]) == bytes_of(trained()[0])
 
 
-# --- the progress bar -----------------------------------------------------------------
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-@pytest.mark.parametrize(
-    "stream, progress, drawn",
-    [
-        (io.StringIO, None, False),
-        (io.StringIO, True, True),
-        (Terminal, None, True),
-        (Terminal, False, False),
-    ],
-    ids=["file", "file, asked for", "terminal", "terminal, refused"],
-)
-def test_bar_is_drawn_in_a_terminal_only_or_when_asked_for(
-    monkeypatch, capsys, stream, progress, drawn
-):
-    stream = stream()
-    monkeypatch.setattr(sys, "stderr", stream)
-    trained(progress=progress)
-    text = stream.getvalue()
-    assert capsys.readouterr().out == ""
-    assert bool(text) == drawn
-    if drawn:
-        assert "/12 " in text
-        assert not text.split("\r")[-2].strip()  # wiped
-
-
-def test_nothing_is_written_where_stderr_is_no_terminal():
+def test_nothing_is_written():
     code = (
         "import numpy as np\nfrom bnlib.lab.models import mlp\n"
         "from bnlib.lab.train import train\n"

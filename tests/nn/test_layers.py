@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from bnlib import nn as ours
 from bnlib import norms
 from bnlib.running import RunningStatistics, population_statistics
+from tests.oracles import spread
 
 torch.set_num_threads(1)
 F64 = torch.float64
@@ -79,17 +80,6 @@ def draw(shape, seed):
     return torch.tensor(rng.normal(3, 2, shape)), torch.tensor(rng.normal(size=shape))
 
 
-def spread(module, seed=9):
-    """Give every parameter and running statistic a value that is not special."""
-    rng = np.random.default_rng(seed)
-    with torch.no_grad():
-        for name, value in module.state_dict().items():
-            if value.is_floating_point():
-                low = -1.0 if name.endswith(("bias", "mean")) else 0.5
-                value.copy_(torch.tensor(rng.uniform(low, 2, tuple(value.shape))))
-    return module
-
-
 def pair(name, torchs, args, kwargs):
     """Our layer and PyTorch's, with the same weights."""
     reference = spread(torchs(*args, **kwargs, dtype=F64))
@@ -123,20 +113,42 @@ def assert_same(mine, theirs, atol=1e-10):
 
 
 @every_case
-@pytest.mark.parametrize("steps", [1, 2, 10])
-def test_module_matches_torch(name, torchs, args, kwargs, shape, steps):
+def test_module_matches_torch(name, torchs, args, kwargs, shape):
     layer, reference = pair(name, torchs, args, kwargs)
-    for i in range(steps):
+    for i in range(10):
         x, d_y = draw((shape[0] + i % 3, *shape[1:]), seed=i)
         mine, theirs = step(layer, x, d_y), step(reference, x, d_y)
         assert_same(mine, theirs)
         assert_same(layer.state_dict(), reference.state_dict())
-    assert theirs["x"].abs().max() > 1e-2, "gradient is ~0: this tests nothing"
+        assert theirs["x"].abs().max() > 1e-2, "gradient is ~0: this tests nothing"
+        if i in (0, 1, 9):
+            assert_same_at_inference(layer.eval(), reference.eval(), shape)
+            for one in (layer, reference):
+                one.train()
+
+
+def assert_same_at_inference(layer, reference, shape):
     x, d_y = draw(shape, seed=99)
     kept = copy.deepcopy(layer.state_dict())
-    mine, theirs = step(layer.eval(), x, d_y), step(reference.eval(), x, d_y)
-    assert_same(mine, theirs)
+    assert_same(step(layer, x, d_y), step(reference, x, d_y))
     assert_same(layer.state_dict(), kept, atol=0)
+
+
+@pytest.mark.parametrize(
+    "name, torchs, shape",
+    [
+        ("BatchNorm", torch.nn.BatchNorm1d, (2, 6)),
+        ("BatchNorm", torch.nn.BatchNorm2d, (1, 6, 1, 2)),
+        ("InstanceNorm", torch.nn.InstanceNorm1d, (3, 6, 2)),
+    ],
+    ids=["batch of two", "two positions", "instance"],
+)
+def test_two_values_are_the_fewest_and_their_variance_is_doubled(name, torchs, shape):
+    layer, reference = pair(name, torchs, (6,), {"track_running_stats": True})
+    for seed in range(2):
+        x = draw(shape, seed=seed)[0]
+        assert_same({"y": layer(x).detach()}, {"y": reference(x).detach()})
+        assert_same(layer.state_dict(), reference.state_dict())
 
 
 def test_there_are_enough_cases():
@@ -247,10 +259,65 @@ def test_tracking_can_be_switched_later_as_in_torch(name, before):
 def test_reset_forgets_the_batches_and_parameters():
     layer = spread(ours.BatchNorm(3, dtype=F64))
     layer(draw((5, 3), seed=0)[0])
+    weight = layer.weight.clone()
     layer.reset_running_stats()
-    layer.reset_parameters()
-    assert_same(layer.state_dict(), ours.BatchNorm(3, dtype=F64).state_dict(), atol=0)
+    fresh = ours.BatchNorm(3, dtype=F64)
+    assert_same(dict(layer.named_buffers()), dict(fresh.named_buffers()), atol=0)
+    assert torch.equal(layer.weight, weight), "the statistics only"
     ours.BatchNorm(3, track_running_stats=False).reset_running_stats()
+
+
+@every_family
+def test_reset_parameters_resets_what_torch_resets(name, torchs, args):
+    track = {"track_running_stats": True, "affine": True}
+    kwargs = track if name in ("BatchNorm", "InstanceNorm") else {}
+    results = []
+    for layer in pair(name, torchs, args, kwargs):
+        layer(draw((4, 6, 5, 6), seed=0)[0])
+        places = {key: value.data_ptr() for key, value in layer.state_dict().items()}
+        layer.reset_parameters()
+        state = layer.state_dict()
+        assert places == {key: value.data_ptr() for key, value in state.items()}
+        results.append(dict(state))
+    assert_same(*results, atol=0)
+    getattr(ours, name)(*args, **dict.fromkeys(kwargs, False)).reset_parameters()
+
+
+def without_count(state):
+    """Return a plain dict without the number of batches, as other libraries store."""
+    return {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+
+
+@pytest.mark.parametrize("name", ["BatchNorm", "InstanceNorm"])
+def test_a_state_that_does_not_count_batches_loads_as_in_torch(name):
+    torchs, args = FAMILIES[name]
+    reference, layer = pair(name, torchs, args, {"track_running_stats": True})
+    old = without_count(spread(reference, seed=3).state_dict())
+    kept, results = dict(old), []
+    for one in (layer, reference):
+        model = torch.nn.Sequential(one)
+        one.num_batches_tracked.fill_(7)
+        model.load_state_dict({f"0.{key}": value for key, value in old.items()})
+        results.append(dict(one.state_dict()))
+    assert_same(*results, atol=0)
+    assert results[0]["num_batches_tracked"] == 7
+    assert old.keys() == kept.keys(), "the state that was given is not modified"
+
+
+def test_a_new_state_without_its_count_is_refused_as_in_torch():
+    for layer in (ours.BatchNorm(3), torch.nn.BatchNorm1d(3)):
+        state = layer.state_dict()
+        assert state._metadata[""]["version"] == 2
+        del state["num_batches_tracked"]
+        with pytest.raises(RuntimeError, match='Missing key.*"num_batches_tracked"'):
+            layer.load_state_dict(state)
+
+
+def test_a_layer_without_statistics_takes_no_count_from_an_old_state():
+    layer = ours.BatchNorm(3, track_running_stats=False)
+    layer.load_state_dict({"weight": torch.ones(3), "bias": torch.ones(3)})
+    assert layer.num_batches_tracked is None
+    assert list(layer.state_dict()) == ["weight", "bias"]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -309,10 +376,25 @@ def test_float32_input_far_from_zero_keeps_unit_variance():
     )
 
 
-def test_printing_names_the_arguments():
-    assert "6, eps=1e-05, momentum=None" in str(ours.BatchNorm(6, momentum=None))
-    assert "2, 6, eps=1e-05, affine=True" in str(ours.GroupNorm(2, 6))
-    assert "(6,), eps=None" in str(ours.RMSNorm(6))
+# PyTorch prints the bias since 2.13; the texts are those of its versions since then.
+PRINTED = {
+    "6, eps=1e-05, momentum=None, affine=True, bias=True, track_running_stats=True": (
+        lambda: ours.BatchNorm(6, momentum=None)
+    ),
+    "6, eps=1e-05, momentum=0.1, affine=False, bias=False, track_running_stats=False": (
+        lambda: ours.InstanceNorm(6)
+    ),
+    "(6,), eps=1e-05, elementwise_affine=True, bias=False": (
+        lambda: ours.LayerNorm(6, bias=False)
+    ),
+    "(6,), eps=None, elementwise_affine=True": lambda: ours.RMSNorm(6),
+    "2, 6, eps=1e-05, affine=True, bias=True": lambda: ours.GroupNorm(2, 6),
+}
+
+
+@pytest.mark.parametrize("text, make", PRINTED.items(), ids=PRINTED)
+def test_printing_names_the_arguments_as_torch_does(text, make):
+    assert make().extra_repr() == text
 
 
 def test_unknown_names_are_not_invented():
@@ -512,6 +594,15 @@ def test_reestimation_of_images_counts_positions(make):
     np.testing.assert_allclose(layer.running_mean, flat.mean(1), rtol=1e-6)
     np.testing.assert_allclose(layer.running_var, flat.var(1), rtol=1e-6)
     assert layer.running_var.dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind", [list, tuple, lambda batch: batch[0]])
+def test_a_batch_may_be_a_list_a_tuple_or_the_tensor_itself(kind):
+    model, expected = net(ours.BatchNorm), net(ours.BatchNorm)
+    ours.reestimate(model, [kind(batch) for batch in loader()])
+    ours.reestimate(expected, loader())
+    assert_same(model.state_dict(), expected.state_dict(), atol=0)
+    assert model[1].running_mean.abs().max() > 0.05
 
 
 def test_reestimation_is_done_in_float64():

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 
 from bnlib.nn import (
     BatchNorm,
-    BatchRenorm,
     GhostBatchNorm,
     LpBatchNorm,
     NoisyBatchNorm,
     reestimate,
 )
+from tests.oracles import spread
 
 torch.set_num_threads(1)
 F64 = torch.float64
@@ -25,7 +25,6 @@ every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 
 VARIANTS = {
     "ghost": lambda **k: GhostBatchNorm(3, 4, dtype=F64, **k),
-    "renorm": lambda **k: BatchRenorm(3, dtype=F64, **k),
     "noisy": lambda **k: NoisyBatchNorm(3, dtype=F64, **k),
     "L1": lambda **k: LpBatchNorm(3, 1, dtype=F64, **k),
     "Linf": lambda **k: LpBatchNorm(3, math.inf, dtype=F64, **k),
@@ -35,7 +34,6 @@ every_variant = pytest.mark.parametrize("make", VARIANTS.values(), ids=VARIANTS)
 # Each variant with the arguments that make it plain batch norm.
 PLAIN = {
     "ghost": lambda: GhostBatchNorm(3, 99, dtype=F64),
-    "renorm": lambda: BatchRenorm(3, 1, 0, momentum=0.1, dtype=F64),
     "noisy": lambda: NoisyBatchNorm(3, 0, 1, 0, 0, dtype=F64),
     "L2": lambda: LpBatchNorm(3, 2, dtype=F64),
 }
@@ -45,17 +43,6 @@ def draw(shape=(12, 3), seed=0, requires_grad=False):
     """Off-center, off-scale input."""
     x = np.random.default_rng(seed).normal(3, 2, size=shape)
     return torch.tensor(x, requires_grad=requires_grad)
-
-
-def spread(layer, seed=9):
-    """Give every parameter and running statistic a value that is not special."""
-    rng = np.random.default_rng(seed)
-    with torch.no_grad():
-        for name, value in layer.state_dict().items():
-            if value.is_floating_point():
-                low = -1.0 if name.endswith(("bias", "mean")) else 0.5
-                value.copy_(torch.tensor(rng.uniform(low, 2, tuple(value.shape))))
-    return layer
 
 
 def along(v, x):
@@ -141,8 +128,7 @@ def test_with_neutral_arguments_it_is_batch_norm(make, steps):
             close(mine, expected)
     close(layer.running_mean, plain.running_mean)
     assert layer.num_batches_tracked == plain.num_batches_tracked == steps
-    if not isinstance(layer, BatchRenorm):  # averages standard deviations
-        close(layer.running_var, plain.running_var)
+    close(layer.running_var, plain.running_var)
 
 
 @every_variant
@@ -198,94 +184,47 @@ def test_ghosts_do_not_see_each_other():
     assert x.grad[4:].abs().max() == 0
 
 
+@pytest.mark.parametrize("size", [4, 5, 99])
+@every_shape
+def test_ghosts_can_be_averaged_before_the_statistics_move(size, shape):
+    layer = spread(GhostBatchNorm(3, size, "mean", momentum=0.2, dtype=F64))
+    each = spread(GhostBatchNorm(3, size, momentum=0.2, dtype=F64))
+    before, x = layer.running_mean.clone(), draw(shape)
+    for mine, expected in zip(gradients(layer, x), gradients(each, x), strict=True):
+        close(mine, expected)
+    flat = [g.transpose(0, 1).flatten(1) for g in x.split(size)]
+    mean = sum(g.mean(1) for g in flat) / len(flat)
+    close(layer.running_mean, 0.8 * before + 0.2 * mean)
+    var = sum(g.var(1) for g in flat) / len(flat)  # unbiased
+    close(layer.running_var, 0.8 * spread(make_ghost()).running_var + 0.2 * var)
+    assert layer.num_batches_tracked == 1
+    assert "update=mean" in str(layer)
+
+
+def make_ghost():
+    return GhostBatchNorm(3, 4, dtype=F64)
+
+
+def test_a_batch_with_a_refused_ghost_leaves_the_statistics():
+    layer = spread(make_ghost())
+    kept = copy.deepcopy(layer.state_dict())
+    with pytest.raises(ValueError, match="more than one value"):
+        layer(draw((9, 3)))
+    for key, value in layer.state_dict().items():
+        assert torch.equal(value, kept[key])
+
+
 def test_ghosts_of_one_are_refused():
+    with pytest.raises(ValueError, match="'each' or 'mean', got 'all'"):
+        GhostBatchNorm(3, 4, "all")
+    with pytest.raises(ValueError, match=r"more than one value.*got shape \(0, 3\)"):
+        GhostBatchNorm(3, 4, dtype=F64)(draw((0, 3)))
     with pytest.raises(ValueError, match=r"more than one value.*got shape \(1, 3\)"):
         GhostBatchNorm(3, 4, dtype=F64)(draw((9, 3)))
     with pytest.raises(ValueError, match="ghost_size must be at least 1, got 0"):
         GhostBatchNorm(3, 0)
     with pytest.raises(TypeError, match="ghost_size must be a whole number, got 2.0"):
         GhostBatchNorm(3, 2.0)
-
-
-# Batch renormalization
-
-
-@every_shape
-def test_renorm_without_bounds_is_what_eval_mode_computes(shape):
-    layer, x = spread(BatchRenorm(3, math.inf, math.inf, dtype=F64)), draw(shape)
-    expected = copy.deepcopy(layer).eval()(x)
-    close(layer(x), expected)
-
-
-@pytest.mark.parametrize("r_max, d_max", [(3.0, 5.0), (1.1, 0.2), (1.0, 0.2)])
-@every_shape
-def test_renorm_is_the_papers_algorithm(r_max, d_max, shape):
-    layer = spread(BatchRenorm(3, r_max, d_max, momentum=0.3, dtype=F64))
-    before = {k: v.clone() for k, v in layer.state_dict().items()}
-    x = draw(shape, requires_grad=True)
-    axes = (0, *range(2, x.ndim))
-    mean = along(before["running_mean"], x)
-    std = along((before["running_var"] + EPS).sqrt(), x)
-
-    batch_mean = x.mean(axes, keepdim=True)
-    batch_std = (x.var(axes, correction=0, keepdim=True) + EPS).sqrt()
-    r = (batch_std / std).clamp(1 / r_max, r_max).detach()
-    d = ((batch_mean - mean) / std).clamp(-d_max, d_max).detach()
-    x_hat = (x - batch_mean) / batch_std * r + d
-    y = along(before["weight"], x) * x_hat + along(before["bias"], x)
-    upstream = draw(shape, seed=50) - 3
-    (expected,) = torch.autograd.grad(y, x, upstream)
-
-    mine, d_x, _, _ = gradients(layer, x)
-    close(mine, y)
-    assert expected.abs().max() > 1e-2
-    close(d_x, expected)
-    close(layer.running_mean, (mean + 0.3 * (batch_mean - mean)).flatten())
-    sigma = (std + 0.3 * (batch_std - std)).flatten()
-    close((layer.running_var + EPS).sqrt(), sigma)
-
-
-@pytest.mark.parametrize("momentum", [0.01, 0.5, None])
-@pytest.mark.parametrize("steps", [1, 2, 10])
-def test_renorm_averages_standard_deviations(momentum, steps):
-    layer = BatchRenorm(3, momentum=momentum, dtype=F64)
-    sigma = torch.full((3,), math.sqrt(1 + EPS), dtype=F64)
-    for i in range(steps):
-        x = draw((3 + i % 3, 3), seed=i)
-        layer(x)
-        new = 1 / (i + 1) if momentum is None else momentum
-        sigma = (1 - new) * sigma + new * (x.var(0, correction=0) + EPS).sqrt()
-    close((layer.running_var + EPS).sqrt(), sigma)
-
-
-def test_renorm_default_momentum_is_the_papers():
-    assert BatchRenorm(3).momentum == 0.01
-
-
-@pytest.mark.parametrize("eps", [1e-5, 3e-5, 5e-5])  # the last two round below 0
-def test_renorm_of_a_constant_channel_keeps_the_variance_at_zero(eps):
-    layer = BatchRenorm(3, momentum=1.0, eps=eps)
-    y = layer(torch.full((4, 3), 7.0))
-    assert torch.isfinite(y).all()
-    assert (layer.running_var >= 0).all() and layer.running_var.max() < 1e-6
-
-
-def test_renorm_bounds_can_be_relaxed_between_steps():
-    layer, plain = BatchRenorm(3, 1, 0, dtype=F64), BatchNorm(3, dtype=F64)
-    close(layer(draw()), plain(draw()))
-    layer.r_max, layer.d_max = 3.0, 5.0
-    assert (layer(draw()) - plain(draw())).abs().max() > 0.1
-
-
-@pytest.mark.parametrize("r_max, d_max", [(0.5, 1), (2, -1), (math.nan, 1)])
-def test_renorm_refuses_bounds_that_are_none(r_max, d_max):
-    with pytest.raises(ValueError, match=f"at least 0, got {r_max} and {d_max}"):
-        BatchRenorm(3, r_max, d_max)
-
-
-def test_renorm_needs_running_statistics():
-    with pytest.raises(ValueError, match="track_running_stats must be True, got False"):
-        BatchRenorm(3, track_running_stats=False)
 
 
 # Noisy batch norm
@@ -303,7 +242,7 @@ def noise_of(layer, x, seed):
 
 def test_noise_is_drawn_per_step_and_channel_and_around_it_per_value():
     layer, x = NoisyBatchNorm(3, affine=False, dtype=F64), draw((4000, 3))
-    mus, sigmas = [], []
+    mus, sigmas, spreads = [], [], []
     for seed in range(40):
         scale, shift = noise_of(layer, x, seed)
         mu, sigma = shift.mean(0), scale.mean(0)
@@ -313,6 +252,11 @@ def test_noise_is_drawn_per_step_and_channel_and_around_it_per_value():
         assert (scale - sigma).abs().max() > 0.3, "normal, not uniform"
         mus.append(mu)
         sigmas.append(sigma)
+        spreads.append((shift.std(0), scale.std(0)))
+    # 480,000 draws: the averages are known to a thousandth.
+    of_shift, of_scale = map(torch.stack, zip(*spreads, strict=True))
+    np.testing.assert_allclose(of_shift.mean(), 0.1 / math.sqrt(3), rtol=0.005)
+    np.testing.assert_allclose(of_scale.mean(), 0.1, rtol=0.005)
     mus, sigmas = torch.stack(mus), torch.stack(sigmas)
     assert -0.51 < mus.min() < -0.4 and 0.4 < mus.max() < 0.51
     assert 0.99 < sigmas.min() < 1.03 and 1.22 < sigmas.max() < 1.26

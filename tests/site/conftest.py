@@ -4,12 +4,12 @@ import functools
 import http.server
 import shutil
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.site.course import CHAPTERS, LAPTOP, PAGES, ROOT, TOC_PAGES
+from tests.site.course import CHAPTERS, LAPTOP, LOOKS, PAGES, ROOT, TOC_PAGES
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # A browser without a sandbox runs in containers; the rest keeps it from phoning home.
@@ -26,12 +26,26 @@ ARGUMENTS = [
 ]
 
 
+NAMES = {"page_name": PAGES, "toc_page": TOC_PAGES, "chapter": CHAPTERS}
+
+
 def pytest_generate_tests(metafunc):
     """Run a test that takes one of these names once for each of the pages."""
-    names = {"page_name": PAGES, "toc_page": TOC_PAGES, "chapter": CHAPTERS}
-    for name, pages in names.items():
+    for name, pages in NAMES.items():
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, pages)
+
+
+def pytest_collection_modifyitems(items):
+    """Keep the tests of a page together, so that it is loaded once for all of them."""
+    items.sort(key=page_of)
+
+
+def page_of(item):
+    """Return the page that an item looks at, "" if it is not a single one."""
+    if item.path.parent != Path(__file__).parent or not hasattr(item, "callspec"):
+        return ""
+    return next((page for n, page in item.callspec.params.items() if n in NAMES), "")
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +78,8 @@ def browser():
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.fail(f"the site tests need a browser: install one of {BROWSERS}")
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield launched
@@ -84,22 +100,52 @@ def contexts(browser):
     return context
 
 
-@pytest.fixture
-def visit(contexts, address, site):
+@pytest.fixture(scope="session")
+def open_page(contexts, address, site):
     """Return a function that opens a page and records what goes wrong on it."""
-    pages = []
 
     def open_page(path, *, offline=False, **options):
         page = contexts(**{"viewport": LAPTOP, **options}).new_page()
         page.set_default_timeout(10_000)
-        pages.append(page)
         trouble = watch(page, address)
         page.goto(f"{site.as_uri() if offline else address}/{path}")
         return page, trouble
 
-    yield open_page
+    return open_page
+
+
+@pytest.fixture
+def visit(open_page):
+    """Return a function that opens a page for this test alone."""
+    pages = []
+
+    def visit(path, **options):
+        page, trouble = open_page(path, **options)
+        pages.append(page)
+        return page, trouble
+
+    yield visit
     for page in pages:
         page.close()
+
+
+@pytest.fixture(scope="session")
+def look_at(open_page):
+    """Return a function that shows a page in a look, loaded once for all its tests.
+
+    So a test leaves the page as it was, or is the last one in its file.
+    """
+    shown = {}
+
+    def look_at(name, look="light"):
+        if look not in shown or shown[look][0] != name:
+            if look in shown:
+                shown.pop(look)[1].close()
+            shown[look] = (name, *open_page(f"{name}.html", **LOOKS[look]))
+        _, page, trouble = shown[look]
+        return page, trouble
+
+    return look_at
 
 
 def watch(page, address):

@@ -6,13 +6,21 @@ from io import BytesIO
 
 import pytest
 from fontTools.ttLib import TTFont
-from playwright.sync_api import expect
 
 from tests.site.course import CHAPTERS, CONFIG, ROOT
+from tools import course
 
 REPOSITORY = CONFIG["repository"]["url"]
 # Chromium lets no page read files, so that the search has no excerpts there.
 FILE_IS_BLOCKED = re.compile(r"'?file:|ERR_FAILED|fetch", re.I)
+
+
+@pytest.fixture
+def expect():
+    """Return what waits for a page to become as expected."""
+    from playwright.sync_api import expect
+
+    return expect
 
 
 # Search
@@ -30,14 +38,14 @@ def test_search_finds_gradient_in_a_chapter(visit, offline):
     assert [text for text in trouble.console if not allowed(text)] == []
 
 
-def test_search_result_leads_to_its_page(visit):
+def test_search_result_leads_to_its_page(visit, expect):
     page, _ = visit("search.html?q=gradient")
     page.locator('#search-results li a[href^="book/0"]').first.click()
     expect(page.locator("article h1")).to_be_visible()
     assert "/book/0" in page.url
 
 
-def test_search_shows_where_the_word_stands(visit):
+def test_search_shows_where_the_word_stands(visit, expect):
     page, _ = visit("search.html?q=gradient")
     excerpt = page.locator("#search-results li .context, #search-results li p.context")
     expect(excerpt.first).to_contain_text("gradient", ignore_case=True)
@@ -46,8 +54,8 @@ def test_search_shows_where_the_word_stands(visit):
 # Folding
 
 
-def test_solutions_fold_and_unfold(visit, chapter):
-    page, _ = visit(f"{chapter}.html")
+def test_solutions_fold_and_unfold(look_at, chapter, expect):
+    page, _ = look_at(chapter)
     solutions = page.locator("details.hide")
     assert solutions.count() > 0, "a chapter without a folded solution"
     for solution in solutions.all():
@@ -59,8 +67,8 @@ def test_solutions_fold_and_unfold(visit, chapter):
         expect(inside).not_to_be_visible()
 
 
-def test_solutions_unfold_without_a_script(visit, chapter):
-    page, _ = visit(f"{chapter}.html", java_script_enabled=False)
+def test_solutions_unfold_without_a_script(look_at, chapter, expect):
+    page, _ = look_at(chapter, "no script")
     solution = page.locator("details.hide").first
     expect(solution.locator("pre").first).not_to_be_visible()
     solution.locator("summary").click()
@@ -70,21 +78,23 @@ def test_solutions_unfold_without_a_script(visit, chapter):
 # Buttons
 
 
+LINKS = "links => links.map(link => link.getAttribute('href'))"
+
+
 def hrefs(page):
-    links = page.locator(".article-header-buttons a").all()
-    return [link.get_attribute("href") for link in links]
+    return page.locator(".article-header-buttons a").evaluate_all(LINKS)
 
 
-def test_colab_button_opens_this_chapter(visit, chapter):
-    page, _ = visit(f"{chapter}.html")
+def test_colab_button_opens_this_chapter(look_at, chapter):
+    page, _ = look_at(chapter)
     name = REPOSITORY.removeprefix("https://github.com/")
     branch = CONFIG["repository"]["branch"]
     base = "https://colab.research.google.com/github"
     assert f"{base}/{name}/blob/{branch}/{chapter}.ipynb" in hrefs(page)
 
 
-def test_download_button_gives_the_notebook(visit, chapter):
-    page, _ = visit(f"{chapter}.html")
+def test_download_button_gives_the_notebook(look_at, chapter):
+    page, _ = look_at(chapter)
     (link,) = [
         address
         for address in hrefs(page)
@@ -96,8 +106,8 @@ def test_download_button_gives_the_notebook(visit, chapter):
     assert got == (ROOT / f"{chapter}.ipynb").read_bytes()
 
 
-def test_repository_and_issue_buttons_are_right(visit, toc_page):
-    page, _ = visit(f"{toc_page}.html")
+def test_repository_and_issue_buttons_are_right(look_at, toc_page):
+    page, _ = look_at(toc_page)
     found = hrefs(page)
     assert REPOSITORY in found
     issue = f"{REPOSITORY}/issues/new?title=Issue%20on%20page%20%2F{toc_page}.html"
@@ -116,11 +126,14 @@ def test_landing_page_opens_the_chapters_in_colab(visit):
 # The ledger
 
 
-LANDING = """id => {
+# The cell that each address of a page leads to, and how far from the top it then is.
+LANDING = """ids => ids.map(id => {
+    location.hash = id;
     const target = document.getElementById(id);
     const cell = target.closest('.cell');
     return [cell.innerText, target.getBoundingClientRect().top];
-}"""
+})"""
+CELLS = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
 
 
 def stored_claims(chapter):
@@ -131,17 +144,20 @@ def stored_claims(chapter):
     claims = []
     for line in lines:
         if line.startswith("✔ ") and ", needs " in line:
-            head, needs = line.removeprefix("✔ ").rsplit(", needs ", 1)
+            head, tail = line.removeprefix("✔ ").rsplit(", needs ", 1)
             name, sentence, measured = head.split(" · ")
-            claims.append([name, sentence, measured.removeprefix("measured "), needs])
+            needs, _, scope = tail.partition(" · ")
+            sentence += f" ({scope})" if scope else ""
+            measured = measured.removeprefix("measured ")
+            claims.append([name.partition(".")[0], sentence, measured, needs])
     return claims
 
 
 def shown_claims(page):
     """Return the same of the table; the name stands in the first row of its own."""
     claims = []
-    for row in page.locator("table.ledger tbody tr").all():
-        *name, sentence, measured, needs, _ = row.locator("td").all_inner_texts()
+    for cells in page.locator("table.ledger tbody tr").evaluate_all(CELLS):
+        *name, sentence, measured, needs, _ = cells
         claims.append([*(name or claims[-1][:1]), sentence, measured, needs])
     return claims
 
@@ -153,20 +169,28 @@ def test_ledger_lists_every_claim(visit):
     assert len(stored) >= len(CHAPTERS)
     assert sorted(shown) == sorted(stored)
     order = [(row[0][0], int(row[0][1:])) for row in shown]
-    assert order == sorted(order, key=lambda it: ("NFBIWPRSTG".index(it[0]), it[1]))
+    names = [name for chapter in course.chapters() for name in chapter.claims]
+    letters = list(dict.fromkeys(name[0] for name in names))
+    assert order == sorted(order, key=lambda it: (letters.index(it[0]), it[1]))
 
 
 def test_ledger_leads_to_the_cells(visit, address):
     page, _ = visit("book/claims.html")
-    rows = page.locator("table.ledger tbody tr").all()
     sentences = [claim[1] for claim in shown_claims(page)]
-    links = [row.locator("td").last.locator("a").get_attribute("href") for row in rows]
-    assert len(set(links)) == len(rows) > 0
-    for sentence, link in zip(sentences, links, strict=True):
-        page.goto(f"{address}/book/{link}")
-        cell, top = page.evaluate(LANDING, link.split("#")[1])
-        assert sentence in " ".join(cell.split())
-        assert 0 <= top < 800, f"{link} is out of sight"
+    links = page.locator("table.ledger td:last-child a").evaluate_all(LINKS)
+    assert len(set(links)) == len(links) == len(sentences) > 0
+    of_chapter = {}
+    for link, sentence in zip(links, sentences, strict=True):
+        chapter, _, anchor = link.partition("#")
+        of_chapter.setdefault(chapter, {})[anchor] = sentence
+    for chapter, wanted in of_chapter.items():
+        page.goto(f"{address}/book/{chapter}")
+        landings = page.evaluate(LANDING, list(wanted))
+        for (anchor, sentence), (cell, top) in zip(
+            wanted.items(), landings, strict=True
+        ):
+            assert sentence.partition(" (")[0] in " ".join(cell.split())
+            assert 0 <= top < 800, f"{chapter}#{anchor} is out of sight"
 
 
 def test_ledger_has_a_verdict_on_each_claim(visit):
@@ -222,8 +246,8 @@ def glyphs(site):
     }
 
 
-def test_no_icon_is_missing(visit, glyphs, page_name):
-    page, _ = visit(f"{page_name}.html")
+def test_no_icon_is_missing(look_at, glyphs, page_name):
+    page, _ = look_at(page_name)
     shown = page.evaluate(SHOWN_ICONS)
     assert len(shown) > 5
     for family, weight, text in shown:

@@ -13,12 +13,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 from nbformat import v4
 from PIL import Image, ImageDraw
-from samples import chapter, code, stream
+from samples import chapter, code, stream, text
 
 from tools import normal_form
 from tools.notebooks import run
@@ -163,9 +164,15 @@ def verdicts(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("notebooks")
     plant(folder)
+    return judge(folder)
+
+
+def judge(folder, *options):
+    """Judge the notebooks of a folder: {(name, cell): message}, and what it printed."""
     command = [sys.executable, "-m", "pytest", f"--rootdir={folder}", str(folder)]
-    command += ["-c", "pyproject.toml", "--nbval", "--nbval-current-env"]
-    command += ["--nbval-cell-timeout=60", "--junitxml", str(folder / "report.xml")]
+    command += ["-c", "pyproject.toml", "-p", "tools.nbval_plus", *options]
+    command += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=60"]
+    command += ["--junitxml", str(folder / "report.xml")]
     # As in a careless CI: neither may reach the kernels.
     careless = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "2"}
     done = subprocess.run(
@@ -212,3 +219,63 @@ def test_a_fault_is_seen_in_its_cell(verdicts, name, fault):
 def test_each_chapter_gets_a_line_with_its_time(verdicts):
     line = r"^words-unchanged +\d+\.\d s +4 cells  \(kernel \d+\.\d s\)$"
     assert re.search(line, verdicts[1], re.MULTILINE)
+
+
+ALONE = """\
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+print(list(Path.cwd().iterdir()), [find_spec(name) for name in ("bnlib", "nbval")])"""
+
+
+@pytest.fixture(scope="module")
+def rooms(tmp_path_factory):
+    """Judge two notebooks as on Colab, each on its own worker."""
+    folder = tmp_path_factory.mktemp("rooms")
+    (folder / "bnlib").mkdir()
+    (folder / "bnlib" / "__init__.py").write_text("")
+    alone = code(ALONE, printed="[] [None, None]\n")
+    # Installed where the tests run, and no dependency of bnlib.
+    undeclared = code("import nbformat", count=2)
+    for name, cells in {"alone": [alone], "undeclared": [alone, undeclared]}.items():
+        notebook = chapter(*map(copy.deepcopy, cells))
+        (folder / f"{name}.ipynb").write_text(v4.writes(notebook))
+    return judge(folder, "--colab", "-n", "2")
+
+
+def test_on_colab_a_notebook_is_alone_in_an_empty_folder(rooms):
+    assert of_notebook(rooms, "alone") == {0: ""}
+
+
+def test_on_colab_an_undeclared_package_is_missing(rooms):
+    messages = of_notebook(rooms, "undeclared")
+    assert messages[0] == ""
+    assert "No module named 'nbformat'" in messages[1]
+
+
+def test_each_chapter_gets_a_line_when_several_run_at_a_time(rooms):
+    assert re.findall(r"^(\w+) .* cells  \(kernel", rooms[1], re.MULTILINE) == [
+        "alone",
+        "undeclared",
+    ]
+
+
+def test_the_longest_chapter_begins(tmp_path):
+    from tools.nbval_plus import pytest_collection_modifyitems
+
+    boxes = {"a": "9 seconds to run", "b": "no time", "c": "20 seconds to run"}
+    boxes["d"] = boxes["b"]
+    for name, box in boxes.items():
+        more = [code("1")] * (name == "d")
+        notebook = chapter(text(box), code("1"), *map(copy.deepcopy, more))
+        (tmp_path / f"{name}.ipynb").write_text(v4.writes(notebook))
+    cells = [
+        SimpleNamespace(path=tmp_path / f"{n}.ipynb", cell=c)
+        for n in boxes
+        for c in (0, 1)
+    ]
+    several = SimpleNamespace(option=SimpleNamespace(nbval=True), workerinput={})
+    pytest_collection_modifyitems(several, cells)
+    order = [(item.path.stem, item.cell) for item in cells]
+    assert order == [(name, cell) for name in "cadb" for cell in (0, 1)]

@@ -9,12 +9,14 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * local copies of our own pictures, and a warning where words are missing
   (:mod:`.pictures`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
+* the order of the ledger and the earlier addresses of chapters (:mod:`.chapters`),
 * small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`).
 """
 
 from . import (
     address,
     callouts,
+    chapters,
     citations,
     finish,
     icons,
@@ -23,7 +25,17 @@ from . import (
     pictures,
 )
 
-PARTS = (address, callouts, numbers, citations, ledger, pictures, icons, finish)
+PARTS = (
+    address,
+    callouts,
+    numbers,
+    citations,
+    ledger,
+    pictures,
+    icons,
+    finish,
+    chapters,
+)
 
 
 def setup(app):

@@ -21,7 +21,8 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
-ORDER = "NFBIWPRSTG"
+from .chapters import letters
+
 PLACE = "<!-- ledger -->"
 COLUMNS = {"Claim": 8, "What it says": 44, "Measured": 16, "Needs": 16, "Where": 16}
 LINE = re.compile(
@@ -47,10 +48,10 @@ class Claim:
     docname: str
     anchor: str
 
-    @property
-    def rank(self):
+    def rank(self, order):
+        """Sort by the letter's place in the order, then by the number."""
         letter, number = self.name[0], int(self.name[1:])
-        group = ORDER.find(letter) if letter in ORDER else len(ORDER)
+        group = order.find(letter) if letter in order else len(order)
         return group, letter, number
 
 
@@ -65,7 +66,8 @@ def all_claims(env):
     """Return the claims of the book in the order of the ledger."""
     pages = claims_by_page(env)
     claims = [claim for docname in sorted(pages) for claim in pages[docname]]
-    return sorted(claims, key=lambda claim: claim.rank)
+    order = letters(env.srcdir)
+    return sorted(claims, key=lambda claim: claim.rank(order))
 
 
 def forget_page(app, env, docname):

@@ -1,0 +1,127 @@
+"""Bugs of the modules: five layers, variants, re-estimation, several processes."""
+
+from tests.mutants.mutant import Mutant
+
+BASE, LAYERS = "bnlib/nn/base.py", "bnlib/nn/layers.py"
+VARIANTS, SYNC = "bnlib/nn/variants.py", "bnlib/nn/sync.py"
+STATISTICS = "bnlib/nn/statistics.py"
+OF_LAYERS, OF_VARIANTS = "tests/nn/test_layers.py", "tests/nn/test_variants.py"
+OF_SYNC = "tests/nn/test_sync.py"
+
+MUTANTS = [
+    Mutant(
+        "M1",
+        BASE,
+        "running.mul_(1 - new).add_(new *",
+        "running.mul_(new).add_((1 - new) *",
+        OF_LAYERS,
+    ),
+    Mutant("M2", BASE, "_version = 2  #", "_version = 1  #", OF_LAYERS),
+    Mutant(
+        "M3", BASE, "(count / (count - 1)))", "(count / max(count - 1, 2)))", OF_LAYERS
+    ),
+    Mutant(
+        "M4", BASE, "    @torch.no_grad()\n    def _move", "    def _move", OF_LAYERS
+    ),
+    Mutant(
+        "M5", BASE, "torch.rsqrt(var + eps)", "1 / (torch.sqrt(var) + eps)", OF_LAYERS
+    ),
+    Mutant("M6", BASE, "if count < 2:", "if count < 1:", OF_LAYERS),
+    Mutant(
+        "M7",
+        BASE,
+        "return 1 / self.num_batches_tracked.item()",
+        "return 1 / (self.num_batches_tracked.item() + 1)",
+        OF_LAYERS,
+    ),
+    Mutant(
+        "M8",
+        BASE,
+        "        super().reset_parameters()\n        self.reset_running_stats()",
+        "        super().reset_parameters()",
+        OF_LAYERS,
+    ),
+    Mutant("M9", BASE, "if own and x.dtype != own[0]:", "if False:", OF_LAYERS),
+    Mutant(
+        "M10",
+        LAYERS,
+        "return 0.0 if self.momentum is None else",
+        "return 0.1 if self.momentum is None else",
+        OF_LAYERS,
+    ),
+    Mutant(
+        "M11",
+        STATISTICS,
+        "isinstance(batch, tuple | list) and",
+        "isinstance(batch, tuple) and",
+        OF_LAYERS,
+    ),
+    Mutant("M12", STATISTICS, "total.unbiased_var", "total.var", OF_LAYERS),
+    Mutant("M13", STATISTICS, "x = x.double()", "pass", OF_LAYERS),
+    Mutant(
+        "M14",
+        STATISTICS,
+        "hook.remove()",
+        "pass",
+        OF_LAYERS,
+    ),
+    Mutant("M15", LAYERS, "torch.finfo(x.dtype).eps if", "1e-5 if", OF_LAYERS),
+    Mutant(
+        "M16",
+        BASE,
+        "if old and self.num_batches_tracked is not None:",
+        "if self.num_batches_tracked is not None:",
+        OF_LAYERS,
+    ),
+    Mutant(
+        "M17",
+        BASE,
+        "if old and self.num_batches_tracked is not None:",
+        "if False:",
+        OF_LAYERS,
+    ),
+    Mutant(
+        "M18",
+        BASE,
+        "if self.track_running_stats and self.running_mean is not None:",
+        "if self.running_mean is not None:",
+        OF_LAYERS,
+    ),
+    Mutant("V1", VARIANTS, "var * (count / (count - 1))", "var", OF_VARIANTS),
+    Mutant(
+        "V2",
+        VARIANTS,
+        "mean.split(1), var.split(1)",
+        "mean.split(1)[::-1], var.split(1)[::-1]",
+        OF_VARIANTS,
+    ),
+    Mutant("V3", VARIANTS, "var = (sqrt(pi / 2)", "var = (sqrt(2 / pi)", OF_VARIANTS),
+    Mutant("V4", VARIANTS, "sqrt(pi * log(4))", "sqrt(pi * log(2))", OF_VARIANTS),
+    Mutant("V5", VARIANTS, "* self.r_sigma", "* self.r_sigma * 1.05", OF_VARIANTS),
+    Mutant(
+        "V6",
+        VARIANTS,
+        "if not self.training:\n            return y",
+        "if False:\n            return y",
+        OF_VARIANTS,
+    ),
+    Mutant(
+        "V7", VARIANTS, 'if self.update == "each" else', "if True else", OF_VARIANTS
+    ),
+    Mutant(
+        "V8",
+        VARIANTS,
+        "shift = mu + torch.empty_like(y)",
+        "shift = mu + torch.empty_like(channel)",
+        OF_VARIANTS,
+    ),
+    Mutant("X1", SYNC, "2 * (x - mean) * d_var", "(x - mean) * d_var", OF_SYNC),
+    Mutant(
+        "X2",
+        SYNC,
+        "if module not in done:",
+        "if True:",
+        OF_SYNC,
+    ),
+    Mutant("X3", SYNC, "    new.training = layer.training\n", "", OF_SYNC),
+]

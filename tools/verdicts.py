@@ -1,0 +1,160 @@
+"""Fill the numbers of the ledger's verdicts from the lines that the chapters print.
+
+A verdict in ``book/claims.md`` does not type what was measured. It holds places that
+name a claim line by its key,
+
+    <!--W6.raw-->20<!--/--> times fewer steps, at least <!--W6.raw:bound-->15<!--/-->
+
+which stand for the measured number of that line and for its bound; ``:tol`` stands for
+the tolerance of a claim that two numbers are equal. ``python -m tools.verdicts`` fills
+them from the stored outputs of the chapters; with ``--check`` it changes nothing and
+exits with 1 if a number differs, if a line is missing, if a measured number is stated
+whose bound would let it change by more than half, or if a verdict holds a number that
+no claim line of it names.
+"""
+
+import argparse
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import course
+from tools import normal_form as nb
+
+ROOT = Path(__file__).parents[1]
+LEDGER = Path("book", "claims.md")
+LINE = re.compile(
+    r"✔ (?P<name>[A-Z]\d+)(?:\.(?P<key>[a-z][a-z0-9-]*))? · (?P<sentence>.+?) · "
+    r"measured (?P<measured>\S+)(?: \((?P<spread>[^)]*)\))?, "
+    r"needs (?P<op>\S+) (?P<bound>\S+)(?: ± (?P<tol>\S+))?(?: · (?P<scope>.+))?"
+)
+PLACE = re.compile(
+    r"<!--(?P<id>[A-Z]\d+\.[a-z][a-z0-9-]*)(?P<part>:bound|:tol)?-->.*?<!--/-->"
+)
+ROW = re.compile(r"^\| \*\*(?P<name>[A-Z]\d+)\*\* \|(?P<cells>.*)\|$", re.MULTILINE)
+NUMBER = re.compile(r"(?<![\w.^])\d+(?:\.\d+)?(?!\w)")
+# How far a stated number may move before its claim fails, relative to its size.
+LOOSEST = 0.5
+
+
+@dataclass(frozen=True)
+class Line:
+    """A claim as a chapter has printed it."""
+
+    name: str
+    key: str | None
+    sentence: str
+    measured: str
+    spread: str | None
+    op: str
+    bound: str
+    tol: str | None
+    scope: str | None
+    chapter: str
+
+    @property
+    def seeds(self):
+        """Number of seeds that the line names, 0 if none."""
+        found = re.search(r"(\d+) seeds$", self.spread or "")
+        return int(found[1]) if found else 0
+
+    @property
+    def room(self):
+        """Largest relative change of the measured number that the claim lets pass."""
+        measured, bound = float(self.measured), float(self.bound)
+        if self.op == "==":
+            return 0.0
+        size = abs(measured) or 1.0
+        if self.op == "~":
+            return (float(self.tol) + abs(measured - bound)) / size
+        return abs(measured - bound) / size
+
+
+def read_lines(text, chapter):
+    """Return the claims in a printed text."""
+    found = (LINE.fullmatch(line.rstrip()) for line in text.splitlines())
+    return [Line(**match.groupdict(), chapter=chapter) for match in found if match]
+
+
+def claim_lines(root=ROOT):
+    """Return the claims that the chapters have printed, in their order."""
+    lines = []
+    for chapter in course.chapters(root):
+        notebook = nb.read(root / "book" / f"{chapter.file}.ipynb")
+        for cell in nb.code_cells(notebook):
+            printed = [o.text for o in cell.outputs if o.get("name") == "stdout"]
+            lines += read_lines("".join(printed), chapter.file)
+    return lines
+
+
+def filled(text, lines):
+    """Return the ledger's text with the numbers of these lines."""
+    keyed = {f"{line.name}.{line.key}": line for line in lines if line.key}
+
+    def number(place):
+        line = keyed.get(place["id"])
+        if line is None:
+            return place[0]
+        parts = {":bound": line.bound, ":tol": line.tol, None: line.measured}
+        value = parts[place["part"]]
+        return f"<!--{place['id']}{place['part'] or ''}-->{value}<!--/-->"
+
+    return PLACE.sub(number, text)
+
+
+def faults(text, lines):
+    """List what is wrong with the verdicts, beside numbers that are to be filled."""
+    keyed = {f"{line.name}.{line.key}": line for line in lines if line.key}
+    found = []
+    if len(keyed) < sum(1 for line in lines if line.key):
+        found.append("two claim lines have the same key; give each its own")
+    for place in PLACE.finditer(text):
+        line = keyed.get(place["id"])
+        if line is None:
+            found.append(f"{place['id']}: no chapter prints a claim of this key")
+        elif place["part"] == ":tol" and line.tol is None:
+            found.append(f"{place['id']}: the claim has no tolerance; state its bound")
+        elif place["part"] is None and line.room > LOOSEST:
+            found.append(
+                f"{place['id']}: {line.measured} is stated, but the claim needs no "
+                f"more than {line.op} {line.bound}; tighten it, or state its bound"
+            )
+    for row in ROW.finditer(text):
+        verdict = PLACE.sub("", row["cells"].split("|")[1])
+        own = [line for line in lines if line.name == row["name"]]
+        known = " ".join(f"{ln.sentence} {ln.scope or ''}" for ln in own)
+        for typed in NUMBER.findall(verdict):
+            if typed not in NUMBER.findall(known):
+                found.append(
+                    f"{row['name']}: {typed} is typed into the verdict; take it from a "
+                    "claim line, or name the setting in one"
+                )
+    return found
+
+
+def main(arguments=None, root=ROOT):
+    """Fill the verdicts, or say what differs; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.verdicts")
+    parser.add_argument("--check", action="store_true")
+    only_check = parser.parse_args(arguments).check
+    path = root / LEDGER
+    text, lines = path.read_text(encoding="utf-8"), claim_lines(root)
+    new = filled(text, lines)
+    found = faults(new, lines)
+    if new != text and only_check:
+        found.append("a number differs from the chapters; run python -m tools.verdicts")
+    elif new != text:
+        path.write_text(new, encoding="utf-8")
+        print(f"{LEDGER} filled")
+    print(
+        *(f"{LEDGER}: {fault}" for fault in found),
+        sep="\n",
+        end="\n" * bool(found),
+        file=sys.stderr,
+    )
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
