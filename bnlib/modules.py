@@ -16,9 +16,13 @@ __all__ = [
     "Tracer",
     "as_inputs",
     "has_running_statistics",
+    "in_float64",
     "is_batch_norm",
     "is_channel_norm",
     "keep_modes",
+    "poisoned",
+    "refuse_not_finite",
+    "refuse_poisoned",
     "relative_difference",
     "tensors_in",
 ]
@@ -79,6 +83,96 @@ def has_running_statistics(module):
         True for batch norm, and for instance norm with ``track_running_stats=True``.
     """
     return is_channel_norm(module) and module.running_mean is not None
+
+
+def poisoned(norm, names=("running_mean", "running_var")):
+    """Say which number of a norm is NaN, infinite or, as a variance, negative.
+
+    Parameters
+    ----------
+    norm : nn.Module
+        A norm of each channel (:func:`is_channel_norm`).
+    names : sequence of str
+        Attributes to look at; one that is None is passed over.
+
+    Returns
+    -------
+    str
+        The first of them, its value and channel, "" if all are sound.
+    """
+    for name in names:
+        values = getattr(norm, name)
+        if values is None:
+            continue
+        values = values.detach().flatten()
+        wrong = ~values.isfinite()
+        if name == "running_var":
+            wrong |= values < 0
+        if wrong.any():
+            channel = int(wrong.nonzero()[0])
+            return f"{name} {float(values[channel]):.3g} in channel {channel}"
+    return ""
+
+
+def refuse_poisoned(model):
+    """Refuse a model with a norm whose statistics or parameters are no sound numbers.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Holds norms, or is one.
+
+    Raises
+    ------
+    ValueError
+        If one is NaN or infinite, or a variance negative; names norm and channel.
+    """
+    for name, norm in model.named_modules():
+        what = is_channel_norm(norm) and poisoned(norm, NORM_ATTRIBUTES[:4])
+        if what:
+            raise ValueError(
+                "the statistics and parameters of each norm must be finite and no "
+                f"variance negative, got {what} of {name or type(norm).__name__!r}; "
+                "re-estimate the statistics (bnlib.nn.heal), or go back to a checkpoint"
+            )
+
+
+def refuse_not_finite(output):
+    """Refuse an output that nothing can be compared with.
+
+    Parameters
+    ----------
+    output : Tensor, dict, list or tuple
+        What a model gives for its example.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN or infinite.
+    """
+    for tensor in tensors_in(output):
+        wrong = tensor[~tensor.isfinite()]
+        if len(wrong):
+            raise ValueError(
+                f"outputs for example_input must be finite, got {float(wrong[0])} "
+                f"({len(wrong)} such values); check the input and the parameters"
+            )
+
+
+def in_float64(x):
+    """Return a tensor in float64, on the CPU unless its device is sure to have that.
+
+    Parameters
+    ----------
+    x : Tensor
+        On any device; Apple's GPUs (MPS) know no float64.
+
+    Returns
+    -------
+    Tensor
+        The same values, or ``x`` itself.
+    """
+    return (x if x.is_cuda else x.cpu()).to(torch.float64)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from bnlib.modules import (
     is_batch_norm,
     is_channel_norm,
     keep_modes,
+    poisoned,
     relative_difference,
     tensors_in,
 )
@@ -161,6 +162,20 @@ def test_each_tensor_is_measured_by_its_own_precision():
 def test_other_shapes_are_infinitely_far():
     assert relative_difference(torch.ones(2), torch.ones(1)) == (math.inf, False)
     assert relative_difference([], torch.ones(1)) == (math.inf, False)
+
+
+def test_the_first_poisoned_number_is_named():
+    norm = OwnNorm(3)
+    assert poisoned(norm) == ""
+    norm.weight.data[0] = math.inf
+    assert poisoned(norm) == "", "parameters only if asked for"
+    assert poisoned(norm, ("weight", "bias")) == "weight inf in channel 0"
+    norm.running_mean[1] = -3.0  # a mean may be negative
+    norm.running_var[2] = -1e-9
+    assert poisoned(norm) == "running_var -1e-09 in channel 2"
+    norm.running_mean[1] = math.nan
+    assert poisoned(norm) == "running_mean nan in channel 1"
+    assert poisoned(nn.BatchNorm1d(3, track_running_stats=False)) == ""
 
 
 def test_zero_differs_from_zero_by_nothing():

@@ -158,6 +158,7 @@ UNMET = {
     "fold_into_next": "the same where the norm comes first",
     "for_seeds": "for the sweeps of chapters 5 to 8",
     "mean_sd": "for the tables of chapters 5 to 8",
+    "heal": "for the clinic page, until it exists",
     "merge": "what adds up batches in population_statistics and reestimate",
 }
 

@@ -16,6 +16,8 @@ from bnlib.modules import (
     Tracer,
     as_inputs,
     is_channel_norm,
+    refuse_not_finite,
+    refuse_poisoned,
     relative_difference,
     tensors_in,
 )
@@ -89,7 +91,9 @@ def fold(model, example_input=None, *, strict=True):
     ------
     ValueError
         If ``model`` or a BN in it is in training mode, if the outputs for
-        ``example_input`` differ by more than rounding, or as ``strict`` says.
+        ``example_input`` differ by more than rounding or are not finite, or as
+        ``strict`` says; if a statistic or parameter of a norm is NaN or infinite, or a
+        variance negative.
 
     Examples
     --------
@@ -100,6 +104,7 @@ def fold(model, example_input=None, *, strict=True):
     4: folded into 3
     """
     _refuse_training(model)
+    refuse_poisoned(model)
     folded, rehearsal = copy.deepcopy(model), copy.deepcopy(model)
     output, ranks = _rehearse(rehearsal, example_input)
     graph, found_by = _calls_in_order(rehearsal)
@@ -268,7 +273,9 @@ def _rehearse(model, example_input):
                 ranks[name] = tensors_in([args, kwargs])[0].dim()
 
             module.register_forward_pre_hook(note, with_kwargs=True)
-    return model(*as_inputs(example_input)), ranks
+    output = model(*as_inputs(example_input))
+    refuse_not_finite(output)
+    return output, ranks
 
 
 def _compare(got, want):

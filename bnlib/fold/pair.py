@@ -22,6 +22,7 @@ from bnlib.modules import (
     NORM_ATTRIBUTES,
     TRANSPOSED_CONVOLUTIONS,
     is_channel_norm,
+    refuse_poisoned,
     relative_difference,
 )
 
@@ -57,8 +58,9 @@ def fold_batch_norm(layer, bn):
         If ``layer`` is none of these types or ``bn`` is no batch normalization.
     ValueError
         If one of them is in training mode, if ``bn`` has no running statistics, another
-        number of channels than ``layer`` or does not act like BN in eval mode, or if
-        one has hooks or a parametrized weight.
+        number of channels than ``layer`` or does not act like BN in eval mode, if one
+        of its numbers is NaN or infinite or a variance negative, or if one of the two
+        has hooks or a parametrized weight.
 
     References
     ----------
@@ -153,6 +155,7 @@ def _refuse_unfit(layer, bn):
         )
     _refuse_unready("layer", layer)
     _refuse_unready("bn", bn)
+    refuse_poisoned(bn)
 
 
 def _refuse_unready(name, module):

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch.func import functional_call, stack_module_state, vmap
 
 from bnlib.lab import train
-from bnlib.modules import has_running_statistics, keep_modes
+from bnlib.modules import has_running_statistics, in_float64, keep_modes
 from bnlib.nn import reestimate
 
 __all__ = ["Ensemble", "accuracies", "train_many"]
@@ -261,7 +261,7 @@ def accuracies(ensemble, x, y, *, batch_size=500, each=False):
         parts = x.split(batch_size, dim=int(each))
         scores = torch.cat([ensemble(part, each=each) for part in parts], dim=1)
     right = (scores.argmax(2) == y) & ~scores.isnan().any(2)
-    return right.double().mean(1).numpy()
+    return in_float64(right.cpu()).mean(1).numpy()
 
 
 class _Update:

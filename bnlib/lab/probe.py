@@ -8,13 +8,14 @@ probe works inside :func:`untouched`.
 import math
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from bnlib.lab.train import _default_loss, _tensors_like
-from bnlib.modules import has_running_statistics, keep_modes
+from bnlib.modules import has_running_statistics, in_float64, keep_modes
 
 __all__ = [
     "CovariateShift",
@@ -62,9 +63,8 @@ def untouched(model):
     grads = [(p, p.grad, p.requires_grad) for p in model.parameters()]
     for parameter, _, _ in grads:
         parameter.grad = None  # what accumulates inside must not reach the old one
-    devices = sorted({t.device.index for t in tensors if t.device.type == "cuda"})
     try:
-        with torch.random.fork_rng(devices=devices), keep_modes(model):
+        with _same_generators(model), keep_modes(model):
             yield model
     finally:
         with torch.no_grad():
@@ -404,14 +404,37 @@ def _slope(model, x, y, loss):
 @contextmanager
 def _same_draw(model):
     """Draw the same random numbers again after leaving, from the same buffers."""
-    state = torch.random.get_rng_state()
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    try:
+        with _same_generators(model):
+            yield
+    finally:
+        for buffer, value in buffers:  # a layer may depend on its own in training
+            buffer.copy_(value)
+
+
+@contextmanager
+def _same_generators(model):
+    """Restore the generators of the CPU and of the model's devices on leaving."""
+    states = [(write, read()) for read, write in _generators(model)]
     try:
         yield
     finally:
-        torch.random.set_rng_state(state)
-        for buffer, value in buffers:  # a layer may depend on its own in training
-            buffer.copy_(value)
+        for write, state in states:
+            write(state)
+
+
+def _generators(model):
+    """Return how to read and how to write the state of each generator in use."""
+    found = [(torch.get_rng_state, torch.set_rng_state)]
+    for device in {t.device for t in (*model.parameters(), *model.buffers())}:
+        if device.type == "mps":  # there is one at most, and it is not named
+            found.append((torch.mps.get_rng_state, torch.mps.set_rng_state))
+        elif device.type != "cpu":
+            backend = getattr(torch, device.type)
+            read = partial(backend.get_rng_state, device)
+            found.append((read, partial(backend.set_rng_state, device=device)))
+    return found
 
 
 @torch.no_grad()
@@ -422,12 +445,12 @@ def _place(parameters, start, direction, distance):
 
 def _length(tensors):
     # In float32 the square of a vanishing gradient would underflow.
-    return torch.sqrt(sum(t.double().square().sum() for t in tensors)).item()
+    return torch.sqrt(sum(in_float64(t).square().sum() for t in tensors)).item()
 
 
 def _cosine(a, b):
     pairs = zip(a, b, strict=True)
-    product = sum((s.double() * t.double()).sum() for s, t in pairs).item()
+    product = sum((in_float64(s) * in_float64(t)).sum() for s, t in pairs).item()
     return _ratio(product, _length(a) * _length(b))
 
 

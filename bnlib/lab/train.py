@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from bnlib.modules import keep_modes
+from bnlib.modules import in_float64, keep_modes
 
 __all__ = ["History", "accuracy", "train"]
 
@@ -154,7 +154,7 @@ def accuracy(model, x, y, *, batch_size=500):
         model.eval()
         scores = torch.cat([model(part) for part in x.split(batch_size)])
     right = (scores.argmax(1) == y) & ~scores.isnan().any(1)
-    return right.double().mean().item()
+    return in_float64(right).mean().item()
 
 
 def _tensors_like(model, data):

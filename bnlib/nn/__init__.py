@@ -7,7 +7,7 @@ statistics anew.
 """
 
 from bnlib.nn.layers import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
-from bnlib.nn.statistics import reestimate
+from bnlib.nn.statistics import heal, reestimate
 from bnlib.nn.sync import SyncBatchNorm, convert_sync_batch_norm
 from bnlib.nn.variants import (
     GhostBatchNorm,
@@ -26,5 +26,6 @@ __all__ = [
     "RMSNorm",
     "SyncBatchNorm",
     "convert_sync_batch_norm",
+    "heal",
     "reestimate",
 ]

@@ -11,6 +11,17 @@ from torch import nn
 
 from bnlib.refuse import momentum_fraction, positive_eps, whole_number
 
+HALF = torch.float16, torch.bfloat16
+
+
+def widened(x):
+    """Return ``x`` in float32 if it has half precision, else as it is.
+
+    Statistics need it: float16 ends at 65504, the square of 256, and bfloat16 has no
+    more than three digits.
+    """
+    return x.float() if x.dtype in HALF else x
+
 
 def normalize(x, mean, var, eps):
     """Return ``(x - mean) / sqrt(var + eps)``: the one formula of all layers."""
@@ -44,7 +55,7 @@ class Norm(nn.Module):
     """What the constructors of all layers share: eps, scale and shift of ``shape``."""
 
     def __init__(self, shape, eps, affine, bias, device, dtype):
-        super().__init__()
+        nn.Module.__init__(self)  # not super(): that may be PyTorch's own batch norm
         if eps is not None:
             positive_eps(eps)
         self.eps = eps
@@ -60,19 +71,27 @@ class Norm(nn.Module):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
+    def forward(self, x):
+        """Normalize ``x``, half precision in float32; the output has its dtype."""
+        self._check(x)
+        return self._normalized(widened(x)).to(x.dtype)
+
     def _check_type(self, x):
-        """Refuse an input that is not of the layer's floating point type."""
+        """Refuse an input that is not of the layer's floating point type.
+
+        A layer in float32 takes half precision, too, as it comes under autocast.
+        """
         if not torch.is_tensor(x) or not x.is_floating_point():
             got = f"dtype {x.dtype}" if torch.is_tensor(x) else type(x).__name__
             raise TypeError(
                 f"x must be a tensor of floating point numbers, got {got}; "
                 "convert it, for example with x.float()"
             )
-        own = [v.dtype for v in (*self.parameters(), *self.buffers())]
-        if own and x.dtype != own[0]:
+        own = {v.dtype for v in (*self.parameters(), *self.buffers())} - {torch.int64}
+        if unfit := own - {x.dtype, widened(x).dtype}:
             raise TypeError(
-                f"x must have the layer's dtype {own[0]}, got {x.dtype}; "
-                "convert the layer with layer.to(x.dtype), or x"
+                f"x must have the layer's dtype {unfit.pop()}, got {x.dtype}; convert "
+                "x, or the layer (in float32 it takes half precision, too)"
             )
 
     def _check_channels(self, x, channels, min_dims):
@@ -142,16 +161,18 @@ class TrackedNorm(Norm):
             state_dict.setdefault(key, self.num_batches_tracked)
         super()._load_from_state_dict(state_dict, prefix, metadata, *rest)
 
-    def forward(self, x):
-        """Normalize with the input's statistics, or in eval mode the running ones."""
+    def _check(self, x):
         self._check_channels(x, self.num_features, self._min_dims)
+
+    def _normalized(self, x):
+        """Normalize with the input's statistics, or in eval mode the running ones."""
         if self.training or self.running_mean is None:
             mean, var, count = self._batch_statistics(x)
             if self.track_running_stats and self.running_mean is not None:
                 self._track(mean, var, count)
         else:
-            mean = per_channel(self.running_mean, x.ndim)
-            var = per_channel(self.running_var, x.ndim)
+            mean = per_channel(widened(self.running_mean), x.ndim)
+            var = per_channel(widened(self.running_var), x.ndim)
         return self._scale_and_shift(normalize(x, mean, var, self.eps))
 
     def _scale_and_shift(self, x_hat):
@@ -162,12 +183,14 @@ class TrackedNorm(Norm):
         """Return mean, biased variance and the number of values behind each."""
         axes = tuple(range(2, x.ndim)) if self._each_example else batch_axes(x)
         count = self._count(x, axes)
+        if not x.numel():  # NaN, which meets no value
+            return *moments(x, axes), count
         return *self._center_and_spread(x, axes), count
 
     def _count(self, x, axes):
         """Return how many values a mean has, or refuse a single one."""
         count = prod(x.shape[a] for a in axes)
-        if count < 2:
+        if count == 1:
             raise ValueError(
                 f"x must have more than one value per {self._group}, got shape "
                 f"{tuple(x.shape)} in training; {self._advice}"
@@ -179,17 +202,29 @@ class TrackedNorm(Norm):
 
     def _track(self, mean, var, count):
         """Move the running statistics towards these; the unbiased variance is kept."""
-        self._move(mean, var * (count / (count - 1)))
+        if count and mean.numel():
+            self._move(mean, var * (count / (count - 1)))
+        else:
+            self._weight_of_new()  # an empty batch says nothing, but is counted
 
     @torch.no_grad()
     def _move(self, mean, unbiased):
-        new = self._weight_of_new()
         pairs = (self.running_mean, mean), (self.running_var, unbiased)
-        for running, seen in pairs:
-            # The mean over axis 0 leaves batch norm's (1, C, 1, 1) alone and averages
-            # instance norm's (N, C, 1, 1). In place and without a graph: a buffer that
-            # kept its graph would keep that of every earlier step, too.
-            running.mul_(1 - new).add_(new * seen.mean(0).flatten())
+        try:
+            new = self._weight_of_new()
+            for running, seen in pairs:
+                # The mean over axis 0 leaves batch norm's (1, C, 1, 1) alone and
+                # averages instance norm's (N, C, 1, 1). In place and without a graph: a
+                # buffer that kept its graph would keep that of every earlier step, too.
+                seen = seen.mean(0).flatten()
+                running.copy_((1 - new) * widened(running) + new * seen)
+        except RuntimeError as error:
+            raise RuntimeError(
+                "the running statistics must be free to change in place, as they are "
+                "not inside of torch.func.vmap and grad, got "
+                f"{str(error).splitlines()[0]!r}; there use track_running_stats=False, "
+                "eval mode or, to train copies of a model, bnlib.lab.ensemble"
+            ) from error
 
     def _weight_of_new(self):
         """Count the batch and return its weight in the running statistics."""

@@ -4,11 +4,16 @@
 constructor arguments, defaults, ``state_dict`` keys and numbers of ``torch.nn``, so
 that weights move across in both directions, but they are written in plain operations:
 :mod:`bnlib.nn.base` holds the arithmetic of all of them.
+
+As in PyTorch, float16 and bfloat16 inputs are normalized in float32 and come out in
+their dtype, and a layer in float32 takes them as it is: under ``torch.autocast`` its
+parameters and running statistics stay in float32. An empty batch gives an empty output.
 """
 
 from numbers import Integral
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm as TorchBatchNorm
 
 from bnlib.nn.base import (
     Norm,
@@ -23,7 +28,7 @@ from bnlib.refuse import whole_number
 __all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"]
 
 
-class BatchNorm(TrackedNorm):
+class BatchNorm(TrackedNorm, TorchBatchNorm):
     """Normalize each channel over the batch and all positions.
 
     One class for what PyTorch calls ``BatchNorm1d``, ``2d`` and ``3d``. In training
@@ -34,6 +39,11 @@ class BatchNorm(TrackedNorm):
 
     where the *unbiased* variance (divided by M - 1) is stored. In eval mode the running
     statistics are used, or those of the batch if there are none.
+
+    It is a subclass of PyTorch's own class, of which it uses nothing, for tools that
+    look for batch norms with ``isinstance``, as ``torch.optim.swa_utils.update_bn``.
+    As in PyTorch, a NaN in a batch stays in the running statistics forever, because
+    (1 - momentum) * NaN is NaN; :func:`bnlib.nn.heal` finds and resets it.
 
     Parameters
     ----------
@@ -55,10 +65,14 @@ class BatchNorm(TrackedNorm):
     Raises
     ------
     TypeError
-        If ``num_features`` is no int; in ``forward`` if the input has another dtype.
+        If ``num_features`` is no int; in ``forward`` if the input has another dtype
+        (half precision fits float32).
     ValueError
         If an argument is out of range; in ``forward`` if the input has another layout
         or number of channels, or in training one value per channel.
+    RuntimeError
+        If running statistics would have to change inside of ``torch.func.vmap`` or
+        ``grad``.
 
     References
     ----------
@@ -189,13 +203,15 @@ class LayerNorm(Norm):
         affine = self.elementwise_affine
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={affine}"
 
-    def forward(self, x):
-        """Normalize each example over the last axes of ``x``."""
-        axes = self._axes(x)
-        x_hat = normalize(x, *moments(x, axes), self.eps)
+    def _normalized(self, x):
+        x_hat = normalize(x, *moments(x, self._axes), self.eps)
         return scale_and_shift(x_hat, self.weight, self.bias)
 
-    def _axes(self, x):
+    @property
+    def _axes(self):
+        return tuple(range(-len(self.normalized_shape), 0))
+
+    def _check(self, x):
         self._check_type(x)
         count = len(self.normalized_shape)
         if tuple(x.shape[-count:]) != self.normalized_shape:
@@ -203,7 +219,6 @@ class LayerNorm(Norm):
                 f"x must end in the shape {self.normalized_shape}, got shape "
                 f"{tuple(x.shape)}; check normalized_shape"
             )
-        return tuple(range(-count, 0))
 
 
 class RMSNorm(LayerNorm):
@@ -214,7 +229,8 @@ class RMSNorm(LayerNorm):
     normalized_shape : int or sequence of int
         Shape of those axes, and of ``weight``.
     eps : float or None, default=None
-        Added to the mean square; None is the machine epsilon of the input's dtype.
+        Added to the mean square; None is the machine epsilon of the input's dtype, for
+        half precision that of float32.
     elementwise_affine : bool, default=True
         Whether to learn a scale per feature.
     device, dtype : optional
@@ -245,10 +261,8 @@ class RMSNorm(LayerNorm):
         """Describe the layer for ``print``; there is no shift to speak of."""
         return self._arguments()
 
-    def forward(self, x):
-        """Divide ``x`` by its root mean square over the last axes."""
-        axes = self._axes(x)
-        mean_square = x.square().mean(axes, keepdim=True)
+    def _normalized(self, x):
+        mean_square = x.square().mean(self._axes, keepdim=True)
         eps = torch.finfo(x.dtype).eps if self.eps is None else self.eps
         return scale_and_shift(normalize(x, 0, mean_square, eps), self.weight, None)
 
@@ -312,10 +326,11 @@ class GroupNorm(Norm):
             f"bias={self.bias is not None}"
         )
 
-    def forward(self, x):
-        """Normalize each example over groups of its channels."""
+    def _check(self, x):
         self._check_channels(x, self.num_channels, min_dims=2)
-        groups = x.reshape(x.shape[0], self.num_groups, -1)
+
+    def _normalized(self, x):
+        groups = x.unflatten(1, (self.num_groups, -1)).flatten(2)
         x_hat = normalize(groups, *moments(groups, (2,)), self.eps).reshape(x.shape)
         weight, bias = (per_channel(v, x.ndim) for v in (self.weight, self.bias))
         return scale_and_shift(x_hat, weight, bias)

@@ -1,15 +1,23 @@
-"""Estimate the statistics of a model's batch norms anew, from data."""
+"""Estimate running statistics anew, from data, and heal poisoned ones."""
 
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
-from bnlib.modules import has_running_statistics, is_batch_norm, keep_modes, tensors_in
+from bnlib.modules import (
+    has_running_statistics,
+    in_float64,
+    is_batch_norm,
+    keep_modes,
+    poisoned,
+    tensors_in,
+)
 from bnlib.nn.base import batch_axes, moments
 from bnlib.nn.layers import BatchNorm
 from bnlib.running import Population, merge
 
-__all__ = ["reestimate"]
+__all__ = ["heal", "reestimate"]
 
 
 @torch.no_grad()
@@ -41,8 +49,9 @@ def reestimate(model, loader):
     TypeError
         If a batch is neither a tensor nor a tuple or list that starts with one.
     ValueError
-        If there is no batch norm with running statistics, no batch, or a batch with one
-        value per channel. The model is then as it was.
+        If there is no batch norm with running statistics, no batch, a batch that is
+        empty, not finite or has one value per channel, or statistics too large for the
+        layer's dtype. The model is then as it was.
 
     References
     ----------
@@ -59,31 +68,84 @@ def reestimate(model, loader):
             "model must hold a batch norm with running statistics, got "
             f"{type(model).__name__} without one; check track_running_stats"
         )
-    num_batches = 0
-    with _watching(model, layers) as seen:
-        for batch in loader:
-            model(_inputs(batch))
-            num_batches += 1
+    num_batches, seen = 0, {}
+    with _watching(model, layers) as parts:
+        for num_batches, batch in enumerate(loader, start=1):
+            x = _inputs(batch)
+            model(x)
+            for name, part in parts:
+                _refuse_unsound(x, num_batches, name, part)
+                seen[name] = merge(seen[name], part) if name in seen else part
+            parts.clear()
     if not num_batches:
         raise ValueError("loader must hold at least one batch, got none; check it")
-    for name, total in seen.items():
-        layer = layers[name]
-        layer.running_mean.copy_(torch.from_numpy(total.mean))
-        layer.running_var.copy_(torch.from_numpy(total.unbiased_var))
+    new = [pair for name in seen for pair in _buffers(name, layers[name], seen[name])]
+    for buffer, value in new:
+        buffer.copy_(value)
+    for layer in map(layers.get, seen):
         if getattr(layer, "num_batches_tracked", None) is not None:
             layer.num_batches_tracked.fill_(num_batches)
     return seen
 
 
+@torch.no_grad()
+def heal(model, loader=None):
+    """Find norms whose running statistics are poisoned, and give them sound ones.
+
+    Poisoned is a mean or variance that is NaN or infinite, and a negative variance. One
+    bad batch in training is enough, and no good one heals it: (1 - momentum) * NaN is
+    NaN. Eval mode then gives NaN while training mode looks fine.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Its poisoned norms are reset in place as before training: mean 0, variance 1, no
+        batch counted. The others are left alone.
+    loader : iterable, optional
+        Good batches, for :func:`reestimate`: if a norm was poisoned, all batch norms
+        get population statistics. Without it the norms that were reset have to see some
+        training before eval mode means anything.
+
+    Returns
+    -------
+    dict of str to str
+        Name of each norm that was poisoned: which number, and the first bad channel.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`reestimate`, after the reset.
+
+    Examples
+    --------
+    >>> net = torch.nn.Sequential(torch.nn.BatchNorm1d(2))
+    >>> _ = net(torch.tensor([[1.0, torch.nan], [2.0, 3.0]]))
+    >>> heal(net)
+    {'0': 'running_mean nan in channel 1'}
+    >>> heal(net)
+    {}
+    """
+    norms = {n: m for n, m in model.named_modules() if has_running_statistics(m)}
+    found = {name: poisoned(norm) for name, norm in norms.items() if poisoned(norm)}
+    for norm in map(norms.get, found):
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1)
+        if getattr(norm, "num_batches_tracked", None) is not None:
+            norm.num_batches_tracked.zero_()
+    if found and loader is not None:
+        reestimate(model, loader)
+    return found
+
+
 @contextmanager
 def _watching(model, layers):
-    """Collect what reaches each layer; leave modes and buffers as they were."""
-    seen = {}
+    """List what reaches each layer; leave modes and buffers as they were."""
+    parts = []
 
     def watch(name):
         def hook(layer, args, kwargs):
-            batch = _population(layer, tensors_in([args, kwargs])[0])
-            seen[name] = merge(seen[name], batch) if name in seen else batch
+            x = tensors_in([args, kwargs])[0]
+            parts.append((name, _population(layer, x)))
 
         return hook
 
@@ -97,7 +159,7 @@ def _watching(model, layers):
             model.eval()
             for layer in layers.values():
                 layer.training = True  # without its children: injected noise stays off
-            yield seen
+            yield parts
     finally:
         for hook in hooks:
             hook.remove()
@@ -107,7 +169,7 @@ def _watching(model, layers):
 
 def _population(layer, x):
     """Return the statistics of one batch as ``layer`` would take them, in float64."""
-    x = x.double()
+    x = in_float64(x)
     if isinstance(layer, BatchNorm):
         mean, var, count = layer._batch_statistics(x)
     else:
@@ -115,6 +177,44 @@ def _population(layer, x):
         count = x.numel() // x.shape[1]
     mean, var = (v.flatten().cpu().numpy() for v in (mean, var))
     return Population(mean, var, count)
+
+
+def _refuse_unsound(x, number, name, part):
+    """Refuse the batch ``x`` if what reached a norm was empty or not finite."""
+    sound = np.isfinite(part.mean) & np.isfinite(part.var)
+    if sound.all() and part.count:
+        return
+    which = f"batch {number} of the loader"
+    if not part.count:
+        raise ValueError(
+            f"{which} must hold at least one value per channel, got shape "
+            f"{tuple(x.shape)}; leave empty batches out"
+        )
+    wrong = (~x.isfinite()).nonzero()
+    if len(wrong):
+        where = tuple(wrong[0].tolist())
+        raise ValueError(
+            f"{which} must be finite, got {float(x[where])} at index {where} "
+            f"({len(wrong)} such values); find out where it comes from, or leave it out"
+        )
+    raise ValueError(
+        f"{which} must be finite where it reaches the norm {name!r}, got NaN or inf in "
+        f"channel {sound.argmin()} from finite values; check the layers before it"
+    )
+
+
+def _buffers(name, layer, total):
+    """Return the running statistics of ``layer``, each with its new value."""
+    pairs = (layer.running_mean, total.mean), (layer.running_var, total.unbiased_var)
+    new = [(old, torch.from_numpy(value).to(old.dtype)) for old, value in pairs]
+    for (buffer, value), (_, exact) in zip(new, pairs, strict=True):
+        if not value.isfinite().all():
+            raise ValueError(
+                f"the statistics of the norm {name!r} must fit into {buffer.dtype}, "
+                f"got values up to {np.abs(exact).max():.1e}; "
+                "rescale the data or give the model more precision"
+            )
+    return new
 
 
 def _inputs(batch):

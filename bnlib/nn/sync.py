@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm as TorchBatchNorm
 
-from bnlib.modules import is_batch_norm
+from bnlib.modules import in_float64, is_batch_norm
 from bnlib.nn.base import batch_axes, per_channel
 from bnlib.nn.layers import BatchNorm
 
@@ -108,7 +108,7 @@ class SyncBatchNorm(BatchNorm):
             return super()._batch_statistics(x)
         mean, var, count = _SharedMoments.apply(x, self.process_group)
         count = int(count)
-        if count < 2:
+        if count == 1:
             raise ValueError(
                 "the ranks together must have more than one value per channel, got "
                 f"{count}, here shape {tuple(x.shape)}, in training; {self._advice}"
@@ -122,7 +122,7 @@ class _SharedMoments(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, group):
         count, mean, var = _merge(_gather(_part(x), group))
-        mean, var = (per_channel(v.to(x.dtype), x.ndim) for v in (mean, var))
+        mean, var = (per_channel(_like(v, x), x.ndim) for v in (mean, var))
         ctx.save_for_backward(x, mean, count)
         ctx.group = group
         ctx.mark_non_differentiable(count)
@@ -134,10 +134,10 @@ class _SharedMoments(torch.autograd.Function):
         x, mean, count = ctx.saved_tensors
         # mean and var serve the examples of every rank, so their gradient is a sum
         # over ranks. Then it is that of one process, for the whole batch.
-        d_both = torch.stack([d_mean, d_var]).double()
+        d_both = in_float64(torch.stack([d_mean, d_var]))
         with exchange():
             dist.all_reduce(d_both, group=ctx.group)
-        d_mean, d_var = (d_both / count).to(x.dtype)
+        d_mean, d_var = _like(d_both / count, x)
         return d_mean + 2 * (x - mean) * d_var, None
 
 
@@ -168,8 +168,13 @@ def _part(x):
     count = x.numel() // channels
     mean = x.sum(axes, keepdim=True) / max(count, 1)  # an empty part has mean 0
     m2 = (x - mean).square().sum(axes)
-    count = m2.new_tensor([count], dtype=torch.float64)
-    return torch.cat([count, mean.flatten().double(), m2.double()])
+    both = in_float64(torch.cat([mean.flatten(), m2]))
+    return torch.cat([both.new_tensor([count]), both])
+
+
+def _like(v, x):
+    """Return ``v`` in the dtype of ``x`` and on its device, which may lack v's own."""
+    return v.to(x.dtype).to(x.device)
 
 
 def _gather(part, group):
@@ -249,9 +254,10 @@ def convert_sync_batch_norm(model, process_group=None):
 
 def _check_convertible(name, layer):
     """Refuse a batch norm that SyncBatchNorm would not do justice to."""
+    ours = isinstance(layer, BatchNorm)
     plain = type(layer) in (BatchNorm, SyncBatchNorm)
     lazy = torch.nn.parameter.is_lazy(layer.weight)
-    if (isinstance(layer, TorchBatchNorm) and not lazy) or plain:
+    if (isinstance(layer, TorchBatchNorm) and not ours and not lazy) or plain:
         return
     raise TypeError(
         "each batch norm must be one of torch.nn or bnlib.nn.BatchNorm that knows its "

@@ -2,7 +2,8 @@
 
 Ghost batches, injected noise, other norms than L2: each class changes
 one step of :class:`bnlib.nn.BatchNorm` and inherits the rest, and with it the
-``state_dict`` keys, so that weights move between all of them.
+``state_dict`` keys, so that weights move between all of them. PyTorch's own converter
+to synchronized layers takes them for plain batch norm, ours refuses them.
 """
 
 from math import inf, isfinite, log, pi, sqrt
@@ -63,13 +64,12 @@ class GhostBatchNorm(BatchNorm):
         how = f"ghost_size={self.ghost_size}, update={self.update}"
         return f"{super().extra_repr()}, {how}"
 
-    def forward(self, x):
+    def _normalized(self, x):
         """Normalize ghost batch by ghost batch, in eval mode all of ``x`` at once."""
-        self._check_channels(x, self.num_features, self._min_dims)
-        if not self.training:
-            return super().forward(x)
+        if not (self.training and x.numel()):
+            return super()._normalized(x)
         whole = len(x) - len(x) % self.ghost_size
-        parts = [part for part in (x[:whole], x[whole:]) if len(part)] or [x]
+        parts = [part for part in (x[:whole], x[whole:]) if len(part)]
         x_hat, mean, var = map(torch.cat, zip(*map(self._ghosts, parts), strict=True))
         if self.track_running_stats and self.running_mean is not None:
             moments_of_each = zip(mean.split(1), var.split(1), strict=True)

@@ -17,7 +17,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from bnlib.modules import is_channel_norm, relative_difference
+from bnlib.modules import (
+    in_float64,
+    is_channel_norm,
+    refuse_not_finite,
+    refuse_poisoned,
+    relative_difference,
+)
 from bnlib.slimming.constants import add_constant, constants, masked, output
 from bnlib.slimming.size import Summary, summary
 from bnlib.slimming.wiring import trace
@@ -198,7 +204,8 @@ def plan(model, ratio, *, floor=0.1, example_input):
     ValueError
         If ratio or floor lies outside, or if they contradict each other; if the model
         cannot be traced, if it has nothing to rank, or if channels behind a norm reach
-        something that cannot lose some, which is then named.
+        something that cannot lose some, which is then named; if a statistic or
+        parameter of a norm is NaN or infinite, or a variance negative.
 
     References
     ----------
@@ -246,7 +253,8 @@ def prune(model, plan):
     ValueError
         If the plan does not fit the model or leaves a layer without channel, or if the
         smaller model does not run or gives another output than the masked one, because
-        its forward counts on sizes that only the reader's code knows.
+        its forward counts on sizes that only the reader's code knows. As for
+        :func:`plan`, if a norm is poisoned, and if the output is not finite.
     """
     wiring, gone = _prepare(model, plan)
     pruned = copy.deepcopy(model)
@@ -291,7 +299,8 @@ def absorb(model, plan):
     Raises
     ------
     ValueError
-        If the plan does not fit the model, or leaves a layer without channel.
+        If the plan does not fit the model, or leaves a layer without channel, or as for
+        :func:`plan`, if a norm is poisoned.
     """
     wiring, gone = _prepare(model, plan)
     absorbed, report = masked(model, wiring, gone), {}
@@ -305,9 +314,10 @@ def absorb(model, plan):
 
 
 def _groups(model, wiring):
+    refuse_poisoned(model)
     modules, scores = dict(model.named_modules()), {}
     for name in wiring.norms:
-        sizes = modules[name].weight.detach().abs().double().cpu().tolist()
+        sizes = in_float64(modules[name].weight.detach().abs()).tolist()
         for i, size in zip(wiring.outputs[name].tolist(), sizes, strict=True):
             scores.setdefault(i, []).append(size)
     groups, fixed = {}, {}
@@ -424,6 +434,7 @@ def _compare(pruned, reference, example_input):
             "the tensors, not from numbers in the code"
         ) from None
     want = output(reference, example_input)
+    refuse_not_finite(want)
     difference, to_rounding = relative_difference(got, want)
     if not to_rounding:
         raise ValueError(

@@ -670,6 +670,50 @@ def test_example_shows_a_fold_that_gives_nan(place):
         fold(lived(Breaks(None)), images())
 
 
+POISON = [
+    ("running_var", torch.nan),
+    ("running_var", -0.5),
+    ("running_mean", torch.inf),
+]
+POISON += [("weight", torch.nan), ("bias", -torch.inf)]
+
+
+@pytest.mark.parametrize("number, value", POISON)
+@pytest.mark.parametrize("owner", [nn.BatchNorm2d, bnlib_nn.BatchNorm])
+def test_a_poisoned_norm_is_refused_by_name_and_channel(number, value, owner):
+    model = lived(nn.Sequential(nn.Conv2d(4, 8, 3), owner(8), nn.ReLU(), owner(8)))
+    getattr(model[1], number).data[5] = value
+    text = f"finite and no variance negative, got {number} {value} in channel 5 of "
+    for act in (
+        lambda: fold(model),
+        lambda: fold(model, images()),
+        lambda: fold(model, strict=False),
+    ):
+        with pytest.raises(ValueError, match=text + "'1'; re-estimate"):
+            act()
+    for act in (
+        lambda: fold_batch_norm(model[0], model[1]),
+        lambda: fold_into_next(model[1], nn.Conv2d(8, 3, 1).double().eval()),
+    ):
+        with pytest.raises(ValueError, match=text + f"'{owner.__name__}'; re-estimate"):
+            act()
+
+
+def test_a_poisoned_norm_that_would_be_left_is_refused_too():
+    model = lived(nn.Sequential(nn.ReLU(), nn.BatchNorm2d(4)))
+    model[1].running_var[0] = torch.nan
+    with pytest.raises(ValueError, match="got running_var nan in channel 0 of '1'"):
+        fold(model)
+
+
+def test_outputs_that_are_not_finite_cannot_be_compared():
+    model = lived(nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8)))
+    x = images()
+    x[0, 1, 2, 2] = torch.inf
+    with pytest.raises(ValueError, match="must be finite, got inf .* such values"):
+        fold(model, x)
+
+
 def test_outputs_of_any_structure_and_several_inputs_are_compared():
     class Two(nn.Module):
         def __init__(self):

@@ -1,6 +1,7 @@
 """Probes: their numbers against formulas, and that they leave no trace."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -370,6 +371,35 @@ def test_a_zero_gradient_has_no_direction_and_a_tiny_one_has():
         model, X, Y, 0.1, "2", loss=lambda out, y: 1e-30 * F.cross_entropy(out, y)
     )
     assert tiny == pytest.approx((1.0, 0.0), abs=1e-6)
+
+
+def test_generators_of_all_devices_in_use_are_restored(monkeypatch):
+    states = {"cuda:1": 5, "mps": 7}  # of generators that this machine may not have
+
+    def read(device="mps"):
+        return states[str(device)]
+
+    def write(state, device="mps"):
+        states[str(device)] = state
+
+    for backend in (torch.cuda, torch.mps):
+        monkeypatch.setattr(backend, "get_rng_state", read)
+        monkeypatch.setattr(backend, "set_rng_state", write)
+
+    class Elsewhere(nn.Module):
+        def buffers(self, recurse=True):
+            return iter([])
+
+        def parameters(self, recurse=True):
+            places = "cuda:1", "mps", "cpu", "cuda:1"
+            return iter([SimpleNamespace(device=torch.device(p)) for p in places])
+
+    before = torch.get_rng_state()
+    with probe._same_draw(Elsewhere()):
+        torch.rand(2)
+        states.update({"cuda:1": 6, "mps": 8})
+    assert states == {"cuda:1": 5, "mps": 7}
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_smoothness_is_the_curvature_along_a_short_step():

@@ -8,7 +8,7 @@ WIRING, SIZE = "bnlib/slimming/wiring.py", "bnlib/slimming/size.py"
 MODULES = "bnlib/modules.py"
 OF_FOLD, OF_PRUNING = "tests/fold/test_fold.py", "tests/slimming/test_pruning.py"
 OF_WIRING, OF_SIZE = "tests/slimming/test_wiring.py", "tests/slimming/test_size.py"
-OF_MODULES = "tests/test_modules.py"
+OF_MODULES, OF_STATISTICS = "tests/test_modules.py", "tests/nn/test_statistics.py"
 
 MUTANTS = [
     # --- two modules folded into one ---
@@ -54,7 +54,10 @@ MUTANTS = [
         "F9", PAIR, "if not relative_difference(bn(x), want)[1]:", "if False:", OF_FOLD
     ),
     Mutant("F10", PAIR, " and type(module).forward is kind.forward", "", OF_FOLD),
+    Mutant("F11", PAIR, "    refuse_poisoned(bn)\n", "", OF_FOLD),
     # --- folding a whole model ---
+    Mutant("G10", MODEL, "    refuse_poisoned(model)\n", "", OF_FOLD),
+    Mutant("G11", MODEL, "    refuse_not_finite(output)\n", "", OF_FOLD),
     Mutant("G1", MODEL, "if not to_rounding:", "if difference > 1e-4:", OF_FOLD),
     Mutant("G2", MODEL, "[n for n in called if n in names] + names", "names", OF_FOLD),
     Mutant(
@@ -147,6 +150,8 @@ MUTANTS = [
         "if isinstance(m, nn.modules.batchnorm._BatchNorm) and",
         OF_PRUNING,
     ),
+    Mutant("S13", PRUNING, "    refuse_poisoned(model)\n", "", OF_PRUNING),
+    Mutant("S14", PRUNING, "    refuse_not_finite(want)\n", "", OF_PRUNING),
     # --- what dead channels say ---
     Mutant(
         "D1",
@@ -267,6 +272,8 @@ MUTANTS = [
         "        value = list(value)",
         OF_MODULES,
     ),
+    Mutant("U9", MODULES, "wrong |= values < 0", "pass", OF_MODULES),
+    Mutant("U10", MODULES, "x if x.is_cuda else x.cpu()", "x", OF_STATISTICS),
     Mutant("U6", MODULES, "whole = whole or is_channel_norm(m)", "pass", OF_MODULES),
     Mutant(
         "U7",

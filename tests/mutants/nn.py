@@ -6,14 +6,15 @@ BASE, LAYERS = "bnlib/nn/base.py", "bnlib/nn/layers.py"
 VARIANTS, SYNC = "bnlib/nn/variants.py", "bnlib/nn/sync.py"
 STATISTICS = "bnlib/nn/statistics.py"
 OF_LAYERS, OF_VARIANTS = "tests/nn/test_layers.py", "tests/nn/test_variants.py"
-OF_SYNC = "tests/nn/test_sync.py"
+OF_SYNC, OF_HALF = "tests/nn/test_sync.py", "tests/nn/test_half.py"
+OF_TOOLS, OF_STATISTICS = "tests/nn/test_tools.py", "tests/nn/test_statistics.py"
 
 MUTANTS = [
     Mutant(
         "M1",
         BASE,
-        "running.mul_(1 - new).add_(new *",
-        "running.mul_(new).add_((1 - new) *",
+        "(1 - new) * widened(running) + new * seen",
+        "new * widened(running) + (1 - new) * seen",
         OF_LAYERS,
     ),
     Mutant("M2", BASE, "_version = 2  #", "_version = 1  #", OF_LAYERS),
@@ -26,7 +27,7 @@ MUTANTS = [
     Mutant(
         "M5", BASE, "torch.rsqrt(var + eps)", "1 / (torch.sqrt(var) + eps)", OF_LAYERS
     ),
-    Mutant("M6", BASE, "if count < 2:", "if count < 1:", OF_LAYERS),
+    Mutant("M6", BASE, "if count == 1:", "if count < 0:", OF_LAYERS),
     Mutant(
         "M7",
         BASE,
@@ -41,7 +42,7 @@ MUTANTS = [
         "        super().reset_parameters()",
         OF_LAYERS,
     ),
-    Mutant("M9", BASE, "if own and x.dtype != own[0]:", "if False:", OF_LAYERS),
+    Mutant("M9", BASE, "own - {x.dtype, widened(x).dtype}", "set()", OF_LAYERS),
     Mutant(
         "M10",
         LAYERS,
@@ -57,7 +58,7 @@ MUTANTS = [
         OF_LAYERS,
     ),
     Mutant("M12", STATISTICS, "total.unbiased_var", "total.var", OF_LAYERS),
-    Mutant("M13", STATISTICS, "x = x.double()", "pass", OF_LAYERS),
+    Mutant("M13", STATISTICS, "x = in_float64(x)", "pass", OF_LAYERS),
     Mutant(
         "M14",
         STATISTICS,
@@ -86,6 +87,55 @@ MUTANTS = [
         "if self.track_running_stats and self.running_mean is not None:",
         "if self.running_mean is not None:",
         OF_LAYERS,
+    ),
+    Mutant("M19", BASE, "if count and mean.numel():", "if True:", OF_LAYERS),
+    Mutant("M20", BASE, "if not x.numel():  #", "if False:  #", OF_VARIANTS),
+    Mutant("M21", BASE, "self._normalized(widened(x))", "self._normalized(x)", OF_HALF),
+    Mutant(
+        "M22",
+        BASE,
+        "x.float() if x.dtype in HALF",
+        "x.float() if x.dtype == HALF[0]",
+        OF_HALF,
+    ),
+    Mutant(
+        "M23",
+        BASE,
+        "per_channel(widened(self.running_var)",
+        "per_channel((self.running_var)",
+        OF_HALF,
+    ),
+    Mutant("M24", BASE, "* widened(running)", "* running", OF_HALF),
+    Mutant(
+        "M25",
+        LAYERS,
+        "BatchNorm(TrackedNorm, TorchBatchNorm)",
+        "BatchNorm(TrackedNorm)",
+        OF_TOOLS,
+    ),
+    Mutant("M26", STATISTICS, "in_float64(x)", "x.double()", OF_STATISTICS),
+    Mutant(
+        "M27", STATISTICS, "if sound.all() and part.count:", "if True:", OF_STATISTICS
+    ),
+    Mutant(
+        "M28", STATISTICS, "if not value.isfinite().all():", "if False:", OF_STATISTICS
+    ),
+    Mutant(
+        "M29",
+        STATISTICS,
+        "enumerate(loader, start=1)",
+        "enumerate(loader)",
+        OF_STATISTICS,
+    ),
+    Mutant(
+        "M30", STATISTICS, "norm.num_batches_tracked.zero_()", "pass", OF_STATISTICS
+    ),
+    Mutant(
+        "V9",
+        VARIANTS,
+        "if not (self.training and x.numel()):",
+        "if not self.training:",
+        OF_VARIANTS,
     ),
     Mutant("V1", VARIANTS, "var * (count / (count - 1))", "var", OF_VARIANTS),
     Mutant(
@@ -123,5 +173,6 @@ MUTANTS = [
         "if True:",
         OF_SYNC,
     ),
+    Mutant("X4", SYNC, " and not ours and not lazy", " and not lazy", OF_SYNC),
     Mutant("X3", SYNC, "    new.training = layer.training\n", "", OF_SYNC),
 ]

@@ -6,7 +6,7 @@ FILE, TESTS = "bnlib/lab/probe.py", "tests/lab/test_probe.py"
 
 MUTANTS = [
     Mutant("B1", FILE, "            parameter.grad = grad\n", "", TESTS),
-    Mutant("B2", FILE, "torch.random.set_rng_state(state)", "pass", TESTS),
+    Mutant("B2", FILE, "            write(state)", "            pass", TESTS),
     Mutant("B3", FILE, "origin + distance * way", "origin - distance * way", TESTS),
     Mutant("B4", FILE, "return output.clone()  #", "return output  #", TESTS),
     Mutant(
@@ -24,5 +24,6 @@ MUTANTS = [
         "_learning(model), before",
         TESTS,
     ),
+    Mutant("B9", FILE, 'device.type != "cpu"', "False", TESTS),
     Mutant("B8", FILE, "            buffer.copy_(value)", "            pass", TESTS),
 ]

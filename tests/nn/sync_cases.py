@@ -96,6 +96,19 @@ def far_from_zero(rank=None):
     return layer.running_var
 
 
+def halves(rank=None):
+    """Outputs and gradients in half precision, with numbers of large squares."""
+    found = {}
+    for dtype in (torch.float16, torch.bfloat16):
+        layer = (BatchNorm if rank is None else SyncBatchNorm)(3)
+        whole = (200 * draw((16, 3, 2), 6)).to(dtype)
+        x = mine(whole, (11, 5), rank).clone().requires_grad_()
+        y = layer(x)
+        y.backward(mine(draw(whole.shape, 7).to(dtype), (11, 5), rank))
+        found[dtype] = {"y": y.detach(), "d_x": x.grad, "buffer": layer.running_var}
+    return found
+
+
 def trained(rank=None, parallel=False, parts=(13, 7), steps=5):
     """State of a small net after steps of SGD on batches of 20."""
     model = conv_net((4, 4), seed=1)
@@ -174,6 +187,8 @@ def run_rank(folder):
             one_value = torch.ones(1 - me.rank, 3)
             with torch.no_grad():
                 found["far from zero"] = far_from_zero(me.rank)
+            found["halves"] = halves(me.rank)
+            found["all empty"] = message(lambda: layer(torch.ones(0, 3)))
             found["trained"] = trained(me.rank)
             found["parallel"] = trained(me.rank, parallel=True)
             found["reestimated"] = reestimated(me.rank)

@@ -412,10 +412,20 @@ WRONG = {
         ValueError,
         r"more than one value per channel, got shape \(1, 3\) in training",
     ),
-    "empty batch": (
-        lambda: ours.BatchNorm(3)(ones(0, 3)),
-        ValueError,
-        r"more than one value per channel, got shape \(0, 3\)",
+    "half precision, float64 layer": (
+        lambda: ours.LayerNorm(3, dtype=F64)(ones(4, 3).half()),
+        TypeError,
+        "dtype torch.float64, got torch.float16",
+    ),
+    "more precision than the layer's": (
+        lambda: ours.GroupNorm(1, 3).bfloat16()(ones(4, 3)),
+        TypeError,
+        "dtype torch.bfloat16, got torch.float32",
+    ),
+    "the other half precision": (
+        lambda: ours.BatchNorm(3).half()(ones(4, 3).bfloat16()),
+        TypeError,
+        "dtype torch.float16, got torch.bfloat16",
     ),
     "one value, no buffers, eval": (
         lambda: ours.BatchNorm(3, track_running_stats=False).eval()(ones(1, 3)),
@@ -529,6 +539,50 @@ def test_single_example_is_fine_at_inference():
     x = draw((1, 6), seed=0)[0]
     expected = reference.eval()(x)
     assert_same({"y": layer.eval()(x).detach()}, {"y": expected.detach()})
+
+
+EMPTY = [(0, 6), (0, 6, 4), (0, 6, 4, 5), (0, 6, 2, 2, 2), (4, 6, 0), (0, 6, 1)]
+
+
+@pytest.mark.parametrize("shape", EMPTY, ids=map(str, EMPTY))
+@pytest.mark.parametrize("kwargs", [{}, {"track_running_stats": False}])
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+def test_empty_batches_pass_batch_norm_as_in_torch(shape, kwargs, training):
+    found = []
+    for layer in pair("BatchNorm", BATCH[len(shape)], (6,), kwargs):
+        x = torch.ones(shape, dtype=F64)
+        result = step(layer.train(training), x, x)
+        found.append({**result, **layer.state_dict()})
+    assert_same(*found, atol=0)
+    assert found[0]["weight"].shape == (6,)
+
+
+FREE = {
+    "LayerNorm": lambda shape: (shape[1:],),
+    "RMSNorm": lambda shape: (shape[1:],),
+    "GroupNorm": lambda shape: (2, 6),
+    "InstanceNorm": lambda shape: (6,),
+}
+
+
+@pytest.mark.parametrize("shape", EMPTY[:4], ids=map(str, EMPTY[:4]))
+@pytest.mark.parametrize("name", FREE)
+def test_empty_batches_pass_the_other_layers_as_in_torch(name, shape):
+    if name == "InstanceNorm" and len(shape) == 2:
+        shape = (4, 6, 0)
+    torchs = INSTANCE[len(shape)] if name == "InstanceNorm" else getattr(torch.nn, name)
+    layers = pair(name, torchs, FREE[name](shape), {})
+    x = torch.ones(shape, dtype=F64)
+    assert_same(*[step(layer, x, x) for layer in layers], atol=0)
+
+
+@pytest.mark.parametrize("shape", [(0, 6, 4), (4, 6, 0)], ids=str)
+def test_an_empty_batch_leaves_the_statistics_of_instance_norm(shape):
+    # PyTorch raises an IndexError for the first.
+    layer = spread(ours.InstanceNorm(6, track_running_stats=True))
+    kept = copy.deepcopy(layer.state_dict())
+    assert layer(ones(*shape)).shape == shape
+    assert_same(layer.state_dict(), kept, atol=0)
 
 
 # Re-estimation

@@ -127,6 +127,21 @@ def test_variance_of_float32_far_from_zero_does_not_cancel(results):
         assert (got / exact - 1).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_is_exchanged_in_full(results, dtype):
+    wanted = cases.halves()[dtype]
+    ranks = [found["halves"][dtype] for found in results[2]]
+    for what in ("y", "d_x"):
+        close(torch.cat([r[what] for r in ranks]), wanted[what], torch.finfo(dtype).eps)
+    for found in ranks:
+        assert found["buffer"].dtype == torch.float32
+        close(found["buffer"], wanted["buffer"], 1e-6)
+
+
+def test_no_value_on_any_rank_is_an_empty_batch(results):
+    assert [found["all empty"] for found in results[2]] == ["nothing raised"] * 2
+
+
 def test_parts_are_counted_exactly():
     count = 2**24 + 1  # the first number that float32 does not know
     assert _part(torch.zeros(1, 1).expand(count, 1))[0] == count

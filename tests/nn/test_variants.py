@@ -217,8 +217,6 @@ def test_a_batch_with_a_refused_ghost_leaves_the_statistics():
 def test_ghosts_of_one_are_refused():
     with pytest.raises(ValueError, match="'each' or 'mean', got 'all'"):
         GhostBatchNorm(3, 4, "all")
-    with pytest.raises(ValueError, match=r"more than one value.*got shape \(0, 3\)"):
-        GhostBatchNorm(3, 4, dtype=F64)(draw((0, 3)))
     with pytest.raises(ValueError, match=r"more than one value.*got shape \(1, 3\)"):
         GhostBatchNorm(3, 4, dtype=F64)(draw((9, 3)))
     with pytest.raises(ValueError, match="ghost_size must be at least 1, got 0"):
@@ -412,6 +410,17 @@ def test_reestimation_pools_the_scales_of_lp(p):
     var = (9 * scales[0] ** 2 + 4 * scales[1] ** 2) / 13 + between.numpy()
     close(layer.running_mean, whole.mean(0))
     close(layer.running_var, var * 13 / 12)
+
+
+@every_variant
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4), (5, 3, 0)], ids=str)
+def test_an_empty_batch_is_counted_and_changes_nothing(make, shape):
+    layer, x = make(), torch.ones(shape, dtype=F64, requires_grad=True)
+    layer(x).sum().backward()
+    assert layer(x).shape == x.grad.shape == shape
+    assert layer.num_batches_tracked == 2
+    assert not layer.running_mean.any() and (layer.running_var == 1).all()
+    assert not layer.weight.grad.any() and not layer.bias.grad.any()
 
 
 def test_functional_reference_is_in_training_mode():

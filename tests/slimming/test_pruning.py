@@ -667,6 +667,14 @@ def test_l1_adds_strength_times_sign_to_gammas_only(name):
         torch.testing.assert_close(added, want, rtol=0, atol=1e-12)
 
 
+def test_l1_finds_norms_of_other_classes():
+    model = nn.Sequential(nn.Conv1d(2, 3, 1), nn.InstanceNorm1d(3, affine=True))
+    model(torch.randn(4, 2, 5)).square().sum().backward()
+    before = model[1].weight.grad.clone()
+    l1_gamma(model, 0.25)()
+    torch.testing.assert_close(model[1].weight.grad, before + 0.25)
+
+
 def test_l1_travels_strength_times_integrated_learning_rate():
     model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)).double()
     x, y = torch.randn(64, 4).double(), torch.zeros(64, 3).double()
@@ -705,6 +713,39 @@ def test_l1_refuses_a_bad_strength(strength):
 def test_l1_refuses_a_model_without_gamma():
     with pytest.raises(ValueError, match="must have a batch normalization"):
         l1_gamma(mlp(norm=None), 0.1)
+
+
+# --- numbers that are not sound -------------------------------------------------------
+
+POISON = [
+    ("running_var", torch.nan),
+    ("running_var", -0.5),
+    ("running_mean", torch.inf),
+]
+POISON += [("weight", torch.nan), ("bias", -torch.inf)]
+
+
+@pytest.mark.parametrize("number, value", POISON)
+def test_a_poisoned_norm_is_refused_by_name_and_channel(number, value):
+    model, x = made("own")
+    cut = plan(model, 0.5, example_input=x)
+    getattr(model.norm2, number).data[7] = value
+    text = rf"must be finite and no variance negative, got {number} {value} in channel "
+    for act in (
+        lambda: plan(model, 0.5, example_input=x),
+        lambda: prune(model, cut),
+        lambda: absorb(model, cut),
+    ):
+        with pytest.raises(ValueError, match=text + "7 of 'norm2'; re-estimate"):
+            act()
+
+
+def test_outputs_that_are_not_finite_cannot_be_compared():
+    model, x = made("own")
+    cut = plan(model, 0.5, example_input=x)
+    model.score.bias.data[2] = torch.nan
+    with pytest.raises(ValueError, match="must be finite, got nan .3 such values"):
+        prune(model, cut)
 
 
 # --- other programs -------------------------------------------------------------------
