@@ -226,16 +226,19 @@ def _total(weight, axis):
 
 def _shifted_cases():
     # As many input channels as output channels, so that a sum along the wrong axis
-    # raises no error.
+    # raises no error; the last case has more inputs, as real layers do.
     rng = np.random.default_rng(92)
 
-    def case(c, gain, offset):
-        weight = rng.normal(0.3, 1.0, size=(c, c, 3, 3))
+    def case(c, gain, offset, inputs=None):
+        inputs = inputs or c
+        weight = rng.normal(0.3, 1.0, size=(c, inputs, 3, 3))
         mean, var = rng.normal(1.0, 1.0, size=c), rng.uniform(0.5, 3.0, size=c)
         args = (weight, mean, var, gain, offset)
-        return Case(args, f"{c} channels, gain {gain:g}, offset {offset:g}")
+        of = f"{c} channels" if inputs == c else f"{c} channels of {inputs} inputs"
+        return Case(args, f"{of}, gain {gain:g}, offset {offset:g}")
 
-    return [case(3, 2.0, 0.5), case(2, 0.3, 0.2), case(3, -1.0, 1.0)]
+    square = [case(3, 2.0, 0.5), case(2, 0.3, 0.2), case(3, -1.0, 1.0)]
+    return [*square, case(2, 1.5, 0.4, inputs=5)]
 
 
 SHIFTED_STATISTICS = Exercise(
@@ -716,6 +719,7 @@ FREEZE = Exercise(
     signature="freeze(net)",
     accept=_freeze_fault,
     cases=_freeze_cases,
+    in_place=("net",),
     misconceptions=(
         Misconception(
             "the norms are still in training mode",

@@ -71,6 +71,28 @@ def test_right_says_what_was_checked():
     )
 
 
+def test_untouched_is_not_said_where_nothing_was_compared():
+    numbers_only = make(total, (1.0, 2.0))
+    assert diagnose(numbers_only, total).text == (
+        "✔ Exercise 9.1 · right: 1 case agrees to 1e-06."
+    )
+
+
+def test_argument_that_may_change_is_not_spoken_of():
+    def in_place(x, y):
+        x += y
+        return x
+
+    def both(x, y):
+        y += 1
+        return x + y - 1
+
+    exercise = make(total, in_place=("x",))
+    assert diagnose(exercise, in_place).status == "right"
+    assert "changes its argument y" in say(exercise, both)
+    assert "untouched" not in say(make(total, in_place=("x", "y")), total)
+
+
 @pytest.mark.parametrize(
     ("want", "got"),
     [
@@ -336,6 +358,24 @@ def test_misconception_must_fit_all_cases():
         return x - y if x[0, 0] > 0 else x * y
 
     assert diagnose(SUM, once).misconception is None
+
+
+def test_misconception_is_known_although_it_fails_in_one_case():
+    def upside_down(x, y):
+        return 1 // y if isinstance(y, int) else y - x
+
+    def same(x, y):
+        return 1 // y if isinstance(y, int) else -(x - y)
+
+    exercise = make(
+        total,
+        (X, Y),
+        (X, 0),
+        misconceptions=(Misconception("u", "U.", wrong=upside_down),),
+    )
+    assert diagnose(exercise, same).misconception == "u"
+    assert diagnose(exercise, lambda x, y: y - x).misconception is None
+    assert diagnose(exercise, lambda x, y: 1 // 0).misconception is None
 
 
 def test_misconception_is_known_in_another_dtype():

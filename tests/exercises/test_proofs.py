@@ -9,6 +9,7 @@ from proof import (
     MUTANTS,
     RIGHT,
     alike,
+    all_changes,
     all_mutants,
     arrays,
     changes_input,
@@ -139,16 +140,21 @@ def test_nan_gives_a_sentence(name):
     assert judged.status == "not yet"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [  # numbers cannot be changed
-        name for name in names() if any(arrays(case.args) for case in get(name).cases())
-    ],
-)
+@every_exercise
 def test_changed_input_gives_a_sentence(name):
-    judged = verdict(name, changes_input(right_answers(name)[0]))
-    assert judged.status == "not yet"
-    assert "Your function changes its argument" in judged.text
+    exercise, right = get(name), right_answers(name)[0]
+    for position, change in all_changes(name):
+        judged = verdict(name, changes_input(right, position, change))
+        argument = exercise.arguments[position]
+        seen = f"Your function changes its argument {argument}." in judged.text
+        assert seen == (argument not in exercise.in_place), change
+
+
+@every_exercise
+def test_untouched_is_said_where_it_was_compared(name):
+    exercise, judged = get(name), verdict(name, right_answers(name)[0])
+    compared = all_changes(name) and not exercise.in_place
+    assert ("inputs untouched" in judged.text) == bool(compared)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())

@@ -4,11 +4,13 @@ import copy
 import inspect
 import time
 import warnings
+from dataclasses import replace
 
 import numpy as np
 
 from bnlib.exercises.engine import sandbox, words
 from bnlib.exercises.engine.compare import difference, leaves, snapshot
+from bnlib.exercises.engine.state import watched
 
 
 def diagnose(exercise, fn, time_limit=10.0):
@@ -32,7 +34,7 @@ def diagnose(exercise, fn, time_limit=10.0):
     unfit = _signature_problem(exercise, fn, cases[0].args)
     if unfit:
         return words.not_yet(exercise, [unfit])
-    outcomes = _run(exercise, fn, cases, time_limit)
+    outcomes = [_allow(exercise, o) for o in _run(fn, cases, time_limit)]
     if any(_untouched(outcome) for outcome in outcomes):
         return words.not_attempted(exercise)
     for number, (case, outcome) in enumerate(zip(cases, outcomes, strict=False), 1):
@@ -46,10 +48,24 @@ def diagnose(exercise, fn, time_limit=10.0):
     changed = [o for o in outcomes if o.changed]
     if changed:
         return words.not_yet(exercise, words.aside(exercise, changed[0]))
-    return words.right(exercise, len(cases))
+    return words.right(exercise, len(cases), _compared(exercise, cases))
 
 
-def _run(exercise, fn, cases, time_limit):
+def _compared(exercise, cases):
+    kept = [name not in exercise.in_place for name in exercise.arguments]
+    pairs = [pair for case in cases for pair in zip(case.args, kept, strict=True)]
+    return any(watched(arg) for arg, keep in pairs if keep)
+
+
+def _allow(exercise, outcome):
+    names = exercise.arguments
+    return replace(
+        outcome,
+        changed=tuple(i for i in outcome.changed if names[i] not in exercise.in_place),
+    )
+
+
+def _run(fn, cases, time_limit):
     outcomes, end = [], time.monotonic() + time_limit
     for case in cases:
         outcomes.append(sandbox.call(fn, case.args, end - time.monotonic()))
@@ -57,7 +73,6 @@ def _run(exercise, fn, cases, time_limit):
         if isinstance(error, sandbox.TimeLimit):
             # The words name the limit that was asked for, not what was left of it.
             outcomes[-1] = sandbox.Outcome(error=sandbox.TimeLimit(time_limit))
-        if error is not None:
             break
     return outcomes
 
@@ -102,24 +117,32 @@ def _finite(leaf):
 
 
 def _recognize(exercise, cases, outcomes):
-    if len(outcomes) < len(cases) or outcomes[-1].error is not None:
+    if len(outcomes) < len(cases) or all(o.error is not None for o in outcomes):
         return None
-    pairs = [(o.result, c.args) for o, c in zip(outcomes, cases, strict=True)]
+    pairs = list(zip(outcomes, cases, strict=True))
     for known in exercise.misconceptions:
-        if all(_fits(exercise, known, result, args) for result, args in pairs):
+        if all(_fits(exercise, known, o, case.args) for o, case in pairs):
             return known
     return None
 
 
-def _fits(exercise, known, result, args):
+def _fits(exercise, known, outcome, args):
+    if known.recognize is not None:
+        return outcome.error is None and _accepts(known.recognize, outcome.result, args)
     try:
-        if known.recognize is not None:
-            return bool(quietly(known.recognize, (snapshot(result), *args)))
         want = quietly(known.wrong, args)
+    except Exception:  # an error that has no result: then neither has the learner's
+        return outcome.error is not None
+    tolerance = {"rtol": exercise.rtol, "atol": exercise.atol}
+    agrees = difference(outcome.result, want, dtype=False, **tolerance) is None
+    return outcome.error is None and agrees
+
+
+def _accepts(recognize, result, args):
+    try:
+        return bool(quietly(recognize, (snapshot(result), *args)))
     except Exception:  # judged on a result of another kind
         return False
-    tolerance = {"rtol": exercise.rtol, "atol": exercise.atol}
-    return difference(result, want, dtype=False, **tolerance) is None
 
 
 def quietly(fn, args):

@@ -86,6 +86,8 @@ class Exercise:
         Two or three plain sentences each; the last one almost gives it away.
     rtol, atol : float
         A value is right if it is within ``atol + rtol * abs(expected)``.
+    in_place : tuple of str
+        Arguments that the function may change, because the task says so.
 
     Raises
     ------
@@ -104,6 +106,7 @@ class Exercise:
     hints: tuple = ()
     rtol: float = 1e-6
     atol: float = 1e-9
+    in_place: tuple = ()
 
     def __post_init__(self):  # noqa: D105
         if self.reference is None and self.accept is None:

@@ -27,7 +27,7 @@ class Verdict:
     misconception: str | None = None
 
 
-def right(exercise, count):
+def right(exercise, count, untouched):
     """Say what was checked.
 
     Parameters
@@ -36,6 +36,8 @@ def right(exercise, count):
         What was asked.
     count : int
         Number of cases.
+    untouched : bool
+        Whether the arguments were compared with what they were before.
 
     Returns
     -------
@@ -45,7 +47,8 @@ def right(exercise, count):
     cases = "1 case" if count == 1 else f"{count} cases"
     agree = f"agree{'s' * (count == 1)} to {exercise.rtol:.0e}"
     judged = "accepted" if exercise.accept else agree
-    text = f"✔ Exercise {exercise.number} · right: {cases} {judged}, inputs untouched."
+    compared = ", inputs untouched" if untouched else ""
+    text = f"✔ Exercise {exercise.number} · right: {cases} {judged}{compared}."
     return Verdict("right", text)
 
 
