@@ -69,11 +69,14 @@ def _z_score_cases():
     tenths = _students(13, 10)
     tenths[:, 1] = 0.1
     zeros = np.column_stack([rng.normal(3.0, 2.0, 7), np.zeros(7)])
+    # Charges in coulomb: far below any threshold that somebody might choose.
+    charges = _students(14, 6) * [1.0, 1.0, 1e-18]
     return [
         Case((_students(11, 6),), "x of shape (6, 3)"),
         Case((tiny,), "x of shape (5, 3), its second column in units of 1e-9"),
         Case((zeros,), "x of shape (7, 2), its second column all 0"),
         Case((tenths,), "x of shape (10, 3), its second column all 0.1"),
+        Case((charges,), "x of shape (6, 3), its third column in units of 1e-18"),
     ]
 
 
@@ -201,6 +204,7 @@ def _split_cases():
         Case((train, test), "train of shape (6, 3), test of shape (4, 3)"),
         Case((_students(23, 7), shifted), "a test set with another mean and spread"),
         Case((constant, new), "a column that is constant in train, not in test"),
+        Case((_students(27, 5), _students(28, 1)), "a test set of a single student"),
     ]
 
 
@@ -496,8 +500,12 @@ def _share_alone(group, share):
     return share[group]
 
 
-def _by_counts(group, share):
-    return _importance(group, share) / len(group)
+def _too_small(result, group, share):
+    # Divided by N, or by the sum of the weights: the right ones up to one factor.
+    if np.shape(result) != group.shape:
+        return False
+    ratio = result / _importance(group, share)
+    return np.ptp(ratio) <= 1e-6 * np.abs(ratio).max() and ratio.max() < 0.999
 
 
 def _difference_of_shares(group, share):
@@ -509,10 +517,10 @@ def _one_per_group(group, share):
 
 
 def _is_balanced(result, group, share):
-    # Every group gets the same total weight, whatever its share.
+    # Every group that answered gets the same total weight, whatever its share.
     if np.shape(result) != group.shape:
         return False
-    total = np.bincount(group, weights=result, minlength=len(share))
+    total = np.bincount(group, weights=result)[np.unique(group)]
     return np.ptp(total) <= 1e-6 * total.max()
 
 
@@ -528,6 +536,7 @@ def _weights_cases():
         case([6, 2], [0.3, 0.7]),
         case([5, 3, 2], [0.2, 0.2, 0.6]),
         case([1, 7, 4], [0.25, 0.35, 0.4]),
+        case([5, 0, 3], [0.3, 0.1, 0.6]),
     ]
 
 
@@ -555,7 +564,7 @@ WEIGHTS = Exercise(
             "divided by counts instead of shares",
             "Both frequencies must be shares: divide the counts by N. Then a weight of "
             "1 means as frequent here as there, and the weights have mean 1.",
-            wrong=_by_counts,
+            recognize=_too_small,
         ),
         Misconception(
             "difference instead of ratio",

@@ -259,7 +259,9 @@ def _signed_std(std, gamma, eps):
 
 
 def _is_gamma(result, std, gamma, eps):
-    # Without eps a constant channel is 0/0.
+    # Without eps a constant channel is 0/0, and only that one.
+    if np.isnan(result).all():
+        return False
     return np.all(np.isnan(result) | np.isclose(np.abs(result), np.abs(gamma)))
 
 

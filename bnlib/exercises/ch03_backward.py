@@ -483,7 +483,7 @@ EXPOSE = Exercise(
 # --- 3.5 ------------------------------------------------------------------------------
 
 
-def _agrees(f, x, d_x, *, push="random", h=1e-5, absolute=0.0):
+def _push(push, x, d_x):
     v = np.random.default_rng(0).normal(size=x.shape)
     if push == "ones":
         v = np.ones_like(x)
@@ -492,10 +492,34 @@ def _agrees(f, x, d_x, *, push="random", h=1e-5, absolute=0.0):
     elif push == "first":
         v = np.zeros_like(x)
         v.flat[0] = 1.0
-    numeric = (f(x + h * v) - f(x - h * v)) / (2 * h)
-    claimed = np.sum(d_x * v)
-    limit = absolute + 1e-4 * max(abs(numeric), abs(claimed))
-    return bool(abs(numeric - claimed) <= limit)
+    elif push == "first feature":
+        v[:, 1:] = 0
+    elif push == "alike":
+        v[:] = v[:, :1]
+    return v
+
+
+def _agrees(
+    f, x, d_x, *, push="random", absolute=0.0, relative=1e-3, sign=True, h=1e-5
+):
+    v = _push(push, x, d_x)
+    slope, claimed = (f(x + h * v) - f(x - h * v)) / (2 * h), np.sum(d_x * v)
+    if not sign:
+        slope, claimed = abs(slope), abs(claimed)
+    limit = absolute + relative * max(abs(slope), abs(claimed))
+    return bool(abs(slope - claimed) <= limit)
+
+
+def _numeric(f, x, h=1e-5):
+    steps = h * np.eye(x.size).reshape(x.size, *x.shape)
+    slopes = [(f(x + step) - f(x - step)) / (2 * h) for step in steps]
+    return np.reshape(slopes, x.shape)
+
+
+def _direction_agrees(f, x, d_x):
+    numeric = _numeric(f, x)
+    lengths = np.linalg.norm(numeric) * np.linalg.norm(d_x)
+    return bool(np.sum(numeric * d_x) > 0.999 * lengths > 0)
 
 
 def _accepts_all(f, x, d_x):
@@ -523,8 +547,14 @@ def _agrees_cases():
         d_x = claim(scale * r, x_hat, inv_std, 1.0)[0]
         return Case((f, x, d_x), note)
 
-    def twice(*parts):
-        return (2 * _backward(*parts)[0],)
+    def times(factor):
+        return lambda *parts: (factor * _backward(*parts)[0],)
+
+    def second_feature_wrong(*parts):
+        return (_backward(*parts)[0] * [1, -5, 1],)
+
+    def features_swapped(*parts):
+        return (_backward(*parts)[0][:, [2, 1, 0]],)
 
     def last_row_wrong(*parts):
         d_x = _backward(*parts)[0].copy()
@@ -542,10 +572,16 @@ def _agrees_cases():
         case("a gradient without variance term", partial(_backward, var_term=0)),
         case("a gradient without mean term", partial(_backward, mean_term=0)),
         case("a gradient of zeros", _no_gradient),
-        case("a tiny gradient, twice too large", twice, scale=1e-12),
+        case("a tiny gradient, twice too large", times(2), scale=1e-12),
         case("a large and right gradient", _backward, scale=50.0, offset=1e5),
         case("a gradient that is wrong in one row", last_row_wrong),
         case("a gradient that lacks half of its rows", first_half_missing),
+        case("a gradient of the wrong sign", times(-1)),
+        case("a gradient twice too large", times(2)),
+        case("a gradient too large by 1 percent", times(1.01)),
+        case("a right gradient, rounded in the fifth digit", times(1 + 2e-5)),
+        case("a gradient that is wrong for the second feature", second_feature_wrong),
+        case("a gradient with two features swapped", features_swapped),
     ]
 
 
@@ -562,6 +598,42 @@ GRADIENT_AGREES = Exercise(
             "Batch norm doesn't notice a common shift, so the slope along 1 is 0, and "
             "any d_x that sums to 0 agrees with it. Push along a random direction.",
             wrong=partial(_agrees, push="ones", absolute=1e-6),
+        ),
+        Misconception(
+            "one push for all features",
+            "If every feature is pushed alike, only the sum of their gradients counts, "
+            "and two that are swapped pass. Draw a number for each value of x.",
+            wrong=partial(_agrees, push="alike"),
+        ),
+        Misconception(
+            "only the first feature pushed",
+            "The slope for one feature says nothing about the others: a gradient that "
+            "is wrong for the second one passes. Push all of x at once.",
+            wrong=partial(_agrees, push="first feature"),
+        ),
+        Misconception(
+            "blind to the sign",
+            "Comparing absolute values or lengths lets the negative gradient pass, the "
+            "commonest error of all. Take the absolute value of the difference only.",
+            wrong=partial(_agrees, sign=False),
+        ),
+        Misconception(
+            "blind to the size",
+            "The cosine of two gradients is 1 for twice the right one as well. Compare "
+            "the difference of the two with their size.",
+            wrong=_direction_agrees,
+        ),
+        Misconception(
+            "tolerance too wide",
+            "A gradient that is too large by 1 percent passes. A difference of two "
+            "losses is right to six digits and more, so three can be asked for.",
+            wrong=partial(_agrees, relative=0.03),
+        ),
+        Misconception(
+            "tolerance too narrow",
+            "A gradient that is right to four digits is turned away. Asked were about "
+            "three, and losses in float32 would not give more.",
+            wrong=partial(_agrees, relative=5e-6),
         ),
         Misconception(
             "only one value pushed",

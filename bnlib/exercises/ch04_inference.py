@@ -387,18 +387,20 @@ def _same(values):
 
 
 def _fold_cases():
-    # Square weights, so that a scale laid along the inputs raises no error.
+    # Square weights, so that a scale laid along the inputs raises no error; the last
+    # is not square, as in real layers.
     rng = np.random.default_rng(45)
 
-    def case(c, eps):
-        weight, bias = rng.normal(size=(c, c)), rng.normal(1.0, 1.0, size=c)
+    def case(c, eps, inputs=None):
+        inputs = inputs or c
+        weight, bias = rng.normal(size=(c, inputs)), rng.normal(1.0, 1.0, size=c)
         gamma = rng.uniform(0.4, 0.8, size=c) * np.where(np.arange(c) % 2, -1, 3)
         beta, mean = rng.normal(-1.0, 1.0, size=c), rng.normal(2.0, 1.0, size=c)
         var = rng.uniform(0.05, 4.0, size=c)
         args = (weight, bias, gamma, beta, mean, var, eps)
-        return Case(args, f"{c} inputs, {c} outputs, eps={eps:g}")
+        return Case(args, f"{inputs} inputs, {c} outputs, eps={eps:g}")
 
-    return [case(3, 0.1), case(4, 0.01), case(5, 0.1)]
+    return [case(3, 0.1), case(4, 0.01), case(5, 0.1), case(3, 0.1, inputs=5)]
 
 
 FOLD_LINEAR = Exercise(
