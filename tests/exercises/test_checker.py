@@ -3,6 +3,8 @@ import subprocess
 import sys
 import textwrap
 from collections import namedtuple
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -116,6 +118,17 @@ def test_argument_that_may_change_is_not_spoken_of():
         (np.array([True, False]), [np.bool_(True), np.bool_(False)]),
         (1 + 2j, 1 + 2j),
         (np.ones((0, 3)), np.ones((0, 3))),
+        (1.0, np.ones(1)),
+        (1.0, [1.0]),
+        (0.5, Fraction(1, 2)),
+        (0.5, Decimal("0.5")),
+        (np.array([0.5, 2]), [Fraction(1, 2), 2]),
+        (1e30, 10**30),
+        ((Y, 2 * Y), np.stack([Y, 2 * Y])),
+        ([0, 7, 9], {9, 0, 7}),
+        ([0, 1, 2], range(3)),
+        ([], set()),
+        (True, np.array([True])),
     ],
 )
 def test_right_in_another_form_is_right(want, got):
@@ -199,14 +212,19 @@ def test_close_values_are_printed_with_enough_digits():
             "shape (1, 3), expected (3,); it has an axis of length 1",
         ),
         (X, X[:1], "has shape (1, 3), expected (2, 3)."),
-        (1.0, np.ones(2), "has shape (2,), expected ()."),
+        (1.0, np.ones(2), "has shape (2,), expected one number."),
+        (1.0, 2j, "is a complex number, expected a number."),
+        (X, np.array([{}, {}]), "is an array of objects of shape (2,), expected"),
+        (X, iter([1, 2]), "is a list_iterator (make it a list; is a `yield`"),
+        ([1, 2], {1, "a"}, "is an object of type set, expected 2 items."),
+        ([1], [1, 2], "is a list of 2, expected 1 item."),
         (X, "abc", "is the string 'abc', expected an array of shape (2, 3)."),
         (X, (X, Y), "is 2 values, expected one: an array of shape (2, 3)."),
         (X, {"a": 1}, "is a dict with the keys a, expected an array"),
         (X, np.sum, "is a function (was it not called?), expected an array"),
         (X, np.array(["a"]), "is an array of strings of shape (1,), expected"),
         (X, X > 0, "is an array of bools of shape (2, 3), expected"),
-        (X, X + 1j, "expected an array of shape (2, 3)"),
+        (X, X + 1j, "is an array of complex numbers of shape (2, 3), expected"),
         (X, [[1, 2], [3]], "is a list of 2, expected an array"),
         (X, object(), "is an object of type object, expected an array"),
         (True, 1, "is a number, expected a bool."),
@@ -240,6 +258,27 @@ def test_close_values_are_printed_with_enough_digits():
 )
 def test_wrong_result_is_described(want, got, words):
     assert words in say(make(returning(want)), returning(got))
+
+
+def test_many_keys_are_not_all_told():
+    want, got = {"a": 1}, {f"{'k' * 90}{i}": 1 for i in range(1000)}
+    verdict = diagnose(make(returning(want)), returning(got))
+    assert "and 995 more" in " ".join(verdict.text.split())
+    assert len(verdict.text.splitlines()) < 8
+
+
+def test_coroutine_is_named_and_nobody_waits_for_it(capfd):
+    async def answer(x, y):
+        return x + y
+
+    assert "is a coroutine (remove `async`), expected" in say(SUM, answer)
+    assert capfd.readouterr().err == ""
+
+
+def test_net_is_no_function():
+    torch = pytest.importorskip("torch")
+    text = say(SUM, returning(torch.nn.Linear(2, 2)))
+    assert "is a net" in text and "not called" not in text
 
 
 def test_none_asks_for_return():
@@ -330,6 +369,39 @@ def test_time_limit_is_for_all_cases_together():
 
     text = say(make(total, *[(X, Y)] * 4), slow, time_limit=0.4)
     assert "still running at the time limit of 0.4 s" in text
+
+
+@pytest.mark.parametrize("limit", [None, float("inf"), 1e10, 1e300])
+def test_long_limits_are_no_limit(limit, capfd):
+    assert diagnose(SUM, total, limit).status == "right"
+    assert capfd.readouterr().err == ""
+
+
+def test_printed_lines_are_labelled_by_case_and_bounded(registry, capsys):
+    def talkative(x, y):
+        for i in range(1000 if x[0, 0] < 0 else 2):
+            print("step", i)
+        print("warning", file=sys.stderr)
+        return x + y
+
+    check("tiny", talkative)
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[:4] == ["Case 1 printed:", "  step 0", "  step 1", "  warning"]
+    assert lines[4:6] == ["Case 2 printed:", "  step 0"]
+    assert lines[-3:-1] == ["  step 19", "  … and 981 more lines"]
+    assert lines[-1].startswith("✔") and not err
+
+
+def test_endless_printing_is_bounded(registry, capsys):
+    def endless(x, y):
+        while True:
+            print("x" * 1000, end=" ")
+
+    check("tiny", endless, time_limit=0.2)
+    out = capsys.readouterr().out
+    assert len(out) < 5000
+    assert "\n✘ Exercise 9.1 · not yet." in out
 
 
 def test_first_warning_is_mentioned():
@@ -450,14 +522,42 @@ def test_exercise_without_judge_is_refused():
         (("zzz", total), """There is no exercise 'zzz'. The names are "tiny"."""),
         ((total, "tiny"), 'The name comes first: check("tiny", total).'),
         (("tiny", 3), 'not its result: check("tiny", answer).'),
-        ((None, None), "There is no exercise None."),
+        ((None, 3), "There is no exercise None."),
+        ((), 'check needs the function that you wrote: check("2.1", forward).'),
+        (("tiny",), 'your function as well: check("tiny", answer).'),
+        (("9.1", total, 3), "got 3 values; leave one out."),
+        ((total,), 'Say which one you mean: check("9.1", total).'),
+        ((lambda a: a,), 'Say which one you mean: check("2.1", your_function).'),
     ],
 )
 def test_misuse_gives_a_sentence(registry, args, words, capsys):
     check(*args)
-    assert words in capsys.readouterr().out
+    assert words in " ".join(capsys.readouterr().out.split())
     with pytest.raises(ExerciseFailed, match="✘"):
         check(*args, strict=True)
+
+
+@pytest.mark.parametrize("limit", ["long", True, 0, -1.0, float("nan")])
+def test_odd_time_limit_gives_a_sentence(registry, limit, capsys):
+    check("tiny", total, time_limit=limit)
+    assert "time_limit is a number of seconds or None, got" in capsys.readouterr().out
+
+
+def answer(x, y):
+    return x + y
+
+
+def answer_solution(x, y):
+    return x + y
+
+
+@pytest.mark.parametrize(
+    "args", [("9.1", total), (9.1, total), ("answer", total), (answer,)]
+)
+def test_exercise_is_found_by_number_and_function(registry, args, capsys):
+    check(*args)
+    check(answer_solution, strict=True)
+    assert capsys.readouterr().out.count("✔ Exercise 9.1") == 2
 
 
 @pytest.mark.parametrize("fn", [fail, slipped, returning(...), returning(None)])

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import math
 import time
 import warnings
 from dataclasses import replace
@@ -22,8 +23,8 @@ def diagnose(exercise, fn, time_limit=10.0):
         What was asked.
     fn : callable
         What the learner wrote.
-    time_limit : float, default=10.0
-        Seconds for all cases together.
+    time_limit : float or None, default=10.0
+        Seconds for all cases together; None for no limit.
 
     Returns
     -------
@@ -35,6 +36,11 @@ def diagnose(exercise, fn, time_limit=10.0):
     if unfit:
         return words.not_yet(exercise, [unfit])
     outcomes = [_allow(exercise, o) for o in _run(fn, cases, time_limit)]
+    verdict = _judge(exercise, cases, outcomes)
+    return replace(verdict, printed=words.printed(outcomes))
+
+
+def _judge(exercise, cases, outcomes):
     if any(_untouched(outcome) for outcome in outcomes):
         return words.not_attempted(exercise)
     for number, (case, outcome) in enumerate(zip(cases, outcomes, strict=False), 1):
@@ -66,13 +72,14 @@ def _allow(exercise, outcome):
 
 
 def _run(fn, cases, time_limit):
-    outcomes, end = [], time.monotonic() + time_limit
+    limit = math.inf if time_limit is None else time_limit
+    outcomes, end = [], time.monotonic() + limit
     for case in cases:
         outcomes.append(sandbox.call(fn, case.args, end - time.monotonic()))
         error = outcomes[-1].error
         if isinstance(error, sandbox.TimeLimit):
             # The words name the limit that was asked for, not what was left of it.
-            outcomes[-1] = sandbox.Outcome(error=sandbox.TimeLimit(time_limit))
+            outcomes[-1] = replace(outcomes[-1], error=sandbox.TimeLimit(limit))
             break
     return outcomes
 

@@ -1,8 +1,13 @@
 """Compares what came back with what was expected, and says the difference in words."""
 
+import inspect
+from collections.abc import Iterator
 from numbers import Number
 
 import numpy as np
+
+# Of a dict, so many keys are told.
+MOST_KEYS = 5
 
 
 def snapshot(value):
@@ -74,16 +79,37 @@ def describe(value):
     if isinstance(value, tuple | list):
         return f"a {'tuple' if isinstance(value, tuple) else 'list'} of {len(value)}"
     if isinstance(value, dict):
-        return f"a dict with the keys {', '.join(map(str, value))}"
-    if isinstance(value, np.ndarray | np.generic | float | int | complex):
-        array = np.asarray(value)
-        if array.ndim == 0:
-            return "a bool" if array.dtype.kind == "b" else "a number"
-        what = {"b": " of bools", "O": " of objects", "U": " of strings"}
-        return f"an array{what.get(array.dtype.kind, '')} of shape {array.shape}"
+        return _describe_dict(value)
+    if isinstance(value, Number | np.ndarray | np.generic):
+        return _describe_numbers(value)
+    if inspect.iscoroutine(value):
+        return "a coroutine (remove `async`)"
+    if isinstance(value, Iterator):
+        kind = type(value).__name__
+        return f"a {kind} (make it a list; is a `yield` where `return` should be?)"
+    if hasattr(value, "named_modules"):
+        return "a net (asked is what it puts out?)"
     if callable(value):
         return "a function (was it not called?)"
     return f"an object of type {type(value).__name__}"
+
+
+def _describe_dict(value):
+    keys = [str(key) for key in list(value)[:MOST_KEYS]]
+    shown = ", ".join(key if len(key) <= 40 else f"{key[:39]}…" for key in keys)
+    more = f" and {len(value) - MOST_KEYS} more" if len(value) > MOST_KEYS else ""
+    return f"a dict with the keys {' '.join(shown.split())}{more}"
+
+
+def _describe_numbers(value):
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return {"b": "a bool", "c": "a complex number"}.get(
+            array.dtype.kind, "a number"
+        )
+    kinds = {"b": "bools", "c": "complex numbers", "O": "objects", "U": "strings"}
+    what = kinds.get(array.dtype.kind)
+    return f"an array{f' of {what}' if what else ''} of shape {array.shape}"
 
 
 def difference(got, want, *, rtol, atol, dtype=True, values=True, where="Your result"):
@@ -130,11 +156,10 @@ def _dicts(got, want, where, options):
 
 
 def _sequences(got, want, where, options):
-    if isinstance(got, np.ndarray) and got.ndim and not isinstance(want, tuple):
-        got = list(got)
-    count = len(want)
+    got, count = _as_items(got, want), len(want)
     if not isinstance(got, tuple | list) or len(got) != count:
-        what = "values" if isinstance(want, tuple) else "items"
+        what = "value" if isinstance(want, tuple) else "item"
+        what += "s" * (count != 1)
         return f"{where} is {describe(got)}, expected {count} {what}."
     if hasattr(want, "_fields"):
         names = [f"Field {field!r}" for field in want._fields]
@@ -147,17 +172,34 @@ def _sequences(got, want, where, options):
     return next(filter(None, texts), None)
 
 
+def _as_items(got, want):
+    # A pair of equal shapes may come as one array, positions as a set or a range.
+    if isinstance(got, np.ndarray) and got.ndim:
+        return list(got)
+    if isinstance(got, range):
+        return list(got)
+    numbers = isinstance(got, set | frozenset) and all(
+        isinstance(i, Number) for i in got
+    )
+    if numbers and isinstance(want, list) and want == sorted(want):
+        return sorted(got)
+    return got
+
+
 def _arrays(got, want, where, options):
     want = np.asarray(want)
     array = _as_array(got)
+    if want.ndim == 0 and array is not None and array.size == 1:
+        array = array.reshape(())  # one number in an array is that number
     allowed = {"b": "b", "c": "biufc"}.get(want.dtype.kind, "iuf")
     if isinstance(got, tuple):
         return f"{where} is {len(got)} values, expected one: {describe(want)}."
     if array is None or array.dtype.kind not in allowed:
         return f"{where} is {describe(got)}, expected {describe(want)}."
     if array.shape != want.shape:
-        advice = _shape_advice(array.shape, want.shape)
-        return f"{where} has shape {array.shape}, expected {want.shape}{advice}."
+        expected = f"{want.shape}{_shape_advice(array.shape, want.shape)}"
+        expected = expected if want.ndim else "one number"
+        return f"{where} has shape {array.shape}, expected {expected}."
     # Only of arrays: a number that was computed with Python's floats is fine.
     strict = options["dtype"] and want.ndim > 0
     if strict and want.dtype == np.float32 != array.dtype:
@@ -172,14 +214,28 @@ def _as_array(got):
     # A list of numbers counts as an array; a tuple does not, for it means that several
     # values were returned.
     numeric = np.ndarray | np.generic | Number
-    if isinstance(got, numeric):
-        return np.asarray(got)
-    if isinstance(got, list) and all(isinstance(leaf, numeric) for leaf in leaves(got)):
-        try:
-            return np.asarray(got)
-        except (ValueError, TypeError):
-            return None
-    return None
+    if isinstance(got, list) and not all(
+        isinstance(leaf, numeric) for leaf in leaves(got)
+    ):
+        return None
+    if not isinstance(got, numeric | list):
+        return None
+    try:
+        return _as_floats(np.asarray(got))
+    except (ValueError, TypeError, OverflowError):  # ragged, or no number at all
+        return None
+
+
+def _as_floats(array):
+    # Fractions, decimals and long integers are numbers that NumPy keeps as objects.
+    if array.dtype.kind != "O":
+        return array
+    exact = all(isinstance(item, Number) and not _is_bool(item) for item in array.flat)
+    return array.astype(float) if exact else array
+
+
+def _is_bool(item):
+    return isinstance(item, bool | np.bool_)
 
 
 def _shape_advice(got, want):

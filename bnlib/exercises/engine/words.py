@@ -20,11 +20,14 @@ class Verdict:
         What is printed, in lines of at most 88 characters.
     misconception : str or None
         Name of the misconception that was recognized.
+    printed : str
+        What the learner's function printed, labelled by case.
     """
 
     status: str
     text: str
     misconception: str | None = None
+    printed: str = ""
 
 
 def right(exercise, count, untouched):
@@ -93,6 +96,27 @@ def not_yet(exercise, parts, known=None):
     lines = [line for part in parts for line in part.splitlines()]
     text = "\n".join([head, *(wrap(line) for line in lines)])
     return Verdict("not yet", text, known.name if known else None)
+
+
+def printed(outcomes):
+    """Label by case what a learner's function printed.
+
+    Parameters
+    ----------
+    outcomes : list of Outcome
+        One of each case.
+
+    Returns
+    -------
+    str
+        Empty if nothing was printed.
+    """
+    lines = []
+    for number, outcome in enumerate(outcomes, 1):
+        if outcome.printed:
+            lines.append(f"Case {number} printed:")
+            lines += [f"  {line}" for line in outcome.printed.splitlines()]
+    return "\n".join(lines)
 
 
 def wrap(text, first="  "):
