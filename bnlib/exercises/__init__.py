@@ -3,6 +3,7 @@
 Each chapter has a file ``chNN_topic.py`` with a tuple ``EXERCISES``.
 """
 
+from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -18,6 +19,7 @@ __all__ = [
     "Exercise",
     "ExerciseFailed",
     "Misconception",
+    "case",
     "check",
     "get",
     "hint",
@@ -198,6 +200,38 @@ def hint(name=None):
     for number, text in enumerate(hints[: given + 1], 1):
         print(wrap(f"Hint {number} of {len(hints)} · {text}", first=""))
     _hints_given[exercise.name] = given + 1
+
+
+def case(name, number=1):
+    """Return the arguments of one case, to repeat it by hand.
+
+    Parameters
+    ----------
+    name : str or callable
+        Name of the exercise, its number (``"2.1"``), or the function you wrote.
+    number : int, default=1
+        Number of the case, as in a verdict.
+
+    Returns
+    -------
+    tuple
+        The arguments, new copies at each call: ``forward(*case("2.1", 3))``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise or no such case.
+    """
+    exercise, problem = _find(name)
+    if problem:
+        raise ValueError(problem)
+    cases = exercise.cases()
+    if isinstance(number, bool) or number not in range(1, len(cases) + 1):
+        raise ValueError(
+            f"exercise {exercise.number} has the cases 1 to {len(cases)}, got "
+            f"{number!r}; give one of them"
+        )
+    return deepcopy(cases[number - 1].args)
 
 
 def _find(key):

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from bnlib.exercises import get
-from bnlib.exercises.engine.checker import diagnose, quietly
-from bnlib.exercises.engine.compare import difference
+from bnlib.exercises.engine.checker import diagnose
+from bnlib.exercises.engine.compare import difference, quietly
 
 # Long enough for every right answer, short enough for a test of each endless loop.
 LOOP_LIMIT = 0.2

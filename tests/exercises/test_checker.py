@@ -190,9 +190,11 @@ def test_values_say_case_place_expected_and_got():
         return slipped(x, y) if x[0, 0] < 0 else x + y
 
     assert say(late, wrong_for_negative) == (
-        "✘ Exercise 9.1 · not yet. Case 2 of 2, case 1. Your result has the right "
-        "shape (2, 3), but 1 of 6 values differ. The largest difference, 0.12, is at "
-        "[1, 2]: expected 2, got 2.125."
+        "✘ Exercise 9.1 · not yet. Case 2 of 2, case 1. "
+        "Input: x = [[-8, -7, -6], [-5, -4, -3]]; y = [2, 3, 5] "
+        "Your result has the right shape (2, 3), but 1 of 6 values differ. The largest "
+        "difference, 0.12, is at [1, 2]: expected 2, got 2.125. "
+        'Once more by hand: from bnlib import case; answer(*case("9.1", 2))'
     )
 
 
@@ -264,7 +266,7 @@ def test_many_keys_are_not_all_told():
     want, got = {"a": 1}, {f"{'k' * 90}{i}": 1 for i in range(1000)}
     verdict = diagnose(make(returning(want)), returning(got))
     assert "and 995 more" in " ".join(verdict.text.split())
-    assert len(verdict.text.splitlines()) < 8
+    assert len(verdict.text.splitlines()) < 10
 
 
 def test_coroutine_is_named_and_nobody_waits_for_it(capfd):
@@ -292,13 +294,147 @@ def fail(x, y):
 
 def test_exception_names_type_message_and_line():
     text = say(SUM, fail)
-    assert "Case 1 of 2, case 0. Your code raised ValueError: matmul" in text
+    assert "Case 1 of 2, case 0." in text
+    assert "Your code raised ValueError: matmul" in text
+    assert "The shapes: x (2, 3), y (3,)." in text
     assert "return z @ z" in text
     assert "Traceback" not in text
 
 
-def test_broadcast_error_gets_advice():
-    assert "keepdims=True" in say(SUM, lambda x, y: x - x.mean(1))
+def test_broadcast_error_gets_advice_where_there_is_an_x():
+    def answer(x, y):
+        return x - x.mean(1)
+
+    assert "The shapes: x (2, 3), y (3,). A statistic must" in say(SUM, answer)
+    text = say(make(total, signature="answer(weight, y)"), lambda w, y: w - w.mean(1))
+    assert "The shapes: weight (2, 3), y (3,)." in text
+    assert "keepdims" not in text
+
+
+def test_torch_error_of_shapes_gets_the_shapes():
+    torch = pytest.importorskip("torch")
+    text = say(SUM, lambda x, y: torch.tensor(x) + torch.tensor(y[:2]))
+    assert "The shapes: x (2, 3), y (3,)." in text
+
+
+# What failed is shown ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("want", "got", "lines"),
+    [
+        ([0, 7], [0, 3, 7], ["expected [0, 7]", "got      [0, 3, 7]"]),
+        ([0, 7], [0, 3], ["expected [0, 7]", "got      [0, 3]"]),
+        (["a", "b"], ["a", "c"], ["expected [a, b]", "got      [a, c]"]),
+        (
+            np.array([True, False, True]),
+            [True, True, False],
+            ["expected [True, False, True]", "got      [True, True, False]"],
+        ),
+        (Y, Y + 0.5, ["expected [2, 3, 5]", "got      [2.5, 3.5, 5.5]"]),
+    ],
+)
+def test_short_results_are_shown_in_full(want, got, lines):
+    verdict = diagnose(make(returning(want)), returning(got))
+    printed = [line.strip() for line in verdict.text.splitlines()]
+    at = printed.index(lines[0])
+    assert printed[at : at + 2] == lines
+
+
+def test_long_results_are_not_shown_in_full():
+    want = list(range(21))
+    text = say(make(returning(want)), returning(want[::-1]))
+    assert "expected [" not in text
+
+
+def test_wrong_items_of_a_mask_are_counted():
+    want = np.ones(5, dtype=bool)
+    text = say(make(returning(want)), returning([True, False, False, True, True]))
+    assert "is False at [1], expected True. In all, 2 of 5 values differ." in text
+
+
+def test_small_inputs_are_shown_and_large_ones_are_not():
+    def answer(layers, n):
+        return 1
+
+    small = (["conv", "bn"], 3)
+    exercise = make(lambda layers, n: 2, small, signature="answer(layers, n)")
+    assert "Input: layers = conv bn; n = 3 " in say(exercise, answer)
+    large = (np.ones((5, 5)), 3)
+    exercise = make(lambda layers, n: 2, large, signature="answer(layers, n)")
+    assert "Input:" not in say(exercise, answer)
+    unseen = (len, 3)
+    exercise = make(lambda layers, n: 2, unseen, signature="answer(layers, n)")
+    assert "Input:" not in say(exercise, answer)
+
+
+def test_outputs_have_names():
+    exercise = make(returning((1.0, X)), outputs=("d_x", "d_gamma"))
+    assert "d_gamma has shape (3, 2)" in say(exercise, returning((1.0, X.T)))
+    assert "d_x: expected 1, got 2" in say(exercise, returning((2.0, X)))
+
+
+def test_most_telling_case_is_shown():
+    cases = [(X, Y), (X, 2 * Y), (X, 9 * Y), (X, 8 * Y)]
+
+    def nearly(x, y):
+        return x + y * (1 + {2: 1e-5, 4: 1e-3, 18: 0.1, 16: 0.09}[y[0]])
+
+    assert "Case 3 of 4" in say(make(total, *cases), nearly)
+
+    def evenly(x, y):
+        return x + 1.5 * y
+
+    assert "Case 1 of 4" in say(make(total, *cases), evenly)
+
+    def raises_late(x, y):
+        return nearly(x, y) if y[0] < 18 else fail(x, y)
+
+    assert "Case 3 of 4" in say(make(total, *cases), raises_late)
+
+
+def test_rounding_of_float32_is_named():
+    def single(x, y):
+        return ((x / 3).astype(np.float32) + y / 3).astype(float)
+
+    exercise = make(lambda x, y: x / 3 + y / 3, rtol=1e-8)
+    assert "is the rounding of float32. Is something computed" in say(exercise, single)
+    assert "float32" not in say(exercise, lambda x, y: (x + y) * (1 / 3 + 1e-5))
+
+
+def test_written_branch_is_judged_while_the_other_is_open():
+    def half(x, y):
+        return x + y if x[0, 0] > 0 else ...
+
+    verdict = diagnose(SUM, half)
+    assert verdict.status == "not yet"
+    text = " ".join(verdict.text.split())
+    assert "Right so far: case 1 (case 0). Not written yet: case 2 (case 1)." in text
+    assert text.endswith('answer(*case("9.1", 2))')
+
+    def wrong(x, y):
+        if x[0, 0] > 0:
+            return x - y
+        raise NotImplementedError
+
+    text = say(SUM, wrong)
+    assert "Case 1 of 2" in text and "expected 8, got -2" in text
+
+
+def test_case_returns_new_arguments(registry):
+    x, _ = exercises.case("9.1", 2)
+    np.testing.assert_array_equal(x, X - 9)
+    x += 1
+    np.testing.assert_array_equal(exercises.case("tiny", 2)[0], X - 9)
+    np.testing.assert_array_equal(total(*exercises.case("answer")), X + Y)
+
+
+@pytest.mark.parametrize("number", [0, 3, "1", 1.5, None, True])
+def test_case_that_does_not_exist_is_refused(registry, number):
+    with pytest.raises(ValueError, match=r"9\.1 has the cases 1 to 2, got .*give one"):
+        exercises.case("tiny", number)
+    with pytest.raises(ValueError, match="There is no exercise 'tinny'"):
+        exercises.case("tinny", 1)
 
 
 class Unprintable(Exception):
@@ -416,9 +552,9 @@ def test_first_warning_is_mentioned():
 def test_misconception_is_named_with_its_reason():
     verdict = diagnose(SUM, lambda a, b: a - b)
     assert verdict.misconception == "difference"
-    assert verdict.text.endswith(
-        "  This looks like a known misconception: difference.\n  Add them."
-    )
+    assert (
+        "\n  This looks like a known misconception: difference.\n  Add them.\n"
+    ) in verdict.text
 
 
 def test_misconception_by_property():

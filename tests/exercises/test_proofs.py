@@ -20,8 +20,8 @@ from proof import (
     verdict,
 )
 
-from bnlib.exercises import check, get, hint, names
-from bnlib.exercises.engine.checker import quietly
+from bnlib.exercises import case, check, get, hint, names
+from bnlib.exercises.engine.compare import quietly
 
 KNOWN = [(name, known) for name in names() for known in get(name).misconceptions]
 TEXTS = {f"{n}: hint {i}": text for n in names() for i, text in enumerate(get(n).hints)}
@@ -109,6 +109,25 @@ def test_cases_are_the_same_each_time(name):
             assert a.tobytes() == b.tobytes()
 
 
+@every_exercise
+def test_line_that_repeats_a_case_can_be_run(name):
+    text = verdict(name, nan_instead(right_answers(name)[0])).text
+    code = text.splitlines()[-1].partition(": ")[2]
+    given = []
+    exec(code, {get(name).function: lambda *args: given.append(args)})
+    assert len(given[0]) == len(get(name).arguments)
+    assert len(case(name, len(get(name).cases()))) == len(given[0])
+
+
+@every_exercise
+def test_every_output_has_a_name(name):
+    exercise = get(name)
+    if exercise.reference and not exercise.accept:
+        want = quietly(exercise.reference, exercise.cases()[0].args)
+        if isinstance(want, tuple) and not hasattr(want, "_fields"):
+            assert len(exercise.outputs) == len(set(exercise.outputs)) == len(want)
+
+
 # An endless loop is the business of the engine, and each waits for its time limit:
 # one exercise of each chapter stands for all.
 FIRST = {get(name).number.split(".")[0]: name for name in reversed(names())}
@@ -129,7 +148,11 @@ def test_garbage_gives_a_sentence(name, kind, capfd):
     out, err = capfd.readouterr()
     assert out.startswith(f"✘ Exercise {get(name).number} · not yet.\n")
     assert word in " ".join(out.split())
-    assert out.rstrip()[-1] in ".?" or kind in ("raises", "exits", "recurses")
+    *_, before, last = out.splitlines()
+    if "case(" in last:
+        assert last.endswith(")")
+        last = before
+    assert last[-1] in ".?]" or kind in ("raises", "exits", "recurses")
     assert max(map(len, out.splitlines())) <= 88
     assert not err
 

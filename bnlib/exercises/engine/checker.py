@@ -1,17 +1,37 @@
 """Judges a learner's function: right, not attempted, or not yet and why."""
 
-import copy
 import inspect
 import math
 import time
-import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bnlib.exercises.engine import sandbox, words
-from bnlib.exercises.engine.compare import difference, leaves, snapshot
+from bnlib.exercises.engine.compare import (
+    difference,
+    distance,
+    leaves,
+    quietly,
+    snapshot,
+)
+from bnlib.exercises.engine.recognize import findings
 from bnlib.exercises.engine.state import watched
+from bnlib.exercises.engine.terms import wrong_factors
+
+# Relative size of the rounding of float32, with some room for sums.
+SINGLE = 1e-6
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One case with what came out: number from 1, fault (None if right), its size."""
+
+    number: int
+    case: object
+    outcome: sandbox.Outcome
+    fault: str | None
+    gap: float
 
 
 def diagnose(exercise, fn, time_limit=10.0):
@@ -41,20 +61,45 @@ def diagnose(exercise, fn, time_limit=10.0):
 
 
 def _judge(exercise, cases, outcomes):
-    if any(_untouched(outcome) for outcome in outcomes):
+    still_open = [_untouched(outcome) for outcome in outcomes]
+    if all(still_open):
         return words.not_attempted(exercise)
-    for number, (case, outcome) in enumerate(zip(cases, outcomes, strict=False), 1):
-        fault = _fault(exercise, case, outcome)
-        if fault:
-            before = f"Case {number} of {len(cases)}, {case.note}."
-            known = _recognize(exercise, cases, outcomes)
-            return words.not_yet(
-                exercise, [before, fault, *words.aside(exercise, outcome)], known
-            )
+    judged = [
+        _Judged(number, case, outcome, *_fault(exercise, case, outcome))
+        for number, (case, outcome) in enumerate(zip(cases, outcomes, strict=False), 1)
+        if not still_open[number - 1]
+    ]
+    failing = [each for each in judged if each.fault]
+    if failing:
+        return _not_yet(exercise, cases, outcomes, failing)
     changed = [o for o in outcomes if o.changed]
     if changed:
         return words.not_yet(exercise, words.aside(exercise, changed[0]))
+    if any(still_open):
+        return words.half_written(exercise, cases, still_open)
     return words.right(exercise, len(cases), _compared(exercise, cases))
+
+
+def _not_yet(exercise, cases, outcomes, failing):
+    shown = _most_telling(failing)
+    parts = [f"Case {shown.number} of {len(cases)}, {shown.case.note}."]
+    parts += words.inputs(exercise, shown.case.args)
+    parts += [shown.fault, *words.aside(exercise, shown.outcome)]
+    if 0 < max(each.gap for each in failing) <= SINGLE:
+        parts.append(
+            "No case is further off than that, which is the rounding of float32. Is "
+            "something computed in float32?"
+        )
+    found = findings(exercise, cases, outcomes)
+    factors = "" if found else wrong_factors(exercise, cases, outcomes)
+    again = words.again(exercise, shown.number)
+    return words.not_yet(exercise, parts, found, factors, again)
+
+
+def _most_telling(failing):
+    """Return the first case that shows at least half of the largest difference."""
+    largest = max(each.gap for each in failing)
+    return next(each for each in failing if each.gap >= largest / 2)
 
 
 def _compared(exercise, cases):
@@ -92,19 +137,19 @@ def _untouched(outcome):
 
 
 def _fault(exercise, case, outcome):
+    """Return what is wrong with one case, or None, and how large it is."""
     if outcome.error is not None:
-        return words.error(outcome)
+        return words.error(exercise, case, outcome), math.inf
     if outcome.result is None:
-        return "Your function returned None; is a `return` missing?"
+        return "Your function returned None; is a `return` missing?", math.inf
     if exercise.reference is not None:
         want = quietly(exercise.reference, case.args)
         judged = exercise.accept is None
-        fault = difference(
-            outcome.result, want, rtol=exercise.rtol, atol=exercise.atol, values=judged
-        )
+        tolerance = {"rtol": exercise.rtol, "atol": exercise.atol, "values": judged}
+        fault = difference(outcome.result, want, parts=exercise.outputs, **tolerance)
         if fault or judged:
-            return fault
-    return _accept_fault(exercise, case, outcome.result)
+            return fault, distance(outcome.result, want)
+    return _accept_fault(exercise, case, outcome.result), math.inf
 
 
 def _accept_fault(exercise, case, result):
@@ -121,55 +166,6 @@ def _finite(leaf):
     if not isinstance(leaf, np.ndarray | np.generic | float | complex):
         return True
     return np.asarray(leaf).dtype.kind not in "fc" or np.isfinite(leaf).all()
-
-
-def _recognize(exercise, cases, outcomes):
-    if len(outcomes) < len(cases) or all(o.error is not None for o in outcomes):
-        return None
-    pairs = list(zip(outcomes, cases, strict=True))
-    for known in exercise.misconceptions:
-        if all(_fits(exercise, known, o, case.args) for o, case in pairs):
-            return known
-    return None
-
-
-def _fits(exercise, known, outcome, args):
-    if known.recognize is not None:
-        return outcome.error is None and _accepts(known.recognize, outcome.result, args)
-    try:
-        want = quietly(known.wrong, args)
-    except Exception:  # an error that has no result: then neither has the learner's
-        return outcome.error is not None
-    tolerance = {"rtol": exercise.rtol, "atol": exercise.atol}
-    agrees = difference(outcome.result, want, dtype=False, **tolerance) is None
-    return outcome.error is None and agrees
-
-
-def _accepts(recognize, result, args):
-    try:
-        return bool(quietly(recognize, (snapshot(result), *args)))
-    except Exception:  # judged on a result of another kind
-        return False
-
-
-def quietly(fn, args):
-    """Call one of the course's own functions without its warnings.
-
-    Parameters
-    ----------
-    fn : callable
-        A reference, a misconception, or a property.
-    args : tuple
-        Its arguments, copied first.
-
-    Returns
-    -------
-    object
-        What it returns, as ``snapshot`` copies it.
-    """
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        return snapshot(fn(*copy.deepcopy(args)))
 
 
 def _signature_problem(exercise, fn, args):

@@ -1,6 +1,8 @@
 """Compares what came back with what was expected, and says the difference in words."""
 
+import copy
 import inspect
+import warnings
 from collections.abc import Iterator
 from numbers import Number
 
@@ -8,6 +10,9 @@ import numpy as np
 
 # Of a dict, so many keys are told.
 MOST_KEYS = 5
+# Lists and masks of so many items are shown in full, arrays of floats of so many.
+MOST_ITEMS = 20
+MOST_FLOATS = 6
 
 
 def snapshot(value):
@@ -35,6 +40,26 @@ def snapshot(value):
     if hasattr(value, "__array__") and not isinstance(value, type | np.generic):
         return np.array(value)
     return value
+
+
+def quietly(fn, args):
+    """Call one of the course's own functions without its warnings.
+
+    Parameters
+    ----------
+    fn : callable
+        A reference, a misconception, or a property.
+    args : tuple
+        Its arguments, copied first.
+
+    Returns
+    -------
+    object
+        What it returns, as ``snapshot`` copies it.
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return snapshot(fn(*copy.deepcopy(args)))
 
 
 def leaves(value):
@@ -112,7 +137,55 @@ def _describe_numbers(value):
     return f"an array{f' of {what}' if what else ''} of shape {array.shape}"
 
 
-def difference(got, want, *, rtol, atol, dtype=True, values=True, where="Your result"):
+def distance(got, want):
+    """Measure how far a result is from the expected one.
+
+    Parameters
+    ----------
+    got, want : object
+        Result and expected result, both as ``snapshot`` returns them.
+
+    Returns
+    -------
+    float
+        The largest difference over the largest expected value of the same output, the
+        share of wrong items of a mask; infinite where the two cannot be compared.
+    """
+    if isinstance(want, dict):
+        same = isinstance(got, dict) and set(got) == set(want)
+        return (
+            max((distance(got[k], want[k]) for k in want), default=0.0)
+            if same
+            else (np.inf)
+        )
+    if isinstance(want, tuple | list):
+        got = _as_items(got, want)
+        if not isinstance(got, tuple | list) or len(got) != len(want):
+            return np.inf
+        return max(map(distance, got, want), default=0.0)
+    if want is None or isinstance(want, str):
+        return 0.0 if type(got) is type(want) and got == want else np.inf
+    return _array_distance(_as_array(got), np.asarray(want))
+
+
+def _array_distance(got, want):
+    if got is None or got.dtype.kind not in "biufc" or got.size != want.size:
+        return np.inf
+    kind = complex if "c" in (got.dtype.kind, want.dtype.kind) else float
+    got, wanted = got.astype(kind).ravel(), want.astype(kind).ravel()
+    if want.dtype.kind == "b":
+        return float(np.mean(got != wanted)) if want.size else 0.0
+    with np.errstate(all="ignore"):
+        gap = np.where(
+            (got == wanted) | (np.isnan(got) & np.isnan(wanted)), 0, got - wanted
+        )
+        far = np.abs(gap).max(initial=0.0) / np.abs(wanted).max(initial=1e-300)
+    return float(far) if np.isfinite(far) else np.inf
+
+
+def difference(
+    got, want, *, rtol, atol, dtype=True, values=True, where="Your result", parts=()
+):
     """Say in one or two sentences how a result differs from the expected one.
 
     Parameters
@@ -127,17 +200,19 @@ def difference(got, want, *, rtol, atol, dtype=True, values=True, where="Your re
         Whether values are compared, or only types and shapes.
     where : str
         Subject of the sentence.
+    parts : tuple of str
+        Names of the outputs, if there are several.
 
     Returns
     -------
     str or None
-        None if they agree.
+        None if they agree. Short results follow in full, on lines of their own.
     """
     options = {"rtol": rtol, "atol": atol, "dtype": dtype, "values": values}
     if isinstance(want, dict):
         return _dicts(got, want, where, options)
     if isinstance(want, tuple | list):
-        return _sequences(got, want, where, options)
+        return _sequences(got, want, where, options, parts)
     if want is None or isinstance(want, str):
         same = type(got) is type(want) and (got == want or not values)
         expected = describe(want)
@@ -155,13 +230,16 @@ def _dicts(got, want, where, options):
     return next(filter(None, texts), None)
 
 
-def _sequences(got, want, where, options):
+def _sequences(got, want, where, options, parts):
     got, count = _as_items(got, want), len(want)
     if not isinstance(got, tuple | list) or len(got) != count:
         what = "value" if isinstance(want, tuple) else "item"
         what += "s" * (count != 1)
-        return f"{where} is {describe(got)}, expected {count} {what}."
-    if hasattr(want, "_fields"):
+        full = _in_full(got, want) if isinstance(want, list) else ""
+        return f"{where} is {describe(got)}, expected {count} {what}.{full}"
+    if len(parts) == count:
+        names = parts
+    elif hasattr(want, "_fields"):
         names = [f"Field {field!r}" for field in want._fields]
     else:
         names = [f"Value {i} of {count}" for i in range(1, count + 1)]
@@ -169,7 +247,29 @@ def _sequences(got, want, where, options):
         difference(g, w, where=name, **options)
         for g, w, name in zip(got, want, names, strict=True)
     )
-    return next(filter(None, texts), None)
+    fault = next(filter(None, texts), None)
+    listed = fault and isinstance(want, list) and "\n" not in fault
+    return fault + _in_full(got, want) if listed else fault
+
+
+def _in_full(got, want):
+    """Show both, expected above got, if they are short."""
+    texts = [_short(value) for value in (want, got)]
+    return "" if None in texts else f"\nexpected {texts[0]}\ngot      {texts[1]}"
+
+
+def _short(value):
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if not isinstance(value, tuple | list) or len(value) > MOST_ITEMS:
+        return None
+    items = [item.item() if isinstance(item, np.generic) else item for item in value]
+    if not all(isinstance(item, bool | int | float | str) for item in items):
+        return None
+    if len(items) > MOST_FLOATS and any(isinstance(item, float) for item in items):
+        return None
+    shown = [f"{i:.6g}" if isinstance(i, float) else str(i) for i in items]
+    return f"[{', '.join(text[:40] for text in shown)}]"
 
 
 def _as_items(got, want):
@@ -270,7 +370,8 @@ def _values(got, want, where, options):
     at = np.unravel_index(np.argmax(gap), gap.shape)
     text = _largest(got[at], want[at], gap[at], at, bad, where)
     dtype = f" It is {got.dtype}: too coarse here, stay in {want.dtype}."
-    return text + (dtype if small_dtype else "")
+    full = _in_full(got, want) if want.ndim == 1 else ""
+    return text + (dtype if small_dtype else "") + full
 
 
 def _not_finite(got, want, broken, where):
@@ -283,7 +384,9 @@ def _not_finite(got, want, broken, where):
 
 def _largest(got, want, gap, at, bad, where):
     if isinstance(got, np.bool_):
-        return f"{where} is {got}{f' at {_index(at)}' if at else ''}, expected {want}."
+        count = f" In all, {_count(bad)} differ." if bad.sum() > 1 else ""
+        place = f" at {_index(at)}" if at else ""
+        return f"{where} is {got}{place}, expected {want}.{count}"
     digits = next((d for d in (6, 9) if f"{got:.{d}g}" != f"{want:.{d}g}"), 17)
     values = f"expected {want:.{digits}g}, got {got:.{digits}g}"
     if not at:

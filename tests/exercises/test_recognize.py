@@ -1,0 +1,200 @@
+from functools import partial
+
+import numpy as np
+import pytest
+from test_checker import X, Y, make, returning, say, total
+
+from bnlib.exercises import Misconception, get
+from bnlib.exercises.engine.checker import diagnose
+from bnlib.exercises.engine.terms import Terms, wrong_factors
+
+
+def sums(x, y, *, sign=1, factor=1, shift=0):
+    return factor * (x + sign * y) + shift, factor * y
+
+
+SIGN = Misconception("minus", "Add.", wrong=partial(sums, sign=-1))
+FACTOR = Misconception("doubled", "Take it once.", wrong=partial(sums, factor=2))
+SHIFT = Misconception("shifted", "Add nothing.", wrong=partial(sums, shift=3))
+PAIR = make(
+    sums,
+    (X, Y),
+    (X - 9, Y),
+    outputs=("total", "rest"),
+    misconceptions=(SIGN, FACTOR, SHIFT),
+)
+
+
+def test_wrong_output_is_explained_beside_a_right_one():
+    verdict = diagnose(PAIR, lambda x, y: (2 * (x + y), y))
+    assert verdict.misconception == "doubled"
+    text = " ".join(verdict.text.split())
+    assert "In total this looks like a known misconception: doubled. Take it" in text
+
+
+def test_two_outputs_may_have_two_reasons():
+    verdict = diagnose(PAIR, lambda x, y: (x - y, 2 * y))
+    assert verdict.misconception == "minus and doubled"
+    assert "In total this" in verdict.text and "In rest this" in verdict.text
+
+
+def test_output_that_nothing_explains_is_not_explained():
+    verdict = diagnose(PAIR, lambda x, y: (x * y, 2 * y))
+    assert verdict.misconception == "doubled"
+    assert "In total" not in verdict.text
+    assert diagnose(PAIR, lambda x, y: (x * y, y)).misconception is None
+
+
+def test_output_must_be_explained_in_all_cases():
+    def once(x, y):
+        return (2 if x[0, 0] > 0 else 3) * (x + y), y
+
+    assert diagnose(PAIR, once).misconception is None
+
+
+@pytest.mark.parametrize("got", [3.0, (X,), np.ones(2), "ab", {"a": X, "b": Y}])
+def test_result_without_these_outputs_is_no_match(got):
+    assert diagnose(PAIR, returning(got)).misconception is None
+
+
+def test_two_switches_at_once_are_named():
+    verdict = diagnose(PAIR, lambda x, y: (x - y + 3, y))
+    assert verdict.misconception == "minus and shifted"
+    text = " ".join(verdict.text.split())
+    assert "like two known misconceptions at once: minus; and shifted." in text
+    assert "Add. Add nothing." in text
+
+
+def test_switches_of_different_functions_are_not_mixed():
+    other = Misconception("other", "O.", wrong=partial(lambda x, y, k: (x, y), k=1))
+    exercise = make(sums, misconceptions=(other, SIGN))
+    assert diagnose(exercise, lambda x, y: (x - y - 1, y)).misconception is None
+
+
+def test_no_pair_is_tried_when_patience_is_over(monkeypatch):
+    monkeypatch.setattr("bnlib.exercises.engine.recognize.PATIENCE", -1.0)
+    assert diagnose(PAIR, lambda x, y: (x - y + 3, y)).misconception is None
+
+
+def test_weak_misconception_speaks_of_possible_causes():
+    weak = Misconception("zeros", "This or that.", wrong=lambda x, y: 0 * x, weak=True)
+    text = say(make(total, misconceptions=(weak,)), lambda x, y: np.zeros(x.shape))
+    assert "Possible causes (zeros): This or that." in text
+    assert "looks like" not in text
+
+
+def test_property_is_not_asked_of_results_in_float32():
+    odd = Misconception("odd", "O.", recognize=lambda result, x, y: True)
+    exercise = make(total, misconceptions=(odd,))
+    assert diagnose(exercise, lambda x, y: x * y).misconception == "odd"
+    single = (X * Y).astype(np.float32)
+    assert diagnose(exercise, returning(single)).misconception is None
+
+
+# Factors of terms --------------------------------------------------------------------
+
+
+def terms(x, y):
+    values = {"x": x, "mean(x)": x.mean() + 0 * x, "y": y + 0 * x}
+    return Terms(values, {"x": 1, "mean(x)": -1, "y": 0}, {"N": x.size})
+
+
+LINEAR_2 = make(
+    lambda x, y: (y, x - x.mean()),
+    (X, Y),
+    (np.tile(X, 2), np.tile(Y, 2)),
+    outputs=("y", "centered"),
+    terms=lambda x, y: Terms(
+        {"x": x, "mean(x)": x.mean() + 0 * x},
+        {"x": 1, "mean(x)": -1},
+        {"N": x.size},
+        part=1,
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("fn", "words"),
+    [
+        (lambda x, y: (y, x + x.mean()), "the factor +1; it should be -1."),
+        (lambda x, y: (y, x), "mean(x) enters with the factor 0; it should be -1."),
+        (lambda x, y: (y, x - x.sum()), "mean(x) enters with the factor -N;"),
+        (lambda x, y: (y, x / x.size - x.mean()), "x enters with the factor +1/N;"),
+        (lambda x, y: (y, 2.5 * x - x.mean()), "x enters with the factor +2.5;"),
+    ],
+)
+def test_wrong_factor_of_a_term_is_said(fn, words):
+    verdict = diagnose(LINEAR_2, fn)
+    text = " ".join(verdict.text.split())
+    assert "Your centered is a sum of the right terms but for this:" in text
+    assert words in text
+    assert verdict.misconception == "wrong factors"
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [
+        lambda x, y: (y, x**2),
+        lambda x, y: (y, x * y[0] * x.size**0.5 - x.mean()),
+        lambda x, y: 3.0,
+        lambda x, y: (y, np.nan * x),
+        lambda x, y: (y, "text"),
+        lambda x, y: (y, x[:1]),
+        lambda x, y: 1 / 0,
+        lambda x, y: (2 * y, x - x.mean()),
+    ],
+)
+def test_nothing_is_said_where_the_terms_do_not_explain(fn):
+    verdict = diagnose(LINEAR_2, fn)
+    assert verdict.status == "not yet"
+    assert "right terms" not in verdict.text
+
+
+def test_term_that_does_not_belong_is_said():
+    exercise = make(
+        lambda x, y: x - x.mean(), (X, Y), (X**2, Y[::-1] ** 2), terms=terms
+    )
+    text = say(exercise, lambda x, y: x - x.mean() + 2 * y)
+    assert "y enters with the factor +2; it does not belong there." in text
+
+
+def test_terms_that_cannot_be_told_apart_say_nothing():
+    exercise = make(
+        lambda x, y: x - x.mean(),
+        terms=lambda x, y: Terms({"x": x, "2x": 2 * x}, {"x": 1, "2x": 0}, {"N": 1}),
+    )
+    assert "right terms" not in say(exercise, lambda x, y: 3 * x)
+
+
+def test_exercise_without_terms_says_nothing():
+    assert wrong_factors(make(total), [], []) == ""
+
+
+def wrong_sign(d_y, x_hat, inv_std, gamma):
+    d = gamma * d_y
+    d_x = inv_std * (d - d.mean(0) + x_hat * (d * x_hat).mean(0))
+    return d_x, (d_y * x_hat).sum(0), d_y.sum(0)
+
+
+def half_averaged(d_y, x_hat, inv_std, gamma):
+    d = gamma * d_y
+    d_x = inv_std * (d - d.sum(0) - x_hat * (d * x_hat).mean(0))
+    return d_x, (d_y * x_hat).sum(0), d_y.sum(0)
+
+
+def local_variance_term(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    d, h = gamma * d_y_parts[rank], x_hat_parts[rank]
+    mean = gamma * np.concatenate(d_y_parts).mean(0)
+    return inv_std * (d - mean + h * (d * h).mean(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "fn", "words"),
+    [
+        ("3.2", wrong_sign, "mean(d_x_hat * x_hat) enters with the factor +1;"),
+        ("3.2", half_averaged, "mean(d_x_hat) enters with the factor -N; it should be"),
+        ("9.3", local_variance_term, "of this rank enters with the factor +1; it does"),
+    ],
+)
+def test_terms_of_the_backward_passes(name, fn, words):
+    assert words in say(get(name), fn)
