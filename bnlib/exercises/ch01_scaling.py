@@ -40,10 +40,11 @@ def _z_score_along_rows(x, axis):
 
 def _divided_by_zero(result, x):
     # NaN where the std is exactly 0, and 1 or -1 where it is a rounding error.
-    constant = np.ptp(x, axis=0) == 0
+    constant, zero = np.ptp(x, axis=0) == 0, x.std(axis=0) == 0
     rest, want = result[:, ~constant], _z_score(x)[:, ~constant]
     fine = difference(rest, want, rtol=1e-6, atol=1e-9) is None
-    return fine and not (result[:, constant] == 0).any()
+    noise = np.isclose(np.abs(result[:, constant & ~zero]), 1).all()
+    return fine and np.isnan(result[:, zero]).all() and noise
 
 
 def _eps_in_the_scale(result, x):
@@ -215,6 +216,7 @@ SPLIT = Exercise(
     signature="scale_train_test(train, test)",
     reference=_scale_both,
     cases=_split_cases,
+    outputs=("scaled train", "scaled test"),
     misconceptions=(
         Misconception(
             "test set scaled with its own statistics",
@@ -315,6 +317,7 @@ UNITS = Exercise(
     signature="to_raw_units(w, b, mean, std)",
     reference=_to_raw,
     cases=_units_cases,
+    outputs=("weights", "bias"),
     misconceptions=(
         Misconception(
             "bias left as it was",
@@ -512,6 +515,10 @@ def _difference_of_shares(group, share):
     return share[group] - _present(group, share)[group]
 
 
+def _truncated(group, share):
+    return _importance(group, share).astype(int)
+
+
 def _one_per_group(group, share):
     return share / _present(group, share)
 
@@ -577,6 +584,12 @@ WEIGHTS = Exercise(
             "You gave every group the same total weight. The goal is not equality but "
             "the population for which the model is meant: its shares stand above.",
             recognize=_is_balanced,
+        ),
+        Misconception(
+            "rounded down to whole numbers",
+            "An array made with zeros_like(group) holds integers like group, and what "
+            "is written into it loses its digits. Make it with dtype=float.",
+            wrong=_truncated,
         ),
         Misconception(
             "one weight per group",

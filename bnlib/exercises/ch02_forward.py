@@ -19,13 +19,32 @@ _SCALES = {
 }
 
 
+_CENTERS = {
+    "(x - mean) / std": lambda x, mean, std: (x - mean) / std,
+    "x / std": lambda x, mean, std: x / std,
+    "x - mean / std": lambda x, mean, std: x - mean / std,
+}
+
+
 def _forward(
-    x, gamma, beta, eps, *, axis=0, ddof=0, center=True, scale="sqrt(var + eps)"
+    x,
+    gamma,
+    beta,
+    eps,
+    *,
+    axis=0,
+    ddof=0,
+    center="(x - mean) / std",
+    scale="sqrt(var + eps)",
+    use_gamma=True,
+    use_beta=1,
+    fixed_eps=None,
 ):
     mean = x.mean(axis=axis, keepdims=True)
     var = x.var(axis=axis, ddof=ddof, keepdims=True)
-    x_hat = (x - mean if center else x) / _SCALES[scale](var, eps)
-    return gamma * x_hat + beta
+    eps = eps if fixed_eps is None else fixed_eps
+    x_hat = _CENTERS[center](x, mean, _SCALES[scale](var, eps))
+    return (gamma if use_gamma else 1.0) * x_hat + use_beta * beta
 
 
 def _affine_first(x, gamma, beta, eps):
@@ -108,7 +127,7 @@ FORWARD = Exercise(
             "mean not subtracted",
             "Dividing alone leaves every feature off-center. Subtract the mean of the "
             "batch first.",
-            wrong=partial(_forward, center=False),
+            wrong=partial(_forward, center="x / std"),
         ),
         Misconception(
             "gamma and beta applied too early",
@@ -128,6 +147,30 @@ FORWARD = Exercise(
             "and adds beta, feature by feature.",
             wrong=_affine_left_out,
         ),
+        Misconception(
+            "gamma forgotten",
+            "The last step has two halves: the normalized values are multiplied by "
+            "gamma, then beta is added.",
+            wrong=partial(_forward, use_gamma=False),
+        ),
+        Misconception(
+            "beta forgotten",
+            "The last step has two halves: the normalized values are multiplied by "
+            "gamma, then beta is added.",
+            wrong=partial(_forward, use_beta=0),
+        ),
+        Misconception(
+            "eps fixed at 1e-5",
+            "1e-5 is only what most libraries take by default. Here eps is an "
+            "argument: use the one that was passed.",
+            wrong=partial(_forward, fixed_eps=1e-5),
+        ),
+        Misconception(
+            "division before subtraction",
+            "Without parentheses Python divides first: x - mean / std. Write "
+            "(x - mean) / std.",
+            wrong=partial(_forward, center="x - mean / std"),
+        ),
     ),
     hints=(
         "There are four steps: the mean of the batch, its variance, the normalized "
@@ -141,13 +184,22 @@ FORWARD = Exercise(
 
 
 def _images(
-    x, gamma, beta, eps, *, axes=(0, 2, 3), per_image=False, along=(1, -1, 1, 1)
+    x,
+    gamma,
+    beta,
+    eps,
+    *,
+    axes=(0, 2, 3),
+    per_image=False,
+    along=(1, -1, 1, 1),
+    ddof=0,
+    scale="sqrt(var + eps)",
 ):
     mean = x.mean(axis=axes, keepdims=True)
-    var = x.var(axis=axes, keepdims=True)
+    var = x.var(axis=axes, ddof=ddof, keepdims=True)
     if per_image:
         var = x.var(axis=(2, 3), keepdims=True).mean(axis=0, keepdims=True)
-    x_hat = (x - mean) / np.sqrt(var + eps)
+    x_hat = (x - mean) / _SCALES[scale](var, eps)
     return gamma.reshape(along) * x_hat + beta.reshape(along)
 
 
@@ -231,6 +283,23 @@ IMAGES = Exercise(
             "NumPy lines up shapes from the right, so a gamma of shape (C,) meets the "
             "width. Reshape gamma and beta to (1, C, 1, 1).",
             wrong=partial(_images, along=-1),
+        ),
+        Misconception(
+            "eps added to the standard deviation",
+            "eps belongs under the square root, as in exercise 2.1: sqrt(var + eps).",
+            wrong=partial(_images, scale="sqrt(var) + eps"),
+        ),
+        Misconception(
+            "eps left out",
+            "A channel that is constant in the batch would be divided by zero. Add eps "
+            "to the variance before the square root.",
+            wrong=partial(_images, scale="sqrt(var)"),
+        ),
+        Misconception(
+            "variance divided by one less",
+            "Batch norm describes the batch that it has: its variance is divided by "
+            "the number of values, N * H * W. Only the stored one is unbiased.",
+            wrong=partial(_images, ddof=1),
         ),
         Misconception(
             "gamma and beta left out",
@@ -364,6 +433,15 @@ def _one_pass_made_positive(x):
     return abs(_one_pass(x))
 
 
+def _converted_late(result, x):
+    # Near zero right, far from it wrong, in a way that depends on where it was rounded.
+    want, far = _variance(x.astype(float)), abs(x.mean()) > 1e3
+    if not far:
+        return abs(result - want) <= 1e-4 * want
+    known = (_one_pass(x), _clipped(x), _one_pass_made_positive(x))
+    return abs(result - want) > 0.01 * want and not np.isin(result, known)
+
+
 def _variance_cases():
     # Far from zero these values give a negative one-pass variance in float32, and the
     # same one in whatever order the squares are added.
@@ -405,6 +483,13 @@ VARIANCE = Exercise(
             "abs hides the sign, not the error: all digits were lost before. Subtract "
             "the mean first, square afterwards.",
             wrong=_one_pass_made_positive,
+        ),
+        Misconception(
+            "more digits too late",
+            "The squares were rounded to float32 before they were converted, and what "
+            "is lost by then does not come back. Subtract the mean first; then float32 "
+            "is enough.",
+            recognize=_converted_late,
         ),
         Misconception(
             "divided by M - 1",
@@ -480,6 +565,7 @@ IDENTITY = Exercise(
     signature="identity_parameters(x, eps)",
     reference=_identity,
     cases=_identity_cases,
+    outputs=("gamma", "beta"),
     misconceptions=(
         Misconception(
             "gamma without eps",

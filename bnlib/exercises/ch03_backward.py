@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 
 # --- 3.1 ------------------------------------------------------------------------------
 
@@ -138,6 +139,25 @@ def _normalized(rng, n, c, *spatial):
     return x_centered * inv_std.reshape(shape), inv_std
 
 
+def _backward_terms(d_y, x_hat, inv_std, gamma):
+    d_x_hat = gamma * d_y
+    along = x_hat * (d_x_hat * x_hat).mean(axis=0)
+    return Terms(
+        values={
+            "d_x_hat": inv_std * d_x_hat,
+            "mean(d_x_hat)": inv_std * (d_x_hat.mean(axis=0) + 0 * d_x_hat),
+            "x_hat * mean(d_x_hat * x_hat)": inv_std * along,
+        },
+        factors={
+            "d_x_hat": 1,
+            "mean(d_x_hat)": -1,
+            "x_hat * mean(d_x_hat * x_hat)": -1,
+        },
+        counts={"N": len(d_y)},
+        part=0,
+    )
+
+
 def _parameters_swapped(*args):
     d_x, d_gamma, d_beta = _backward(*args)
     return d_x, d_beta, d_gamma
@@ -164,6 +184,8 @@ BATCH_NORM_BACKWARD = Exercise(
     signature="batch_norm_backward(d_y, x_hat, inv_std, gamma)",
     reference=_backward,
     cases=_backward_cases,
+    outputs=("d_x", "d_gamma", "d_beta"),
+    terms=_backward_terms,
     misconceptions=(
         Misconception(
             "statistics taken as constants",
@@ -295,6 +317,7 @@ PARAMETER_GRADIENTS = Exercise(
     signature="parameter_gradients(d_y, x_hat)",
     reference=_parameter_gradients,
     cases=_parameter_cases,
+    outputs=("d_gamma", "d_beta"),
     misconceptions=(
         Misconception(
             "summed over the batch only",
@@ -656,16 +679,19 @@ GRADIENT_AGREES = Exercise(
         ),
         Misconception(
             "right gradients turned away",
-            "Either the step is too small, and the difference of two nearly equal "
-            "losses is rounding noise (take about 1e-5), or the difference is not "
-            "divided by 2 * h.",
+            "The step is too small, so that the difference of two losses is rounding "
+            "noise (take about 1e-5); or it is not divided by 2 * h; or its sign is "
+            "wrong; or the comparison asks for more digits than it has.",
             wrong=_rejects_all,
+            weak=True,
         ),
         Misconception(
             "every gradient let through",
-            "Your judge said True to a gradient of zeros. It must compare d_x with "
-            "something that was computed without it: a difference of two losses.",
+            "Your judge said True to a gradient of zeros. Either it compares d_x with "
+            "nothing that was computed without it, such as a difference of two losses, "
+            "or its tolerance is so wide that everything agrees.",
             wrong=_accepts_all,
+            weak=True,
         ),
     ),
     hints=(

@@ -48,6 +48,7 @@ UPDATE_RUNNING = Exercise(
     signature="update_running(running_mean, running_var, x, momentum)",
     reference=_update,
     cases=_update_cases,
+    outputs=("running_mean", "running_var"),
     misconceptions=(
         Misconception(
             "momentum the wrong way round",
@@ -174,20 +175,19 @@ KERAS_MOMENTUM = Exercise(
 
 
 def _merge(
-    n_a, mean_a, var_a, n_b, mean_b, var_b, *, equal=False, between=True, ddof=0
+    n_a, mean_a, var_a, n_b, mean_b, var_b, *, equal=False, between=1, ddof=0, power=2
 ):
     n = n_a + n_b
     share = 0.5 if equal else n_b / n
     apart = mean_b - mean_a
     mean = mean_a + share * apart
     var = (1 - share) * var_a + share * var_b
-    if between:
-        var = var + share * (1 - share) * apart**2
+    var = var + between * share * (1 - share) * apart**2 * n ** (2 - power)
     return n, mean, var * n / (n - ddof)
 
 
 def _merge_whole_distance(n_a, mean_a, var_a, n_b, mean_b, var_b):
-    n, mean, var = _merge(n_a, mean_a, var_a, n_b, mean_b, var_b, between=False)
+    n, mean, var = _merge(n_a, mean_a, var_a, n_b, mean_b, var_b, between=0)
     return n, mean, var + (mean_b - mean_a) ** 2
 
 
@@ -211,19 +211,20 @@ MERGE_BATCHES = Exercise(
     signature="merge_batches(n_a, mean_a, var_a, n_b, mean_b, var_b)",
     reference=_merge,
     cases=_merge_cases,
+    outputs=("n", "mean", "var"),
     misconceptions=(
         Misconception(
             "averages of averages",
             "Both batches count the same here, though one is larger, and the distance "
             "between their means is lost. Weight by the counts and add the spread "
             "between the batches.",
-            wrong=partial(_merge, equal=True, between=False),
+            wrong=partial(_merge, equal=True, between=0),
         ),
         Misconception(
             "spread between the means forgotten",
             "Two batches may each be narrow and lie far apart. The distance of the two "
             "means belongs to the variance of the whole.",
-            wrong=partial(_merge, between=False),
+            wrong=partial(_merge, between=0),
         ),
         Misconception(
             "equal sizes assumed",
@@ -236,6 +237,18 @@ MERGE_BATCHES = Exercise(
             "The squared distance of the two means enters with the weight n_a * n_b / "
             "n**2, at most one quarter: values lie around the common mean.",
             wrong=_merge_whole_distance,
+        ),
+        Misconception(
+            "product of the counts divided by n once",
+            "n_a * n_b / n belongs to the sum of squares of the whole. Its variance is "
+            "that divided by n once more: n_a * n_b / n**2.",
+            wrong=partial(_merge, power=1),
+        ),
+        Misconception(
+            "distance of the means subtracted",
+            "Two batches that lie apart are spread wider together than each alone: the "
+            "distance of their means adds to the variance.",
+            wrong=partial(_merge, between=-1),
         ),
         Misconception(
             "divided by n - 1",
@@ -268,17 +281,20 @@ def _switch(
     ddof=0,
     stored_ddof=1,
     updated_first=False,
+    momentum=0.1,
+    scale=lambda var: np.sqrt(var + 1e-5),
 ):
     mean, var = x.mean(axis=0), x.var(axis=0, ddof=ddof if training else 0)
     new_mean, new_var = running_mean, running_var
     if training in update_in:
-        new_mean = 0.9 * running_mean + 0.1 * mean
-        new_var = 0.9 * running_var + 0.1 * x.var(axis=0, ddof=stored_ddof)
+        new_mean = (1 - momentum) * running_mean + momentum * mean
+        var_to_store = x.var(axis=0, ddof=stored_ddof)
+        new_var = (1 - momentum) * running_var + momentum * var_to_store
     if training not in batch_in:
         mean, var = running_mean, running_var
     if training and updated_first:
         mean, var = new_mean, new_var
-    return (x - mean) / np.sqrt(var + 1e-5), new_mean, new_var
+    return (x - mean) / scale(var), new_mean, new_var
 
 
 def _switch_cases():
@@ -300,6 +316,7 @@ BATCH_NORM_STEP = Exercise(
     signature="batch_norm_step(x, running_mean, running_var, training)",
     reference=_switch,
     cases=_switch_cases,
+    outputs=("y", "running_mean", "running_var"),
     misconceptions=(
         Misconception(
             "batch statistics in evaluation",
@@ -343,6 +360,30 @@ BATCH_NORM_STEP = Exercise(
             "Blend in 0.1 of the batch's statistics in training.",
             wrong=partial(_switch, update_in=()),
         ),
+        Misconception(
+            "momentum the wrong way round",
+            "In PyTorch momentum is the weight of the new batch: 0.9 of the old, 0.1 "
+            "of the new.",
+            wrong=partial(_switch, momentum=0.9),
+        ),
+        Misconception(
+            "the two modes exchanged",
+            "Your training is an evaluation, and the other way round. In training the "
+            "batch normalizes and the statistics move.",
+            wrong=partial(_switch, batch_in=(False,), update_in=(False,)),
+        ),
+        Misconception(
+            "eps added to the standard deviation",
+            "eps belongs under the square root: sqrt(var + eps), for the batch and for "
+            "the running variance alike.",
+            wrong=partial(_switch, scale=lambda var: np.sqrt(var) + 1e-5),
+        ),
+        Misconception(
+            "eps left out",
+            "A feature that is constant in the batch would be divided by zero. Add eps "
+            "= 1e-5 to the variance before the root.",
+            wrong=partial(_switch, scale=np.sqrt),
+        ),
     ),
     hints=(
         "Make a table with two rows, training and evaluation, and two columns: what "
@@ -373,7 +414,9 @@ def _fold(
     use_mean=1,
     scale_bias=True,
     use_eps=1,
+    use_gamma=True,
 ):
+    gamma = gamma if use_gamma else np.ones_like(gamma)
     mean = use_mean * mean
     scale = gamma / root(var + use_eps * eps)
     rows = scale[:, None] if axis == 0 else scale
@@ -410,6 +453,7 @@ FOLD_LINEAR = Exercise(
     signature="fold_linear(weight, bias, gamma, beta, mean, var, eps)",
     reference=_fold,
     cases=_fold_cases,
+    outputs=("weight", "bias"),
     misconceptions=(
         Misconception(
             "bias of the linear layer forgotten",
@@ -428,6 +472,17 @@ FOLD_LINEAR = Exercise(
             "Batch norm subtracts its running mean from what the linear layer puts "
             "out. Subtract it from the bias, before the scaling.",
             wrong=partial(_fold, use_mean=0),
+        ),
+        Misconception(
+            "mean added",
+            "Batch norm subtracts its running mean: bias - mean is what gets scaled.",
+            wrong=partial(_fold, use_mean=-1),
+        ),
+        Misconception(
+            "gamma forgotten",
+            "Batch norm multiplies what it has normalized by gamma. The scale of both "
+            "weight and bias is gamma / sqrt(var + eps).",
+            wrong=partial(_fold, use_gamma=False),
         ),
         Misconception(
             "variance used where std is meant",

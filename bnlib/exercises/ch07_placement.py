@@ -285,6 +285,7 @@ DROP_BIAS = Exercise(
     signature="drop_bias(bias, gamma, beta, running_mean, running_var)",
     reference=_without_bias,
     cases=_bias_merge_cases,
+    outputs=("beta", "running_mean"),
     misconceptions=(
         Misconception(
             "nothing repaired",

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 
 # --- 9.1 ------------------------------------------------------------------------------
 
@@ -187,6 +188,7 @@ MERGE_PARTS = Exercise(
     signature="merge_parts(counts, means, m2s)",
     reference=_merge,
     cases=_merge_cases,
+    outputs=("mean", "var"),
     misconceptions=(
         Misconception(
             "averages of averages",
@@ -344,6 +346,22 @@ def _third_without_x_hat(d_y_parts, x_hat_parts, gamma, inv_std, rank):
     return inv_std * gamma * (d_y_parts[rank] - both)
 
 
+def _backward_terms(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    d_x_hats = [gamma * d_y for d_y in d_y_parts]
+    products = [d * h for d, h in zip(d_x_hats, x_hat_parts, strict=True)]
+    own, x_hat = d_x_hats[rank], x_hat_parts[rank]
+    averages = {"of all ranks": _whole_average, "of this rank": _local_average}
+    values, factors = {"d_x_hat": own}, {"d_x_hat": 1}
+    for which, average in averages.items():
+        plain = f"mean(d_x_hat) {which}"
+        along = f"x_hat * mean(d_x_hat * x_hat) {which}"
+        values[plain] = average(d_x_hats, rank) + 0 * own
+        values[along] = x_hat * average(products, rank)
+        factors[plain] = factors[along] = -1 if which == "of all ranks" else 0
+    counts = {"n": sum(map(len, d_y_parts)), "n_rank": len(own)}
+    return Terms({k: inv_std * v for k, v in values.items()}, factors, counts)
+
+
 def _no_inv_std(d_y_parts, x_hat_parts, gamma, inv_std, rank):
     return _backward(d_y_parts, x_hat_parts, gamma, np.ones_like(inv_std), rank)
 
@@ -372,6 +390,7 @@ BACKWARD_PART = Exercise(
     signature="backward_part(d_y_parts, x_hat_parts, gamma, inv_std, rank)",
     reference=_backward,
     cases=_backward_cases,
+    terms=_backward_terms,
     misconceptions=(
         Misconception(
             "local averages",

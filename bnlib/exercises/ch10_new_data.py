@@ -110,6 +110,7 @@ ADAPT = Exercise(
     signature="adapt(net, images, x)",
     reference=_adapt,
     cases=_adapt_cases,
+    outputs=("y adapted", "y given"),
     misconceptions=(
         Misconception(
             "the given net was changed",
@@ -248,6 +249,7 @@ SHIFTED_STATISTICS = Exercise(
     signature="shifted_statistics(weight, mean, var, gain, offset)",
     reference=_shifted,
     cases=_shifted_cases,
+    outputs=("mean", "var"),
     misconceptions=(
         Misconception(
             "the offset taken as it is",
@@ -367,6 +369,7 @@ BLEND = Exercise(
     signature="blend(mean, var, z, prior)",
     reference=_blend,
     cases=_blend_cases,
+    outputs=("mean", "var"),
     misconceptions=(
         Misconception(
             "the two weights swapped",
@@ -453,6 +456,10 @@ def _with_statistics(net):
         for prefix, layer in net.named_modules()
         for name, _ in layer.named_parameters(recurse=False)
     }
+
+
+def _nothing(net):
+    return {name: False for name, _ in net.named_parameters()}
 
 
 def _everything(net):
@@ -550,6 +557,12 @@ TRAINABLE = Exercise(
             wrong=partial(_trainable, parts=("bias",)),
         ),
         Misconception(
+            "the parameter asked instead of its layer",
+            "All your answers are False: a parameter is a tensor and never an "
+            "nn.BatchNorm2d. Ask the module that owns it, from net.named_modules().",
+            wrong=_nothing,
+        ),
+        Misconception(
             "all parameters taken",
             "All of them can be trained, but asked are gamma and beta of the batch "
             "norms alone.",
@@ -580,21 +593,21 @@ def _freeze_cases():
             nn.ReLU(),
             nn.Flatten(),
             nn.Dropout(0.5),
-            nn.Linear(12, 4),
-            nn.BatchNorm1d(4),
+            nn.Sequential(nn.Linear(12, 4), nn.BatchNorm1d(4)),
             nn.Linear(4, 2),
         )
 
     def nested():
         first = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU())
-        return nn.Sequential(first, nn.Flatten(), nn.Dropout(0.3), nn.Linear(8, 2))
+        middle = nn.Linear(8, 3), nn.BatchNorm1d(3), nn.Linear(3, 2)
+        return nn.Sequential(first, nn.Flatten(), nn.Dropout(0.3), *middle)
 
     def case(seed, make, note):
         return Case((_seeded(seed, make).train(),), note)
 
     return [
-        case(96, flat, "two norms and a dropout"),
-        case(97, nested, "a nested norm and a dropout"),
+        case(96, flat, "a dropout and two norms, the second nested"),
+        case(97, nested, "a dropout and two norms, the first nested"),
     ]
 
 
@@ -703,6 +716,11 @@ def _dropout_asleep(result, layers):
     return bool(drops) and not any(layer.training for layer in drops)
 
 
+def _some_overlooked(result, layers):
+    awake = [layer.training for layer in layers]
+    return any(awake) and not all(awake)
+
+
 def _all_frozen(result, layers):
     return not any(p.requires_grad for p in result.parameters())
 
@@ -727,6 +745,13 @@ FREEZE = Exercise(
             "them, whatever requires_grad says. Call eval() on each norm, and not "
             "before net.train(), which would wake them again.",
             recognize=_recognizer(_still_training),
+        ),
+        Misconception(
+            "some norms overlooked",
+            "One norm sleeps and the other does not. net.modules() also finds those "
+            "inside other modules, which net.children() does not; and both "
+            "nn.BatchNorm1d and nn.BatchNorm2d must be asked for.",
+            recognize=_recognizer(_some_overlooked),
         ),
         Misconception(
             "nothing is written, but the batch still normalizes",

@@ -292,6 +292,7 @@ PRUNE_PAIR = Exercise(
     signature="prune_pair(weight_1, mean, var, weight_2, kept)",
     reference=_pair,
     cases=_pair_cases,
+    outputs=("weight_1", "mean", "var", "weight_2"),
     misconceptions=(
         Misconception(
             "input of the next layer forgotten",
