@@ -142,7 +142,7 @@ def _normalized(rng, n, c, *spatial):
 def _backward_terms(d_y, x_hat, inv_std, gamma):
     d_x_hat = gamma * d_y
     along = x_hat * (d_x_hat * x_hat).mean(axis=0)
-    return Terms(
+    terms = Terms(
         values={
             "d_x_hat": inv_std * d_x_hat,
             "mean(d_x_hat)": inv_std * (d_x_hat.mean(axis=0) + 0 * d_x_hat),
@@ -156,6 +156,7 @@ def _backward_terms(d_y, x_hat, inv_std, gamma):
         counts={"N": len(d_y)},
         part=0,
     )
+    return [terms]
 
 
 def _parameters_swapped(*args):

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 
 # --- 4.1 ------------------------------------------------------------------------------
 
@@ -25,6 +26,23 @@ def _update(
 
 def _update_swapped(running_mean, running_var, x, momentum):
     return _update(running_mean, running_var, x, 1 - momentum)
+
+
+def _update_terms(running_mean, running_var, x, momentum):
+    def blend(part, kept, name, new):
+        old_term, new_term = f"(1 - momentum) * {kept}", f"momentum * {name}"
+        old = running_var if part else running_mean
+        return Terms(
+            {old_term: (1 - momentum) * old, new_term: momentum * new},
+            {old_term: 1, new_term: 1},
+            {"n": len(x)},
+            part,
+        )
+
+    return [
+        blend(0, "running_mean", "mean(x)", x.mean(axis=0)),
+        blend(1, "running_var", "var(x)", x.var(axis=0, ddof=1)),
+    ]
 
 
 def _update_cases():
@@ -48,6 +66,7 @@ UPDATE_RUNNING = Exercise(
     signature="update_running(running_mean, running_var, x, momentum)",
     reference=_update,
     cases=_update_cases,
+    terms=_update_terms,
     outputs=("running_mean", "running_var"),
     misconceptions=(
         Misconception(
@@ -191,6 +210,19 @@ def _merge_whole_distance(n_a, mean_a, var_a, n_b, mean_b, var_b):
     return n, mean, var + (mean_b - mean_a) ** 2
 
 
+def _merge_terms(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = {"n_a/n * mean_a": n_a / n * mean_a, "n_b/n * mean_b": n_b / n * mean_b}
+    apart = "n_a/n * n_b/n * (mean_a - mean_b)**2"
+    var = {"n_a/n * var_a": n_a / n * var_a, "n_b/n * var_b": n_b / n * var_b}
+    var[apart] = n_a * n_b / n**2 * (mean_a - mean_b) ** 2
+    counts = {"n": n, "n_a": n_a, "n_b": n_b}
+    return [
+        Terms(values, dict.fromkeys(values, 1), counts, part)
+        for part, values in enumerate((mean, var), 1)
+    ]
+
+
 def _merge_cases():
     rng = np.random.default_rng(43)
 
@@ -211,6 +243,7 @@ MERGE_BATCHES = Exercise(
     signature="merge_batches(n_a, mean_a, var_a, n_b, mean_b, var_b)",
     reference=_merge,
     cases=_merge_cases,
+    terms=_merge_terms,
     outputs=("n", "mean", "var"),
     misconceptions=(
         Misconception(
@@ -429,6 +462,13 @@ def _same(values):
     return values
 
 
+def _fold_terms(weight, bias, gamma, beta, mean, var, eps):
+    scale = gamma / np.sqrt(var + eps)
+    values = {"scale * bias": scale * bias, "scale * mean": scale * mean, "beta": beta}
+    factors = dict(zip(values, (1, -1, 1), strict=True))
+    return [Terms(values, factors, {}, part=1)]
+
+
 def _fold_cases():
     # Square weights, so that a scale laid along the inputs raises no error; the last
     # is not square, as in real layers.
@@ -453,6 +493,7 @@ FOLD_LINEAR = Exercise(
     signature="fold_linear(weight, bias, gamma, beta, mean, var, eps)",
     reference=_fold,
     cases=_fold_cases,
+    terms=_fold_terms,
     outputs=("weight", "bias"),
     misconceptions=(
         Misconception(

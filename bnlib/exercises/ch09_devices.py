@@ -159,6 +159,30 @@ def _is_far(means):
     return np.abs(means).max() > 1e6
 
 
+def _merge_terms(counts, means, m2s):
+    weight, n = counts[:, None], counts.sum()
+    mean, _ = _merge(counts, means, m2s)
+    between = (weight * (means - mean) ** 2).sum(axis=0)
+    size = {"n": n, "the number of ranks": len(counts)}
+    return [
+        Terms(
+            {"sum(counts * means) / n": mean, "mean(means)": means.mean(axis=0)},
+            {"sum(counts * means) / n": 1, "mean(means)": 0},
+            size,
+            part=0,
+        ),
+        Terms(
+            {
+                "sum(m2s) / n": m2s.sum(axis=0) / n,
+                "sum(counts * (means - mean)**2) / n": between / n,
+            },
+            {"sum(m2s) / n": 1, "sum(counts * (means - mean)**2) / n": 1},
+            size,
+            part=1,
+        ),
+    ]
+
+
 def _merge_cases():
     rng = np.random.default_rng(82)
 
@@ -188,6 +212,7 @@ MERGE_PARTS = Exercise(
     signature="merge_parts(counts, means, m2s)",
     reference=_merge,
     cases=_merge_cases,
+    terms=_merge_terms,
     outputs=("mean", "var"),
     misconceptions=(
         Misconception(
@@ -359,7 +384,7 @@ def _backward_terms(d_y_parts, x_hat_parts, gamma, inv_std, rank):
         values[along] = x_hat * average(products, rank)
         factors[plain] = factors[along] = -1 if which == "of all ranks" else 0
     counts = {"n": sum(map(len, d_y_parts)), "n_rank": len(own)}
-    return Terms({k: inv_std * v for k, v in values.items()}, factors, counts)
+    return [Terms({k: inv_std * v for k, v in values.items()}, factors, counts)]
 
 
 def _no_inv_std(d_y_parts, x_hat_parts, gamma, inv_std, rank):

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 
 
 def _seeded(seed, make):
@@ -225,6 +226,18 @@ def _total(weight, axis):
     return np.full(len(weight), weight.sum())
 
 
+def _shifted_terms(weight, mean, var, gain, offset):
+    total = weight.sum(axis=(1, 2, 3))
+    kept, raised = "gain * mean", "offset * the sum of the weights"
+    values = {kept: gain * mean, raised: offset * total}
+    counts = {"the number of weights": weight[0].size}
+    spread = {"gain**2 * var": gain**2 * var, "gain * var": gain * var, "var": var}
+    return [
+        Terms(values, {kept: 1, raised: 1}, counts, part=0),
+        Terms(spread, dict(zip(spread, (1, 0, 0), strict=True)), {}, part=1),
+    ]
+
+
 def _shifted_cases():
     # As many input channels as output channels, so that a sum along the wrong axis
     # raises no error; the last case has more inputs, as real layers do.
@@ -249,6 +262,7 @@ SHIFTED_STATISTICS = Exercise(
     signature="shifted_statistics(weight, mean, var, gain, offset)",
     reference=_shifted,
     cases=_shifted_cases,
+    terms=_shifted_terms,
     outputs=("mean", "var"),
     misconceptions=(
         Misconception(

@@ -96,7 +96,7 @@ def test_property_is_not_asked_of_results_in_float32():
 
 def terms(x, y):
     values = {"x": x, "mean(x)": x.mean() + 0 * x, "y": y + 0 * x}
-    return Terms(values, {"x": 1, "mean(x)": -1, "y": 0}, {"N": x.size})
+    return [Terms(values, {"x": 1, "mean(x)": -1, "y": 0}, {"N": x.size})]
 
 
 LINEAR_2 = make(
@@ -104,12 +104,14 @@ LINEAR_2 = make(
     (X, Y),
     (np.tile(X, 2), np.tile(Y, 2)),
     outputs=("y", "centered"),
-    terms=lambda x, y: Terms(
-        {"x": x, "mean(x)": x.mean() + 0 * x},
-        {"x": 1, "mean(x)": -1},
-        {"N": x.size},
-        part=1,
-    ),
+    terms=lambda x, y: [
+        Terms(
+            {"x": x, "mean(x)": x.mean() + 0 * x},
+            {"x": 1, "mean(x)": -1},
+            {"N": x.size},
+            part=1,
+        )
+    ],
 )
 
 
@@ -161,9 +163,45 @@ def test_term_that_does_not_belong_is_said():
 def test_terms_that_cannot_be_told_apart_say_nothing():
     exercise = make(
         lambda x, y: x - x.mean(),
-        terms=lambda x, y: Terms({"x": x, "2x": 2 * x}, {"x": 1, "2x": 0}, {"N": 1}),
+        terms=lambda x, y: [Terms({"x": x, "2x": 2 * x}, {"x": 1, "2x": 0}, {})],
     )
     assert "right terms" not in say(exercise, lambda x, y: 3 * x)
+
+
+def test_few_values_prove_nothing():
+    two = np.array([1.0, 2.0])
+    exercise = make(
+        lambda x, y: x,
+        (two, np.array([3.0, 5.0])),
+        terms=lambda x, y: [Terms({"x": x, "y": y}, {"x": 1, "y": 0}, {})],
+    )
+    assert "right terms" not in say(exercise, lambda x, y: x * y)
+
+
+def test_factors_are_said_of_outputs_that_nothing_else_explains():
+    def both(part):
+        values = {"x": X, "1": np.ones(X.shape)}
+        return Terms(values, {"x": 1, "1": 0}, {}, part)
+
+    exercise = make(
+        lambda x, y: (x, x),
+        outputs=("a", "b"),
+        terms=lambda x, y: [both(0), both(1)],
+        misconceptions=(Misconception("m", "M.", wrong=lambda x, y: (-x, x)),),
+    )
+    text = say(exercise, lambda x, y: (-x, x + 7))
+    assert "In a this looks like a known misconception: m." in text
+    assert "Your b is a sum of the right terms but for this: 1 enters with the" in text
+    assert "Your a is" not in text
+
+
+def test_exchanged_outputs_do_not_explain_one_of_them():
+    exercise = make(
+        lambda x, y: (x, -x),
+        misconceptions=(Misconception("m", "M.", wrong=lambda x, y: (-x, x)),),
+    )
+    assert diagnose(exercise, lambda x, y: (-x, x)).misconception == "m"
+    assert diagnose(exercise, lambda x, y: (-x, -x)).misconception is None
 
 
 def test_exercise_without_terms_says_nothing():
@@ -182,6 +220,34 @@ def half_averaged(d_y, x_hat, inv_std, gamma):
     return d_x, (d_y * x_hat).sum(0), d_y.sum(0)
 
 
+def quarter_missing(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = (n_a * mean_a + n_b * mean_b) / n
+    var = (n_a * var_a - n_b * var_b) / n + n_a * n_b / n**2 * (mean_a - mean_b) ** 2
+    return n, mean, var
+
+
+def added_up(running_mean, running_var, x, momentum):
+    mean = (1 - momentum) * running_mean - momentum * x.mean(0)
+    return mean, (1 - momentum) * running_var + momentum * x.var(0, ddof=1)
+
+
+def bias_twice(weight, bias, gamma, beta, mean, var, eps):
+    scale = gamma / np.sqrt(var + eps)
+    return scale[:, None] * weight, (2 * bias - mean) * scale - beta
+
+
+def half_an_offset(weight, mean, var, gain, offset):
+    total = weight.sum(axis=(1, 2, 3))
+    return gain * mean - offset * total, (gain**2 + gain) * var
+
+
+def merged_by_halves(counts, means, m2s):
+    n, w = counts.sum(), counts[:, None]
+    mean = (w * means).sum(0) / n
+    return mean, (m2s + 0.5 * w * (means - mean) ** 2).sum(0) / n
+
+
 def local_variance_term(d_y_parts, x_hat_parts, gamma, inv_std, rank):
     d, h = gamma * d_y_parts[rank], x_hat_parts[rank]
     mean = gamma * np.concatenate(d_y_parts).mean(0)
@@ -193,8 +259,15 @@ def local_variance_term(d_y_parts, x_hat_parts, gamma, inv_std, rank):
     [
         ("3.2", wrong_sign, "mean(d_x_hat * x_hat) enters with the factor +1;"),
         ("3.2", half_averaged, "mean(d_x_hat) enters with the factor -N; it should be"),
+        ("4.3", quarter_missing, "n_b/n * var_b enters with the factor -1;"),
+        ("4.1", added_up, "momentum * mean(x) enters with the factor -1;"),
+        ("4.5", bias_twice, "scale * bias enters with the factor +2;"),
+        ("4.5", bias_twice, "beta enters with the factor -1; it should be +1."),
+        ("10.2", half_an_offset, "the sum of the weights enters with the factor -1;"),
+        ("10.2", half_an_offset, "gain * var enters with the factor +1; it does not"),
+        ("9.2", merged_by_halves, "(means - mean)**2) / n enters with the factor +0.5"),
         ("9.3", local_variance_term, "of this rank enters with the factor +1; it does"),
     ],
 )
-def test_terms_of_the_backward_passes(name, fn, words):
+def test_terms_of_the_exercises(name, fn, words):
     assert words in say(get(name), fn)

@@ -91,7 +91,9 @@ def _not_yet(exercise, cases, outcomes, failing):
             "something computed in float32?"
         )
     found = findings(exercise, cases, outcomes)
-    factors = "" if found else wrong_factors(exercise, cases, outcomes)
+    explained = {finding.part for finding in found}
+    whole = "" in explained
+    factors = "" if whole else wrong_factors(exercise, cases, outcomes, explained)
     again = words.again(exercise, shown.number)
     return words.not_yet(exercise, parts, found, factors, again)
 

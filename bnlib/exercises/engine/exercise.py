@@ -93,8 +93,8 @@ class Exercise:
     outputs : tuple of str
         Names of the outputs, if there are several: ``("d_x", "d_gamma")``.
     terms : callable, optional
-        ``terms(*args) -> Terms`` names the terms of a formula, so that a verdict can
-        say which of them entered with a wrong factor.
+        ``terms(*args) -> list of Terms`` names the terms of the outputs, so that a
+        verdict can say which of them entered with a wrong factor.
     in_place : tuple of str
         Arguments that the function may change, because the task says so.
 

@@ -114,7 +114,7 @@ def _by_part(evidence):
     wants = [quietly(evidence.reference, args) for args in evidence.args]
     if not isinstance(wants[0], tuple) or not _have_parts(evidence.results, wants):
         return []
-    made = _made(evidence)
+    made = [m for m in _made(evidence) if not _permuted(evidence, m[1][0], wants[0])]
     found = {}
     for i in range(len(wants[0])):
         right, got = [w[i] for w in wants], [r[i] for r in evidence.results]
@@ -136,12 +136,19 @@ def _by_part(evidence):
     ]
 
 
+def _permuted(evidence, made, want):
+    # Outputs in another order: an error of the whole answer, not of one output.
+    return len(made) == len(want) and all(
+        any(evidence.agree(m, w) for w in want) for m in made
+    )
+
+
 def _have_parts(results, wants):
     kinds = tuple | list | np.ndarray
     return all(
-        isinstance(r, kinds) and np.ndim(r) != 0 and len(r) == len(w)
-        if isinstance(r, np.ndarray)
-        else isinstance(r, kinds) and len(r) == len(w)
+        isinstance(r, kinds)
+        and (not isinstance(r, np.ndarray) or r.ndim > 0)
+        and len(r) == len(w)
         for r, w in zip(results, wants, strict=True)
     )
 

@@ -1,6 +1,7 @@
 """Finds with which factors the terms of a formula entered an answer."""
 
 from dataclasses import dataclass
+from itertools import combinations, product
 
 import numpy as np
 
@@ -18,7 +19,7 @@ class Terms:
     factors : dict of str to float
         The right factor of each term; 0 for a term that does not belong there.
     counts : dict of str to int
-        Numbers that a factor may contain by mistake: ``{"N": 8}``.
+        Numbers that a factor may contain by mistake: ``{"N": 8}``; it may be empty.
     part : int, optional
         Position of the output among several. The default is the whole result.
     """
@@ -29,7 +30,7 @@ class Terms:
     part: int | None = None
 
 
-def wrong_factors(exercise, cases, outcomes):
+def wrong_factors(exercise, cases, outcomes, explained=()):
     """Say which terms entered an answer with a wrong factor.
 
     Parameters
@@ -40,69 +41,88 @@ def wrong_factors(exercise, cases, outcomes):
         Its cases.
     outcomes : list of Outcome
         What the learner's function did with each.
+    explained : collection of str
+        Names of outputs of which nothing more is to be said.
 
     Returns
     -------
     str
-        A paragraph, or empty if the answer is no sum of these terms in all cases.
+        Paragraphs, one a line; empty if no output is a sum of its terms in all cases.
     """
-    if exercise.terms is None or len(outcomes) < len(cases):
+    complete = len(outcomes) == len(cases) and all(o.error is None for o in outcomes)
+    if exercise.terms is None or not complete:
         return ""
-    fits = []
-    for case, outcome in zip(cases, outcomes, strict=True):
-        terms = quietly(exercise.terms, case.args)
-        factors = None if outcome.error is not None else _fit(outcome.result, terms)
-        if factors is None:
-            return ""
-        fits.append((terms, factors))
-    return _sentence(exercise, fits)
+    by_case = [quietly(exercise.terms, case.args) for case in cases]
+    lines = []
+    for terms in zip(*by_case, strict=True):
+        part = terms[0].part
+        named = part is not None and len(exercise.outputs) > part
+        output = exercise.outputs[part] if named else "result"
+        if output not in explained:
+            lines.append(_sentence(output, terms, [o.result for o in outcomes]))
+    return "\n".join(filter(None, lines))
 
 
-def _fit(result, terms):
-    """Return the factors by least squares, or None if they leave something over."""
+def _sentence(output, terms, results):
+    names, right = list(terms[0].factors), list(terms[0].factors.values())
+    got = [_output(result, each) for result, each in zip(results, terms, strict=True)]
+    if any(values is None for values in got):
+        return ""
+    found = _fit(np.concatenate(got), terms)
+    wrong = [
+        f"{name} enters with the factor {_written(*factor)}; "
+        + (f"it should be {want:+g}." if want else "it does not belong there.")
+        for name, want, factor in zip(names, right, found or [], strict=False)
+        if factor[1] or not np.isclose(factor[0], want, rtol=1e-4, atol=1e-5)
+    ]
+    start = f"Your {output} is a sum of the right terms but for this:"
+    return " ".join([start, *wrong]) if wrong else ""
+
+
+def _output(result, terms):
+    """Return the values of the output in question, or None."""
     try:
         got = result if terms.part is None else result[terms.part]
-        got = np.asarray(got, dtype=float)
+        got = np.ravel(np.asarray(got, dtype=float))
     except (TypeError, ValueError, IndexError, KeyError):
         return None
-    columns = [np.ravel(value) for value in terms.values.values()]
-    if got.size != columns[0].size or not np.isfinite(got).all():
-        return None
-    matrix = np.stack(columns, axis=1)
-    factors, _, rank, _ = np.linalg.lstsq(matrix, got.ravel(), rcond=None)
-    miss = np.abs(matrix @ factors - got.ravel()).max()
-    fine = rank == len(columns) and miss <= 1e-6 * np.abs(got).max()
-    return factors if fine else None
+    size = np.size(next(iter(terms.values.values())))
+    return got if got.size == size and np.isfinite(got).all() else None
 
 
-def _sentence(exercise, fits):
-    terms = fits[0][0]
-    wrong = []
-    for i, (name, right) in enumerate(terms.factors.items()):
-        found = [factors[i] for _, factors in fits]
-        if np.allclose(found, right, rtol=1e-4, atol=1e-5):
-            continue
-        factor = _common(found, [each.counts for each, _ in fits])
-        if factor is None:
-            return ""
-        should = f"should be {right:+g}" if right else "does not belong there"
-        wrong.append(f"{name} enters with the factor {factor}; it {should}.")
-    if not wrong:
-        return ""
-    whole = terms.part is None or not exercise.outputs
-    output = "result" if whole else exercise.outputs[terms.part]
-    return f"Your {output} is a sum of the right terms but for this: {' '.join(wrong)}"
-
-
-def _common(found, counts):
-    """Write a factor that is the same in all cases, perhaps with a count in it."""
-    for power in (0, 1, -1):
-        for name in counts[0]:
-            sizes = np.array([float(each[name]) for each in counts])
-            plain = np.array(found) / sizes**power
-            if np.allclose(plain, plain[0], rtol=1e-4, atol=1e-6):
-                return _written(plain[0], name if power else "", power)
+def _fit(got, terms):
+    """Return (number, count, power) of each factor, or None if they do not explain."""
+    columns = [
+        np.concatenate([np.ravel(each.values[name]) for each in terms])
+        for name in terms[0].values
+    ]
+    sizes = [np.size(next(iter(each.values.values()))) for each in terms]
+    counts = {
+        name: np.repeat([float(each.counts[name]) for each in terms], sizes)
+        for name in terms[0].counts
+    }
+    for scales in _scales(len(columns), counts):
+        matrix = np.stack(columns, axis=1)
+        for i, (name, power) in scales.items():
+            matrix[:, i] *= counts[name] ** power
+        factors, _, rank, _ = np.linalg.lstsq(matrix, got, rcond=None)
+        miss = np.abs(matrix @ factors - got).max()
+        # Two values more than factors, lest they fit by accident.
+        sure = rank == len(columns) <= got.size - 2
+        if sure and miss <= 1e-6 * np.abs(got).max():
+            return [
+                (factor, *scales.get(i, ("", 0))) for i, factor in enumerate(factors)
+            ]
     return None
+
+
+def _scales(terms, counts):
+    """Yield which terms carry a count by mistake, none of them first, at most two."""
+    choices = [(name, power) for name in counts for power in (1, -1)]
+    for many in range(3):
+        for which in combinations(range(terms), many):
+            for picked in product(choices, repeat=many):
+                yield dict(zip(which, picked, strict=True))
 
 
 def _written(plain, name, power):
