@@ -398,8 +398,11 @@ def test_rounding_of_float32_is_named():
         return ((x / 3).astype(np.float32) + y / 3).astype(float)
 
     exercise = make(lambda x, y: x / 3 + y / 3, rtol=1e-8)
-    assert "is the rounding of float32. Is something computed" in say(exercise, single)
+    assert "No case is further off. Rounding in float32" in say(exercise, single)
     assert "float32" not in say(exercise, lambda x, y: (x + y) * (1 / 3 + 1e-5))
+    known = Misconception("k", "K.", wrong=single)
+    exercise = make(lambda x, y: x / 3 + y / 3, rtol=1e-8, misconceptions=(known,))
+    assert "float32" not in say(exercise, single)
 
 
 def test_written_branch_is_judged_while_the_other_is_open():

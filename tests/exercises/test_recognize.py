@@ -38,6 +38,21 @@ def test_two_outputs_may_have_two_reasons():
     assert "In total this" in verdict.text and "In rest this" in verdict.text
 
 
+def test_one_reason_for_two_outputs_is_given_once():
+    def sums_of_three(x, y, factor=1):
+        return x - y, factor * x, factor * y
+
+    exercise = make(
+        sums_of_three,
+        outputs=("a", "b", "c"),
+        misconceptions=(
+            Misconception("d", "D.", wrong=partial(sums_of_three, factor=2)),
+        ),
+    )
+    text = say(exercise, lambda x, y: (x + y, 2 * x, 2 * y))
+    assert "In b and c this looks like a known misconception: d. D." in text
+
+
 def test_output_that_nothing_explains_is_not_explained():
     verdict = diagnose(PAIR, lambda x, y: (x * y, 2 * y))
     assert verdict.misconception == "doubled"
@@ -166,6 +181,19 @@ def test_terms_that_cannot_be_told_apart_say_nothing():
         terms=lambda x, y: [Terms({"x": x, "2x": 2 * x}, {"x": 1, "2x": 0}, {})],
     )
     assert "right terms" not in say(exercise, lambda x, y: 3 * x)
+
+
+def test_case_of_large_values_does_not_drown_the_others():
+    exercise = make(
+        lambda x, y: x - x.mean(),
+        (X, Y),
+        (X**2 * 1e9, Y[::-1]),
+        terms=lambda x, y: [
+            Terms({"x": x, "mean(x)": x.mean() + 0 * x}, {"x": 1, "mean(x)": -1}, {})
+        ],
+    )
+    assert "factor +1; it should be -1" in say(exercise, lambda x, y: x + x.mean())
+    assert "right terms" not in say(exercise, lambda x, y: x + x.mean() + y)
 
 
 def test_few_values_prove_nothing():

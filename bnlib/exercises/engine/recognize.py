@@ -21,12 +21,12 @@ class Finding:
     ----------
     known : tuple of Misconception
         One, or two that were made at once.
-    part : str
-        Name of the output that it explains, empty for the whole answer.
+    parts : tuple of str
+        Names of the outputs that it explains, empty for the whole answer.
     """
 
     known: tuple
-    part: str = ""
+    parts: tuple = ()
 
 
 def findings(exercise, cases, outcomes):
@@ -129,11 +129,12 @@ def _by_part(evidence):
     names = _names(evidence.exercise, len(wants[0]))
     # One that explains several outputs is likelier than one for each of them.
     often = [known.name for group in found.values() for known in group]
-    return [
-        Finding((max(group, key=lambda known: often.count(known.name)),), names[i])
-        for i, group in found.items()
-        if group
-    ]
+    by_part = {}
+    for i, group in found.items():
+        if group:
+            known = max(group, key=lambda known: often.count(known.name))
+            by_part.setdefault(known.name, (known, []))[1].append(names[i])
+    return [Finding((known,), tuple(parts)) for known, parts in by_part.values()]
 
 
 def _permuted(evidence, made, want):

@@ -68,7 +68,7 @@ def _sentence(output, terms, results):
     got = [_output(result, each) for result, each in zip(results, terms, strict=True)]
     if any(values is None for values in got):
         return ""
-    found = _fit(np.concatenate(got), terms)
+    found = _fit(got, terms)
     wrong = [
         f"{name} enters with the factor {_written(*factor)}; "
         + (f"it should be {want:+g}." if want else "it does not belong there.")
@@ -92,8 +92,19 @@ def _output(result, terms):
 
 def _fit(got, terms):
     """Return (number, count, power) of each factor, or None if they do not explain."""
+    # Every case counts alike: one with large values must not drown the others.
+    large = [
+        max(np.abs(values).max(), *(np.abs(v).max() for v in each.values.values()))
+        for values, each in zip(got, terms, strict=True)
+    ]
+    got = np.concatenate([g / size for g, size in zip(got, large, strict=True)])
     columns = [
-        np.concatenate([np.ravel(each.values[name]) for each in terms])
+        np.concatenate(
+            [
+                np.ravel(e.values[name]) / size
+                for e, size in zip(terms, large, strict=True)
+            ]
+        )
         for name in terms[0].values
     ]
     sizes = [np.size(next(iter(each.values.values()))) for each in terms]
@@ -109,7 +120,7 @@ def _fit(got, terms):
         miss = np.abs(matrix @ factors - got).max()
         # Two values more than factors, lest they fit by accident.
         sure = rank == len(columns) <= got.size - 2
-        if sure and miss <= 1e-6 * np.abs(got).max():
+        if sure and miss <= 1e-6:
             return [
                 (factor, *scales.get(i, ("", 0))) for i, factor in enumerate(factors)
             ]

@@ -139,7 +139,8 @@ def not_yet(exercise, parts, found=(), factors="", again=""):
 
 def _named(finding):
     known, *second = finding.known
-    start = f"In {finding.part} this looks" if finding.part else "This looks"
+    where = " and ".join(finding.parts)
+    start = f"In {where} this looks" if where else "This looks"
     if second:
         return [
             f"{start} like two known misconceptions at once: {known.name}; and "
@@ -210,7 +211,7 @@ def _small(arg):
 def _numbers(value):
     if isinstance(value, list):
         return f"[{', '.join(map(_numbers, value))}]"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def printed(outcomes):
