@@ -234,8 +234,9 @@ SPLIT = Exercise(
         ),
         Misconception(
             "only the training set scaled",
-            "The model now expects z-scores and is handed raw units. Whatever is done "
-            "to train must be done to test, with the same numbers.",
+            "The model now expects z-scores and is handed raw units: test was not "
+            "scaled, or with mean and std taken again from the scaled train, which are "
+            "0 and 1. Use the same numbers for both, taken before train is changed.",
             wrong=_only_train,
         ),
         Misconception(
@@ -278,21 +279,12 @@ SPLIT = Exercise(
 # 1.3 -------------------------------------------------------------------------------
 
 
-def _to_raw(w, b, mean, std, *, power=1, sign=-1, shift=True):
+def _to_raw(
+    w, b, mean, std, *, power=1, sign=-1, shift=1, old_weights=False, summed=True
+):
     v = w / std**power
-    return v, b + sign * (v @ mean if shift else 0.0)
-
-
-def _multiplied(w, b, mean, std):
-    return w * std, b - (w * std) @ mean
-
-
-def _bias_from_old_weights(w, b, mean, std):
-    return w / std, b - w @ mean
-
-
-def _bias_per_feature(w, b, mean, std):
-    return w / std, b - w * mean / std
+    moved = (w if old_weights else v) * mean
+    return v, b + sign * shift * (moved.sum() if summed else moved)
 
 
 def _units_cases():
@@ -323,13 +315,13 @@ UNITS = Exercise(
             "bias left as it was",
             "Subtracting the mean moved every prediction by the same amount, and the "
             "bias must take it back: a student at raw 0 is not a student at z = 0.",
-            wrong=partial(_to_raw, shift=False),
+            wrong=partial(_to_raw, shift=0),
         ),
         Misconception(
             "multiplied by the std",
             "A step of one std in raw units is a step of 1 in z. Per raw unit the "
             "prediction therefore moves by w divided by std.",
-            wrong=_multiplied,
+            wrong=partial(_to_raw, power=-1),
         ),
         Misconception(
             "bias corrected with the wrong sign",
@@ -341,13 +333,13 @@ UNITS = Exercise(
             "std forgotten in the bias",
             "The mean is in raw units, so it must meet the raw weights: subtract the "
             "sum of mean times w / std, not of mean times w.",
-            wrong=_bias_from_old_weights,
+            wrong=partial(_to_raw, old_weights=True),
         ),
         Misconception(
             "one bias per feature",
             "The model has one bias. Every feature takes its w mean / std from it: "
             "subtract the sum over the features.",
-            wrong=_bias_per_feature,
+            wrong=partial(_to_raw, summed=False),
         ),
         Misconception(
             "divided by the variance",

@@ -16,6 +16,7 @@ _SCALES = {
     "sqrt(var) + eps": lambda var, eps: np.sqrt(var) + eps,
     "sqrt(var)": lambda var, eps: np.sqrt(var),
     "var + eps": lambda var, eps: var + eps,
+    "sqrt(std + eps)": lambda var, eps: np.sqrt(np.sqrt(var) + eps),
 }
 
 
@@ -39,7 +40,9 @@ def _forward(
     use_gamma=True,
     use_beta=1,
     fixed_eps=None,
+    swapped=False,
 ):
+    gamma, beta = (beta, gamma) if swapped else (gamma, beta)
     mean = x.mean(axis=axis, keepdims=True)
     var = x.var(axis=axis, ddof=ddof, keepdims=True)
     eps = eps if fixed_eps is None else fixed_eps
@@ -49,10 +52,6 @@ def _forward(
 
 def _affine_first(x, gamma, beta, eps):
     return _forward(gamma * x + beta, 1.0, 0.0, eps)
-
-
-def _affine_swapped(x, gamma, beta, eps):
-    return _forward(x, beta, gamma, eps)
 
 
 def _affine_left_out(x, gamma, beta, eps):
@@ -139,7 +138,7 @@ FORWARD = Exercise(
             "gamma and beta swapped",
             "gamma multiplies and beta is added: gamma is the new spread of a feature, "
             "beta its new mean.",
-            wrong=_affine_swapped,
+            wrong=partial(_forward, swapped=True),
         ),
         Misconception(
             "gamma and beta left out",
@@ -194,22 +193,20 @@ def _images(
     along=(1, -1, 1, 1),
     ddof=0,
     scale="sqrt(var + eps)",
+    affine=1,
 ):
     mean = x.mean(axis=axes, keepdims=True)
     var = x.var(axis=axes, ddof=ddof, keepdims=True)
     if per_image:
         var = x.var(axis=(2, 3), keepdims=True).mean(axis=0, keepdims=True)
     x_hat = (x - mean) / _SCALES[scale](var, eps)
+    gamma, beta = gamma**affine, affine * beta
     return gamma.reshape(along) * x_hat + beta.reshape(along)
 
 
 def _images_not_kept(x, gamma, beta, eps):
     mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))
     return gamma * (x - mean) / np.sqrt(var + eps) + beta
-
-
-def _images_left_plain(x, gamma, beta, eps):
-    return _images(x, np.ones_like(gamma), np.zeros_like(beta), eps)
 
 
 def _images_cases():
@@ -305,7 +302,7 @@ IMAGES = Exercise(
             "gamma and beta left out",
             "Normalizing is only half of the layer. The last step multiplies by gamma "
             "and adds beta, channel by channel.",
-            wrong=_images_left_plain,
+            wrong=partial(_images, affine=0),
         ),
     ),
     hints=(
@@ -319,12 +316,12 @@ IMAGES = Exercise(
 )
 
 
-def _output_std(std, gamma, eps):
-    return np.abs(gamma) * std / np.sqrt(std**2 + eps)
+def _output_std(std, gamma, eps, *, sign=np.abs, scale="sqrt(var + eps)"):
+    return sign(gamma) * std / _SCALES[scale](std**2, eps)
 
 
-def _signed_std(std, gamma, eps):
-    return gamma * std / np.sqrt(std**2 + eps)
+def _as_it_is(values):
+    return values
 
 
 def _is_gamma(result, std, gamma, eps):
@@ -334,16 +331,8 @@ def _is_gamma(result, std, gamma, eps):
     return np.all(np.isnan(result) | np.isclose(np.abs(result), np.abs(gamma)))
 
 
-def _eps_beside_std(std, gamma, eps):
-    return np.abs(gamma) * std / (std + eps)
-
-
 def _output_variance(std, gamma, eps):
     return gamma**2 * std**2 / (std**2 + eps)
-
-
-def _variance_for_std(std, gamma, eps):
-    return np.abs(gamma) * std / np.sqrt(std + eps)
 
 
 def _std_not_normalized(std, gamma, eps):
@@ -380,13 +369,13 @@ OUTPUT_STD = Exercise(
             "a negative spread",
             "A negative gamma mirrors the values. It does not make their standard "
             "deviation negative: use the absolute value of gamma.",
-            wrong=_signed_std,
+            wrong=partial(_output_std, sign=_as_it_is),
         ),
         Misconception(
             "eps beside the standard deviation",
             "eps is added to the variance, under the root. Beside the std it would "
             "hardly touch small channels: at std = eps it only halves them.",
-            wrong=_eps_beside_std,
+            wrong=partial(_output_std, scale="sqrt(var) + eps"),
         ),
         Misconception(
             "the variance of the output",
@@ -398,7 +387,7 @@ OUTPUT_STD = Exercise(
             "eps added to std instead of its square",
             "Under the root stands the variance: std**2 + eps. You have std + eps "
             "there.",
-            wrong=_variance_for_std,
+            wrong=partial(_output_std, scale="sqrt(std + eps)"),
         ),
         Misconception(
             "spread of the input kept",
@@ -509,25 +498,9 @@ VARIANCE = Exercise(
 )
 
 
-def _identity(x, eps, *, ddof=0):
-    return np.sqrt(x.var(axis=0, ddof=ddof) + eps), x.mean(axis=0)
-
-
-def _identity_without_eps(x, eps):
-    return _identity(x, 0.0)
-
-
-def _identity_eps_outside(x, eps):
-    return x.std(axis=0) + eps, x.mean(axis=0)
-
-
-def _identity_minus_mean(x, eps):
-    std, mean = _identity(x, eps)
-    return std, -mean
-
-
-def _identity_with_variance(x, eps):
-    return x.var(axis=0) + eps, x.mean(axis=0)
+def _identity(x, eps, *, ddof=0, scale="sqrt(var + eps)", sign=1, unit=0):
+    std = _SCALES[scale](x.var(axis=0, ddof=ddof), eps)
+    return std, sign * x.mean(axis=0) / std**unit
 
 
 def _forward_again(x, eps):
@@ -537,11 +510,6 @@ def _forward_again(x, eps):
 
 def _identity_swapped(x, eps):
     return _identity(x, eps)[::-1]
-
-
-def _beta_in_units_of_std(x, eps):
-    std, mean = _identity(x, eps)
-    return std, mean / std
 
 
 def _start_values(x, eps):
@@ -571,25 +539,25 @@ IDENTITY = Exercise(
             "gamma without eps",
             "The layer divides by sqrt(var + eps), so gamma must be exactly that. With "
             "the plain std every value ends a little too close to the mean.",
-            wrong=_identity_without_eps,
+            wrong=partial(_identity, scale="sqrt(var)"),
         ),
         Misconception(
             "eps beside the standard deviation",
             "The layer divides by sqrt(var + eps), with eps under the root. gamma must "
             "be the same number.",
-            wrong=_identity_eps_outside,
+            wrong=partial(_identity, scale="sqrt(var) + eps"),
         ),
         Misconception(
             "beta with the wrong sign",
             "The layer has subtracted the mean. beta gives it back, so it is the mean "
             "itself, not its negative.",
-            wrong=_identity_minus_mean,
+            wrong=partial(_identity, sign=-1),
         ),
         Misconception(
             "gamma is the variance",
             "The layer divides by a standard deviation, not by a variance: the root "
             "belongs to gamma too.",
-            wrong=_identity_with_variance,
+            wrong=partial(_identity, scale="var + eps"),
         ),
         Misconception(
             "normalized a second time",
@@ -608,7 +576,7 @@ IDENTITY = Exercise(
             "beta in units of the spread",
             "beta is added after the multiplication by gamma, so it is the mean "
             "itself, in the unit of x.",
-            wrong=_beta_in_units_of_std,
+            wrong=partial(_identity, unit=1),
         ),
         Misconception(
             "spread taken with M - 1",

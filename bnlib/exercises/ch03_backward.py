@@ -10,8 +10,9 @@ from bnlib.exercises.engine.terms import Terms
 # --- 3.1 ------------------------------------------------------------------------------
 
 
-def _center_backward(d_centered, *, straight=1, axis=0, reduce=np.mean):
-    return straight * d_centered - reduce(d_centered, axis=axis, keepdims=True)
+def _center_backward(d_centered, *, straight=1, factor=1, axis=0, reduce=np.mean):
+    through_mean = factor * reduce(d_centered, axis=axis, keepdims=True)
+    return straight * d_centered - through_mean
 
 
 def _center_cases():
@@ -24,16 +25,8 @@ def _center_cases():
     return [case(6, 3, 1.5), case(4, 5, -2.0), case(9, 1, 0.7)]
 
 
-def _straight_through(d_centered):
-    return d_centered
-
-
-def _mean_added(d_centered):
-    return d_centered + d_centered.mean(axis=0)
-
-
-def _divided_twice(d_centered):
-    return d_centered - d_centered.mean(axis=0) / len(d_centered)
+def _divided_twice(values, axis, keepdims):
+    return np.mean(values, axis=axis, keepdims=keepdims) / len(values)
 
 
 CENTER_BACKWARD = Exercise(
@@ -48,7 +41,7 @@ CENTER_BACKWARD = Exercise(
             "the mean treated as a constant",
             "x reaches the result twice: directly, and through the mean, which moves "
             "when any value moves. The second path takes something away as well.",
-            wrong=_straight_through,
+            wrong=partial(_center_backward, factor=0),
         ),
         Misconception(
             "only the path through the mean",
@@ -66,13 +59,13 @@ CENTER_BACKWARD = Exercise(
             "sign of the second path",
             "The mean is subtracted: raising it lowers every value. What comes back "
             "through it therefore carries a minus.",
-            wrong=_mean_added,
+            wrong=partial(_center_backward, factor=-1),
         ),
         Misconception(
             "divided by N twice",
             "The sum that arrives at the mean is divided by N once before it goes on "
             "to x. A mean over axis 0 has done that already.",
-            wrong=_divided_twice,
+            wrong=partial(_center_backward, reduce=_divided_twice),
         ),
         Misconception(
             "mean over the features",

@@ -11,8 +11,18 @@ from bnlib.exercises.engine.terms import Terms
 
 
 def _update(
-    running_mean, running_var, x, momentum, *, ddof=1, old=None, root=False, around=None
+    running_mean,
+    running_var,
+    x,
+    momentum,
+    *,
+    ddof=1,
+    old=None,
+    root=False,
+    around=None,
+    swapped=False,
 ):
+    momentum = 1 - momentum if swapped else momentum
     keep = 1 - momentum if old is None else old
     mean = x.mean(axis=0)
     var = np.square(x - (mean if around is None else running_mean)).sum(axis=0)
@@ -22,10 +32,6 @@ def _update(
         keep * running_mean + momentum * mean,
         keep * running_var + momentum * var,
     )
-
-
-def _update_swapped(running_mean, running_var, x, momentum):
-    return _update(running_mean, running_var, x, 1 - momentum)
 
 
 def _update_terms(running_mean, running_var, x, momentum):
@@ -74,7 +80,7 @@ UPDATE_RUNNING = Exercise(
             "In PyTorch momentum is the weight of the new batch. With 0.1 as the "
             "weight of the old, nine tenths of the statistics come from the last "
             "batch.",
-            wrong=_update_swapped,
+            wrong=partial(_update, swapped=True),
         ),
         Misconception(
             "biased variance stored",

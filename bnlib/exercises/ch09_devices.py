@@ -24,7 +24,7 @@ def _shares(result):
 def _hides_spread(result, n):
     within, whole = _shares(result)
     if whole == 0:
-        return "All numbers are the same, so the whole has no variance to hide."
+        return "The whole has variance 0, so there is none to hide."
     if not within <= 0.01 * whole:  # NaN is not far apart, either
         return (
             f"The averaged variance is {within / whole:.2g} of the whole variance; "
@@ -34,7 +34,7 @@ def _hides_spread(result, n):
 
 
 def _no_spread(result, n):
-    return _shares(result)[1] == 0
+    return np.ptp(np.concatenate([np.ravel(part) for part in result])) == 0
 
 
 def _spread_inside(result, n):
@@ -327,7 +327,9 @@ def _backward(
     gamma_in_averages=True,
     through_mean=1,
     through_var=1,
+    use_inv_std=True,
 ):
+    inv_std = inv_std if use_inv_std else 1.0
     gamma = gamma if use_gamma else np.ones_like(gamma)
     d_x_hats = [gamma * d_y for d_y in d_y_parts]
     averaged = d_x_hats if gamma_in_averages else d_y_parts
@@ -385,10 +387,6 @@ def _backward_terms(d_y_parts, x_hat_parts, gamma, inv_std, rank):
         factors[plain] = factors[along] = -1 if which == "of all ranks" else 0
     counts = {"n": sum(map(len, d_y_parts)), "n_rank": len(own)}
     return [Terms({k: inv_std * v for k, v in values.items()}, factors, counts)]
-
-
-def _no_inv_std(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    return _backward(d_y_parts, x_hat_parts, gamma, np.ones_like(inv_std), rank)
 
 
 def _backward_cases():
@@ -476,7 +474,7 @@ BACKWARD_PART = Exercise(
             "inv_std forgotten",
             "The input was divided by the standard deviation, so its gradient is, too: "
             "multiply by inv_std.",
-            wrong=_no_inv_std,
+            wrong=partial(_backward, use_inv_std=False),
         ),
         Misconception(
             "the variance term missing",

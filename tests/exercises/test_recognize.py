@@ -299,3 +299,90 @@ def local_variance_term(d_y_parts, x_hat_parts, gamma, inv_std, rank):
 )
 def test_terms_of_the_exercises(name, fn, words):
     assert words in say(get(name), fn)
+
+
+# Answers with two errors, and with none that is known --------------------------------
+
+
+def biased_and_swapped(running_mean, running_var, x, momentum):
+    mean = momentum * running_mean + (1 - momentum) * x.mean(0)
+    return mean, momentum * running_var + (1 - momentum) * x.var(0)
+
+
+def as_torch_std_plus_eps(x, gamma, beta, eps):
+    return gamma * (x - x.mean(0)) / (x.std(0, ddof=1) + eps) + beta
+
+
+def sign_and_std(w, b, mean, std):
+    return w / std, b + w @ mean
+
+
+def eps_beside_and_signed(std, gamma, eps):
+    return gamma * std / (std + eps)
+
+
+@pytest.mark.parametrize(
+    ("name", "fn", "both"),
+    [
+        (
+            "4.1",
+            biased_and_swapped,
+            "momentum the wrong way round and biased variance stored",
+        ),
+        (
+            "2.1",
+            as_torch_std_plus_eps,
+            "variance divided by N - 1 and eps added to the standard deviation",
+        ),
+        (
+            "1.3",
+            sign_and_std,
+            "bias corrected with the wrong sign and std forgotten in the bias",
+        ),
+        (
+            "2.3",
+            eps_beside_and_signed,
+            "a negative spread and eps beside the standard deviation",
+        ),
+    ],
+)
+def test_two_errors_in_an_exercise_are_named(name, fn, both):
+    judged = diagnose(get(name), fn)
+    assert set(judged.misconception.split(" and ")) == set(both.split(" and "))
+
+
+def all_nan(std, gamma, eps):
+    return np.nan * gamma
+
+
+def constant_columns_to_one(x):
+    constant = np.ptp(x, axis=0) == 0
+    std = np.where(constant, 1, x.std(axis=0))
+    return np.where(constant, 1.0, (x - x.mean(axis=0)) / std)
+
+
+def merged_in_float32(counts, means, m2s):
+    counts, means, m2s = (a.astype(np.float32) for a in (counts, means, m2s))
+    w, n = counts[:, None], counts.sum()
+    mean = (w * means).sum(0) / n
+    return mean, (m2s + w * (means - mean) ** 2).sum(0) / n
+
+
+def far_apart_but_tiny(n):
+    return 1e-200 * np.arange(n), 1e-200 * (np.arange(n) + 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "fn"),
+    [
+        ("2.3", all_nan),
+        ("1.1", constant_columns_to_one),
+        ("9.2", merged_in_float32),
+        ("9.1", far_apart_but_tiny),
+        ("9.1", lambda n: (1j * np.ones(n), np.ones(n))),
+    ],
+)
+def test_error_that_looks_like_another_is_not_misnamed(name, fn):
+    judged = diagnose(get(name), fn)
+    assert judged.status == "not yet"
+    assert judged.misconception is None, judged.text

@@ -49,7 +49,7 @@ def findings(exercise, cases, outcomes):
     if len(outcomes) < len(cases) or all(o.error is not None for o in outcomes):
         return []
     evidence = _Evidence(exercise, cases, outcomes)
-    searches = (_whole, _by_part, _pair)
+    searches = (_whole, _pair, _by_part)
     return next(filter(None, (search(evidence) for search in searches)), [])
 
 
