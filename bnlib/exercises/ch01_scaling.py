@@ -6,6 +6,7 @@ import numpy as np
 
 from bnlib.exercises.engine.compare import difference
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 
 
 def _students(seed, n):
@@ -287,6 +288,13 @@ def _to_raw(
     return v, b + sign * shift * (moved.sum() if summed else moved)
 
 
+def _units_terms(w, b, mean, std):
+    moved = "sum(w / std * mean)"
+    values = {"b": np.array([b]), moved: np.array([np.sum(w / std * mean)])}
+    scaled = Terms({"w / std": w / std}, {"w / std": 1}, {}, part=0)
+    return [scaled, Terms(values, {"b": 1, moved: -1}, {"C": len(w)}, part=1)]
+
+
 def _units_cases():
     rng = np.random.default_rng(31)
 
@@ -309,6 +317,7 @@ UNITS = Exercise(
     signature="to_raw_units(w, b, mean, std)",
     reference=_to_raw,
     cases=_units_cases,
+    terms=_units_terms,
     outputs=("weights", "bias"),
     misconceptions=(
         Misconception(

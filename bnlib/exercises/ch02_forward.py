@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 
 _SCALES = {
     "sqrt(var + eps)": lambda var, eps: np.sqrt(var + eps),
@@ -58,6 +59,16 @@ def _affine_left_out(x, gamma, beta, eps):
     return _forward(x, 1.0, 0.0, eps)
 
 
+def _forward_terms(x, gamma, beta, eps):
+    std = np.sqrt(x.var(axis=0) + eps)
+    values = {
+        "gamma * x / std": gamma * x / std,
+        "gamma * mean / std": gamma * x.mean(axis=0) / std + 0 * x,
+        "beta": beta + 0 * x,
+    }
+    return [Terms(values, dict(zip(values, (1, -1, 1), strict=True)), {"N": len(x)})]
+
+
 def _forward_cases():
     # Few rows, so that N and N - 1 differ; a small spread with a large eps, so that its
     # place shows; N != C, so that a wrong axis does; a negative gamma and columns with
@@ -85,6 +96,7 @@ FORWARD = Exercise(
     signature="forward(x, gamma, beta, eps)",
     reference=_forward,
     cases=_forward_cases,
+    terms=_forward_terms,
     misconceptions=(
         Misconception(
             "variance divided by N - 1",

@@ -15,6 +15,13 @@ def _center_backward(d_centered, *, straight=1, factor=1, axis=0, reduce=np.mean
     return straight * d_centered - through_mean
 
 
+def _center_terms(d_centered):
+    mean = d_centered.mean(axis=0) + 0 * d_centered
+    values = {"d_centered": d_centered, "mean(d_centered)": mean}
+    factors = {"d_centered": 1, "mean(d_centered)": -1}
+    return [Terms(values, factors, {"N": len(d_centered)})]
+
+
 def _center_cases():
     rng = np.random.default_rng(31)
 
@@ -36,6 +43,7 @@ CENTER_BACKWARD = Exercise(
     signature="center_backward(d_centered)",
     reference=_center_backward,
     cases=_center_cases,
+    terms=_center_terms,
     misconceptions=(
         Misconception(
             "the mean treated as a constant",
@@ -292,6 +300,15 @@ def _divided_by_images(d_y, x_hat):
     return tuple(d / len(d_y) for d in _parameter_gradients(d_y, x_hat))
 
 
+def _parameter_terms(d_y, x_hat):
+    d_gamma, d_beta = _parameter_gradients(d_y, x_hat)
+    counts = {"N": len(d_y), "H * W": d_y[0, 0].size}
+    return [
+        Terms({"sum(d_y * x_hat)": d_gamma}, {"sum(d_y * x_hat)": 1}, counts, part=0),
+        Terms({"sum(d_y)": d_beta}, {"sum(d_y)": 1}, counts, part=1),
+    ]
+
+
 def _parameter_cases():
     # All four lengths differ, so that a wrong axis shows in the shape.
     rng = np.random.default_rng(33)
@@ -311,6 +328,7 @@ PARAMETER_GRADIENTS = Exercise(
     signature="parameter_gradients(d_y, x_hat)",
     reference=_parameter_gradients,
     cases=_parameter_cases,
+    terms=_parameter_terms,
     outputs=("d_gamma", "d_beta"),
     misconceptions=(
         Misconception(

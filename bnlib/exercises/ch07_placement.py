@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 from bnlib.norms import batch_norm
 
 # --- 7.1 ------------------------------------------------------------------------------
@@ -266,6 +267,20 @@ def _without_bias(bias, gamma, beta, mean, var, *, sign=-1, moved=0, scaled=True
     return beta + moved * scale * bias, mean + sign * bias
 
 
+def _bias_terms(bias, gamma, beta, mean, var):
+    scaled = "gamma * bias / std"
+    moved = {"beta": beta, scaled: gamma * bias / np.sqrt(var + 1e-5), "bias": bias}
+    return [
+        Terms(moved, {"beta": 1, scaled: 0, "bias": 0}, {}, part=0),
+        Terms(
+            {"running_mean": mean, "bias": bias},
+            {"running_mean": 1, "bias": -1},
+            {},
+            part=1,
+        ),
+    ]
+
+
 def _bias_merge_cases():
     rng = np.random.default_rng(64)
 
@@ -285,6 +300,7 @@ DROP_BIAS = Exercise(
     signature="drop_bias(bias, gamma, beta, running_mean, running_var)",
     reference=_without_bias,
     cases=_bias_merge_cases,
+    terms=_bias_terms,
     outputs=("beta", "running_mean"),
     misconceptions=(
         Misconception(

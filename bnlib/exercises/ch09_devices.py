@@ -534,6 +534,16 @@ def _ranks_as_count(counts, rank):
     return len(counts)
 
 
+def _running_terms(running_var, var, counts, rank, momentum):
+    n = sum(counts)
+    old, new = "(1 - momentum) * running_var", "momentum * var * n / (n - 1)"
+    values = {
+        old: (1 - momentum) * running_var,
+        new: momentum * var * np.divide(n, n - 1),
+    }
+    return [Terms(values, {old: 1, new: 1}, {"n": n, "n_rank": counts[rank]})]
+
+
 def _running_cases():
     rng = np.random.default_rng(84)
 
@@ -552,6 +562,7 @@ SYNC_RUNNING_VAR = Exercise(
     signature="sync_running_var(running_var, var, counts, rank, momentum)",
     reference=_running,
     cases=_running_cases,
+    terms=_running_terms,
     misconceptions=(
         Misconception(
             "the local count",

@@ -364,6 +364,21 @@ def _values(z):
     return z.size // z.shape[1]
 
 
+def _blend_terms(mean, var, z, prior):
+    new, old = len(z) / (prior + len(z)), prior / (prior + len(z))
+    pairs = ("mean", mean, z.mean(axis=(0, 2, 3))), ("var", var, _spread_of(z, 1))
+    counts = {"n": len(z), "H * W": z[0, 0].size}
+    return [
+        Terms(
+            {f"N / (N + n) * {name}": old * was, f"n / (N + n) * {name}(z)": new * now},
+            {f"N / (N + n) * {name}": 1, f"n / (N + n) * {name}(z)": 1},
+            counts,
+            part,
+        )
+        for part, (name, was, now) in enumerate(pairs)
+    ]
+
+
 def _blend_cases():
     rng = np.random.default_rng(93)
 
@@ -383,6 +398,7 @@ BLEND = Exercise(
     signature="blend(mean, var, z, prior)",
     reference=_blend,
     cases=_blend_cases,
+    terms=_blend_terms,
     outputs=("mean", "var"),
     misconceptions=(
         Misconception(

@@ -232,6 +232,14 @@ def test_exchanged_outputs_do_not_explain_one_of_them():
     assert diagnose(exercise, lambda x, y: (-x, -x)).misconception is None
 
 
+def test_terms_that_are_not_finite_say_nothing():
+    exercise = make(
+        lambda x, y: x,
+        terms=lambda x, y: [Terms({"x": x, "z": x / 0}, {"x": 1, "z": 0}, {})],
+    )
+    assert diagnose(exercise, lambda x, y: 2 * x).misconception is None
+
+
 def test_exercise_without_terms_says_nothing():
     assert wrong_factors(make(total), [], []) == ""
 
@@ -276,6 +284,37 @@ def merged_by_halves(counts, means, m2s):
     return mean, (m2s + 0.5 * w * (means - mean) ** 2).sum(0) / n
 
 
+def plus_the_mean(x, gamma, beta, eps):
+    return gamma * (x + x.mean(0)) / np.sqrt(x.var(0) + eps) + beta
+
+
+def half_the_weights(w, b, mean, std):
+    return w / std / 2, b - (w / std) @ mean
+
+
+def half_the_mean(d_centered):
+    return d_centered - d_centered.mean(0) / 2
+
+
+def by_positions(d_y, x_hat):
+    return (d_y * x_hat).mean((2, 3)).sum(0), d_y.mean((2, 3)).sum(0)
+
+
+def half_the_bias(bias, gamma, beta, running_mean, running_var):
+    return beta - bias, running_mean - bias
+
+
+def added_variance(running_var, var, counts, rank, momentum):
+    n = sum(counts)
+    return (1 - momentum) * running_var - momentum * var * n / (n - 1)
+
+
+def old_mean_twice(mean, var, z, prior):
+    new = len(z) / (prior + len(z))
+    new_var = (1 - new) * var + new * z.var((0, 2, 3), ddof=1)
+    return 2 * (1 - new) * mean + new * z.mean((0, 2, 3)), new_var
+
+
 def local_variance_term(d_y_parts, x_hat_parts, gamma, inv_std, rank):
     d, h = gamma * d_y_parts[rank], x_hat_parts[rank]
     mean = gamma * np.concatenate(d_y_parts).mean(0)
@@ -294,6 +333,13 @@ def local_variance_term(d_y_parts, x_hat_parts, gamma, inv_std, rank):
         ("10.2", half_an_offset, "the sum of the weights enters with the factor -1;"),
         ("10.2", half_an_offset, "gain * var enters with the factor +1; it does not"),
         ("9.2", merged_by_halves, "(means - mean)**2) / n enters with the factor +0.5"),
+        ("2.1", plus_the_mean, "gamma * mean / std enters with the factor +1; it"),
+        ("1.3", half_the_weights, "w / std enters with the factor +0.5; it should be"),
+        ("3.1", half_the_mean, "mean(d_centered) enters with the factor -0.5;"),
+        ("3.3", by_positions, "sum(d_y) enters with the factor +1/(H * W); it should"),
+        ("7.3", half_the_bias, "bias enters with the factor -1; it does not belong"),
+        ("9.4", added_variance, "n / (n - 1) enters with the factor -1; it should be"),
+        ("10.3", old_mean_twice, "N / (N + n) * mean enters with the factor +2;"),
         ("9.3", local_variance_term, "of this rank enters with the factor +1; it does"),
     ],
 )

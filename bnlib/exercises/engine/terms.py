@@ -66,7 +66,8 @@ def wrong_factors(exercise, cases, outcomes, explained=()):
 def _sentence(output, terms, results):
     names, right = list(terms[0].factors), list(terms[0].factors.values())
     got = [_output(result, each) for result, each in zip(results, terms, strict=True)]
-    if any(values is None for values in got):
+    finite = all(np.isfinite(v).all() for each in terms for v in each.values.values())
+    if not finite or any(values is None for values in got):
         return ""
     found = _fit(got, terms)
     wrong = [
@@ -141,4 +142,5 @@ def _written(plain, name, power):
     signs = {"+1": "+", "-1": "-"}
     if power == 1:
         return signs.get(number, f"{number} ") + name
+    name = f"({name})" if " " in name else name
     return f"{number}/{name}" if power else number
