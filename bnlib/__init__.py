@@ -1,6 +1,6 @@
 """The small package behind the course *Batch Normalization, Measured*."""
 
-from bnlib.exercises import check, hint
+from bnlib.exercises import case, check, hint
 from bnlib.lab.claims import claim
 from bnlib.norms import (
     backward,
@@ -19,6 +19,7 @@ __all__ = [
     "backward",
     "batch_norm",
     "batch_norm_inference",
+    "case",
     "check",
     "claim",
     "group_norm",

@@ -3,20 +3,23 @@
 Each chapter has a file ``chNN_topic.py`` with a tuple ``EXERCISES``.
 """
 
+from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
+from inspect import signature
 from pkgutil import iter_modules
 
 from bnlib.exercises.engine.checker import diagnose
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
-from bnlib.exercises.engine.words import wrap
+from bnlib.exercises.engine.words import Verdict, wrap
 
 __all__ = [
     "Case",
     "Exercise",
     "ExerciseFailed",
     "Misconception",
+    "case",
     "check",
     "get",
     "hint",
@@ -68,7 +71,7 @@ def get(name):
     Parameters
     ----------
     name : str
-        One of ``names()``.
+        One of ``names()``, or a number such as ``"2.1"``.
 
     Returns
     -------
@@ -80,89 +83,185 @@ def get(name):
     KeyError
         If there is no exercise of this name; the message lists similar ones.
     """
-    problem = _name_problem(name)
+    exercise, problem = _find(name)
     if problem:
         raise KeyError(problem)
-    return _registry()[name]
+    return exercise
 
 
-def check(name, fn, *, strict=False, time_limit=10.0):
+def check(name=None, fn=None, *more, strict=False, time_limit=10.0):
     """Judge an answer and print one verdict.
 
     Nothing that the function does becomes a traceback: it is called with copies, and
     what goes wrong is said in words. Only a real interrupt (the stop button) passes.
+    What it prints comes first, labelled by case, at most 20 lines of each.
 
     Parameters
     ----------
-    name : str
-        Name of the exercise.
-    fn : callable
+    name : str or callable
+        Name of the exercise, its number (``"2.1"``), or only the function you wrote,
+        which then must be named as the exercise says.
+    fn : callable, optional
         The function you wrote.
+    *more : object
+        Not used: a call with too many arguments is answered by a sentence as well.
     strict : bool, default=False
         Raise unless the answer is right, as the published solutions do.
-    time_limit : float, default=10.0
-        Seconds for all cases together. The limit holds where cells run, in the main
-        thread; in another thread the function runs without one.
+    time_limit : float or None, default=10.0
+        Seconds for all cases together, None for no limit. The limit holds where cells
+        run, in the main thread; in another thread the function runs without one.
 
     Raises
     ------
     ExerciseFailed
         If ``strict`` and the answer is not right.
     """
-    status, text = _judge(name, fn, time_limit)
-    if strict and status != "right":
-        raise ExerciseFailed(text)
-    print(text)
+    if callable(name) and fn is None:
+        fn = name
+    verdict = _judge(name, fn, more, time_limit)
+    if verdict.printed:
+        print(verdict.printed)
+    if strict and verdict.status != "right":
+        raise ExerciseFailed(verdict.text)
+    print(verdict.text)
 
 
-def _judge(name, fn, time_limit):
-    misuse = _misuse(name, fn)
+def _judge(name, fn, more, time_limit):
+    exercise, problem = _find(name)
+    misuse = _misuse(name, fn, more, time_limit, exercise) or problem
     if misuse:
-        return "misuse", wrap(f"✘ {misuse}", first="")
+        return Verdict("misuse", wrap(f"✘ {misuse}", first=""))
     try:
-        verdict = diagnose(_registry()[name], fn, time_limit)
+        return diagnose(exercise, fn, time_limit)
     except Exception as error:  # our fault, and no reason to show a traceback
-        return "fault", f"✘ The checker itself failed ({error!r}). Please report it."
-    return verdict.status, verdict.text
+        text = f"✘ The checker itself failed ({error!r}). Please report it."
+        return Verdict("fault", text)
 
 
-def _misuse(name, fn):
+def _misuse(name, fn, more, time_limit, exercise):
+    if name is None and fn is None:
+        return 'check needs the function that you wrote: check("2.1", forward).'
+    if more:
+        count = 2 + len(more)
+        return (
+            f"check takes a name and your function, got {count} values; leave one out."
+        )
     if callable(name) and isinstance(fn, str):
-        function = getattr(name, "__name__", "your_function")
-        return f'The name comes first: check("{fn}", {function}).'
-    if callable(fn) or _name_problem(name):
-        return _name_problem(name)
-    usage = f'check("{name}", {_registry()[name].function})'
-    return f"check needs the function itself, not its result: {usage}."
+        return f'The name comes first: check("{fn}", {_called(name)}).'
+    number = isinstance(time_limit, int | float) and not isinstance(time_limit, bool)
+    if time_limit is not None and not (number and time_limit > 0):
+        return (
+            f"time_limit is a number of seconds or None, got {time_limit!r}; leave it "
+            "out for 10 s."
+        )
+    if exercise is None or callable(fn):
+        return None
+    usage = f'check("{exercise.name}", {exercise.function})'
+    missing = (
+        "check needs your function as well"
+        if fn is None
+        else ("check needs the function itself, not its result")
+    )
+    return f"{missing}: {usage}."
 
 
-def hint(name):
+def _called(fn):
+    called = getattr(fn, "__name__", "")
+    return called if called.isidentifier() else "your_function"
+
+
+def hint(name=None):
     """Print the next hint for an exercise; after the last one it starts again.
+
+    Those given before are repeated above it, because a cell that runs again loses its
+    output.
 
     Parameters
     ----------
-    name : str
-        Name of the exercise.
+    name : str or callable
+        Name of the exercise, its number (``"2.1"``), or the function you write.
     """
-    problem = _name_problem(name)
-    if problem:
+    exercise, problem = _find(name)
+    alike = _same_arguments(name) if callable(name) and exercise is None else ()
+    if alike:  # of a function with a name of its own
+        exercise = alike[0]
+        print(f"{_called(name)} has the arguments of exercise {exercise.number}.")
+    if name is None:
+        problem = 'hint needs the name, the number or the function: hint("2.1").'
+    if exercise is None:
         print(wrap(f"✘ {problem}", first=""))
         return
-    hints = _registry()[name].hints
-    given = _hints_given.get(name, 0)
+    hints = exercise.hints
+    given = _hints_given.get(exercise.name, 0)
     if given == len(hints):
         print(f"That was the last of {given} hints; the next call begins again.")
-        _hints_given[name] = 0
+        _hints_given[exercise.name] = 0
         return
-    print(wrap(f"Hint {given + 1} of {len(hints)} · {hints[given]}", first=""))
-    _hints_given[name] = given + 1
+    for number, text in enumerate(hints[: given + 1], 1):
+        print(wrap(f"Hint {number} of {len(hints)} · {text}", first=""))
+    _hints_given[exercise.name] = given + 1
 
 
-def _name_problem(name):
-    if isinstance(name, str) and name in _registry():
-        return None
-    close = get_close_matches(str(name), names(), n=3, cutoff=0.5)
+def case(name, number=1):
+    """Return the arguments of one case, to repeat it by hand.
+
+    Parameters
+    ----------
+    name : str or callable
+        Name of the exercise, its number (``"2.1"``), or the function you wrote.
+    number : int, default=1
+        Number of the case, as in a verdict.
+
+    Returns
+    -------
+    tuple
+        The arguments, new copies at each call: ``forward(*case("2.1", 3))``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise or no such case.
+    """
+    exercise, problem = _find(name)
+    if problem:
+        raise ValueError(problem)
+    cases = exercise.cases()
+    if isinstance(number, bool) or number not in range(1, len(cases) + 1):
+        raise ValueError(
+            f"exercise {exercise.number} has the cases 1 to {len(cases)}, got "
+            f"{number!r}; give one of them"
+        )
+    return deepcopy(cases[number - 1].args)
+
+
+def _find(key):
+    """Return the exercise of a name, number or function, and what is wrong if none."""
+    if isinstance(key, str) and key in _registry():
+        return _registry()[key], None
+    sought = _called(key).removesuffix("_solution") if callable(key) else str(key)
+    for exercise in _registry().values():
+        if sought in (exercise.number, exercise.name, exercise.function):
+            return exercise, None
+    return (None, _unnamed(key)) if callable(key) else (None, _unknown(key))
+
+
+def _unnamed(fn):
+    called, alike = _called(fn), [f'"{e.number}"' for e in _same_arguments(fn)]
+    which = " or ".join(f"check({number}, {called})" for number in alike or ['"2.1"'])
+    return f"No exercise asks for a function {called}. Say which one you mean: {which}."
+
+
+def _same_arguments(fn):
+    try:
+        arguments = tuple(signature(fn).parameters)
+    except (ValueError, TypeError):  # compiled functions have none
+        return []
+    return [e for e in _registry().values() if e.arguments == arguments]
+
+
+def _unknown(key):
+    close = get_close_matches(str(key), names(), n=3, cutoff=0.5)
     listed = ", ".join(f'"{other}"' for other in close or names())
     start = "Did you mean" if close else "The names are"
     end = "?" if close else "."
-    return f"There is no exercise {name!r}. {start} {listed}{end}"
+    return f"There is no exercise {key!r}. {start} {listed}{end}"

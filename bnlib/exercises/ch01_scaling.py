@@ -6,6 +6,7 @@ import numpy as np
 
 from bnlib.exercises.engine.compare import difference
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 
 
 def _students(seed, n):
@@ -40,10 +41,11 @@ def _z_score_along_rows(x, axis):
 
 def _divided_by_zero(result, x):
     # NaN where the std is exactly 0, and 1 or -1 where it is a rounding error.
-    constant = np.ptp(x, axis=0) == 0
+    constant, zero = np.ptp(x, axis=0) == 0, x.std(axis=0) == 0
     rest, want = result[:, ~constant], _z_score(x)[:, ~constant]
     fine = difference(rest, want, rtol=1e-6, atol=1e-9) is None
-    return fine and not (result[:, constant] == 0).any()
+    noise = np.isclose(np.abs(result[:, constant & ~zero]), 1).all()
+    return fine and np.isnan(result[:, zero]).all() and noise
 
 
 def _eps_in_the_scale(result, x):
@@ -69,11 +71,14 @@ def _z_score_cases():
     tenths = _students(13, 10)
     tenths[:, 1] = 0.1
     zeros = np.column_stack([rng.normal(3.0, 2.0, 7), np.zeros(7)])
+    # Charges in coulomb: far below any threshold that somebody might choose.
+    charges = _students(14, 6) * [1.0, 1.0, 1e-18]
     return [
         Case((_students(11, 6),), "x of shape (6, 3)"),
         Case((tiny,), "x of shape (5, 3), its second column in units of 1e-9"),
         Case((zeros,), "x of shape (7, 2), its second column all 0"),
         Case((tenths,), "x of shape (10, 3), its second column all 0.1"),
+        Case((charges,), "x of shape (6, 3), its third column in units of 1e-18"),
     ]
 
 
@@ -201,6 +206,7 @@ def _split_cases():
         Case((train, test), "train of shape (6, 3), test of shape (4, 3)"),
         Case((_students(23, 7), shifted), "a test set with another mean and spread"),
         Case((constant, new), "a column that is constant in train, not in test"),
+        Case((_students(27, 5), _students(28, 1)), "a test set of a single student"),
     ]
 
 
@@ -211,6 +217,7 @@ SPLIT = Exercise(
     signature="scale_train_test(train, test)",
     reference=_scale_both,
     cases=_split_cases,
+    outputs=("scaled train", "scaled test"),
     misconceptions=(
         Misconception(
             "test set scaled with its own statistics",
@@ -228,8 +235,9 @@ SPLIT = Exercise(
         ),
         Misconception(
             "only the training set scaled",
-            "The model now expects z-scores and is handed raw units. Whatever is done "
-            "to train must be done to test, with the same numbers.",
+            "The model now expects z-scores and is handed raw units: test was not "
+            "scaled, or with mean and std taken again from the scaled train, which are "
+            "0 and 1. Use the same numbers for both, taken before train is changed.",
             wrong=_only_train,
         ),
         Misconception(
@@ -272,21 +280,19 @@ SPLIT = Exercise(
 # 1.3 -------------------------------------------------------------------------------
 
 
-def _to_raw(w, b, mean, std, *, power=1, sign=-1, shift=True):
+def _to_raw(
+    w, b, mean, std, *, power=1, sign=-1, shift=1, old_weights=False, summed=True
+):
     v = w / std**power
-    return v, b + sign * (v @ mean if shift else 0.0)
+    moved = (w if old_weights else v) * mean
+    return v, b + sign * shift * (moved.sum() if summed else moved)
 
 
-def _multiplied(w, b, mean, std):
-    return w * std, b - (w * std) @ mean
-
-
-def _bias_from_old_weights(w, b, mean, std):
-    return w / std, b - w @ mean
-
-
-def _bias_per_feature(w, b, mean, std):
-    return w / std, b - w * mean / std
+def _units_terms(w, b, mean, std):
+    moved = "sum(w / std * mean)"
+    values = {"b": np.array([b]), moved: np.array([np.sum(w / std * mean)])}
+    scaled = Terms({"w / std": w / std}, {"w / std": 1}, {}, part=0)
+    return [scaled, Terms(values, {"b": 1, moved: -1}, {"C": len(w)}, part=1)]
 
 
 def _units_cases():
@@ -311,18 +317,20 @@ UNITS = Exercise(
     signature="to_raw_units(w, b, mean, std)",
     reference=_to_raw,
     cases=_units_cases,
+    terms=_units_terms,
+    outputs=("weights", "bias"),
     misconceptions=(
         Misconception(
             "bias left as it was",
             "Subtracting the mean moved every prediction by the same amount, and the "
             "bias must take it back: a student at raw 0 is not a student at z = 0.",
-            wrong=partial(_to_raw, shift=False),
+            wrong=partial(_to_raw, shift=0),
         ),
         Misconception(
             "multiplied by the std",
             "A step of one std in raw units is a step of 1 in z. Per raw unit the "
             "prediction therefore moves by w divided by std.",
-            wrong=_multiplied,
+            wrong=partial(_to_raw, power=-1),
         ),
         Misconception(
             "bias corrected with the wrong sign",
@@ -334,13 +342,13 @@ UNITS = Exercise(
             "std forgotten in the bias",
             "The mean is in raw units, so it must meet the raw weights: subtract the "
             "sum of mean times w / std, not of mean times w.",
-            wrong=_bias_from_old_weights,
+            wrong=partial(_to_raw, old_weights=True),
         ),
         Misconception(
             "one bias per feature",
             "The model has one bias. Every feature takes its w mean / std from it: "
             "subtract the sum over the features.",
-            wrong=_bias_per_feature,
+            wrong=partial(_to_raw, summed=False),
         ),
         Misconception(
             "divided by the variance",
@@ -496,12 +504,20 @@ def _share_alone(group, share):
     return share[group]
 
 
-def _by_counts(group, share):
-    return _importance(group, share) / len(group)
+def _too_small(result, group, share):
+    # Divided by N, or by the sum of the weights: the right ones up to one factor.
+    if np.shape(result) != group.shape:
+        return False
+    ratio = result / _importance(group, share)
+    return np.ptp(ratio) <= 1e-6 * np.abs(ratio).max() and ratio.max() < 0.999
 
 
 def _difference_of_shares(group, share):
     return share[group] - _present(group, share)[group]
+
+
+def _truncated(group, share):
+    return _importance(group, share).astype(int)
 
 
 def _one_per_group(group, share):
@@ -509,10 +525,10 @@ def _one_per_group(group, share):
 
 
 def _is_balanced(result, group, share):
-    # Every group gets the same total weight, whatever its share.
+    # Every group that answered gets the same total weight, whatever its share.
     if np.shape(result) != group.shape:
         return False
-    total = np.bincount(group, weights=result, minlength=len(share))
+    total = np.bincount(group, weights=result)[np.unique(group)]
     return np.ptp(total) <= 1e-6 * total.max()
 
 
@@ -528,6 +544,7 @@ def _weights_cases():
         case([6, 2], [0.3, 0.7]),
         case([5, 3, 2], [0.2, 0.2, 0.6]),
         case([1, 7, 4], [0.25, 0.35, 0.4]),
+        case([5, 0, 3], [0.3, 0.1, 0.6]),
     ]
 
 
@@ -555,7 +572,7 @@ WEIGHTS = Exercise(
             "divided by counts instead of shares",
             "Both frequencies must be shares: divide the counts by N. Then a weight of "
             "1 means as frequent here as there, and the weights have mean 1.",
-            wrong=_by_counts,
+            recognize=_too_small,
         ),
         Misconception(
             "difference instead of ratio",
@@ -568,6 +585,12 @@ WEIGHTS = Exercise(
             "You gave every group the same total weight. The goal is not equality but "
             "the population for which the model is meant: its shares stand above.",
             recognize=_is_balanced,
+        ),
+        Misconception(
+            "rounded down to whole numbers",
+            "An array made with zeros_like(group) holds integers like group, and what "
+            "is written into it loses its digits. Make it with dtype=float.",
+            wrong=_truncated,
         ),
         Misconception(
             "one weight per group",

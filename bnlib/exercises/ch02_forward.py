@@ -10,34 +10,63 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 
 _SCALES = {
     "sqrt(var + eps)": lambda var, eps: np.sqrt(var + eps),
     "sqrt(var) + eps": lambda var, eps: np.sqrt(var) + eps,
     "sqrt(var)": lambda var, eps: np.sqrt(var),
     "var + eps": lambda var, eps: var + eps,
+    "sqrt(std + eps)": lambda var, eps: np.sqrt(np.sqrt(var) + eps),
+}
+
+
+_CENTERS = {
+    "(x - mean) / std": lambda x, mean, std: (x - mean) / std,
+    "x / std": lambda x, mean, std: x / std,
+    "x - mean / std": lambda x, mean, std: x - mean / std,
 }
 
 
 def _forward(
-    x, gamma, beta, eps, *, axis=0, ddof=0, center=True, scale="sqrt(var + eps)"
+    x,
+    gamma,
+    beta,
+    eps,
+    *,
+    axis=0,
+    ddof=0,
+    center="(x - mean) / std",
+    scale="sqrt(var + eps)",
+    use_gamma=True,
+    use_beta=1,
+    fixed_eps=None,
+    swapped=False,
 ):
+    gamma, beta = (beta, gamma) if swapped else (gamma, beta)
     mean = x.mean(axis=axis, keepdims=True)
     var = x.var(axis=axis, ddof=ddof, keepdims=True)
-    x_hat = (x - mean if center else x) / _SCALES[scale](var, eps)
-    return gamma * x_hat + beta
+    eps = eps if fixed_eps is None else fixed_eps
+    x_hat = _CENTERS[center](x, mean, _SCALES[scale](var, eps))
+    return (gamma if use_gamma else 1.0) * x_hat + use_beta * beta
 
 
 def _affine_first(x, gamma, beta, eps):
     return _forward(gamma * x + beta, 1.0, 0.0, eps)
 
 
-def _affine_swapped(x, gamma, beta, eps):
-    return _forward(x, beta, gamma, eps)
-
-
 def _affine_left_out(x, gamma, beta, eps):
     return _forward(x, 1.0, 0.0, eps)
+
+
+def _forward_terms(x, gamma, beta, eps):
+    std = np.sqrt(x.var(axis=0) + eps)
+    values = {
+        "gamma * x / std": gamma * x / std,
+        "gamma * mean / std": gamma * x.mean(axis=0) / std + 0 * x,
+        "beta": beta + 0 * x,
+    }
+    return [Terms(values, dict(zip(values, (1, -1, 1), strict=True)), {"N": len(x)})]
 
 
 def _forward_cases():
@@ -67,6 +96,7 @@ FORWARD = Exercise(
     signature="forward(x, gamma, beta, eps)",
     reference=_forward,
     cases=_forward_cases,
+    terms=_forward_terms,
     misconceptions=(
         Misconception(
             "variance divided by N - 1",
@@ -108,7 +138,7 @@ FORWARD = Exercise(
             "mean not subtracted",
             "Dividing alone leaves every feature off-center. Subtract the mean of the "
             "batch first.",
-            wrong=partial(_forward, center=False),
+            wrong=partial(_forward, center="x / std"),
         ),
         Misconception(
             "gamma and beta applied too early",
@@ -120,13 +150,37 @@ FORWARD = Exercise(
             "gamma and beta swapped",
             "gamma multiplies and beta is added: gamma is the new spread of a feature, "
             "beta its new mean.",
-            wrong=_affine_swapped,
+            wrong=partial(_forward, swapped=True),
         ),
         Misconception(
             "gamma and beta left out",
             "Normalizing is only half of the layer. The last step multiplies by gamma "
             "and adds beta, feature by feature.",
             wrong=_affine_left_out,
+        ),
+        Misconception(
+            "gamma forgotten",
+            "The last step has two halves: the normalized values are multiplied by "
+            "gamma, then beta is added.",
+            wrong=partial(_forward, use_gamma=False),
+        ),
+        Misconception(
+            "beta forgotten",
+            "The last step has two halves: the normalized values are multiplied by "
+            "gamma, then beta is added.",
+            wrong=partial(_forward, use_beta=0),
+        ),
+        Misconception(
+            "eps fixed at 1e-5",
+            "1e-5 is only what most libraries take by default. Here eps is an "
+            "argument: use the one that was passed.",
+            wrong=partial(_forward, fixed_eps=1e-5),
+        ),
+        Misconception(
+            "division before subtraction",
+            "Without parentheses Python divides first: x - mean / std. Write "
+            "(x - mean) / std.",
+            wrong=partial(_forward, center="x - mean / std"),
         ),
     ),
     hints=(
@@ -141,23 +195,30 @@ FORWARD = Exercise(
 
 
 def _images(
-    x, gamma, beta, eps, *, axes=(0, 2, 3), per_image=False, along=(1, -1, 1, 1)
+    x,
+    gamma,
+    beta,
+    eps,
+    *,
+    axes=(0, 2, 3),
+    per_image=False,
+    along=(1, -1, 1, 1),
+    ddof=0,
+    scale="sqrt(var + eps)",
+    affine=1,
 ):
     mean = x.mean(axis=axes, keepdims=True)
-    var = x.var(axis=axes, keepdims=True)
+    var = x.var(axis=axes, ddof=ddof, keepdims=True)
     if per_image:
         var = x.var(axis=(2, 3), keepdims=True).mean(axis=0, keepdims=True)
-    x_hat = (x - mean) / np.sqrt(var + eps)
+    x_hat = (x - mean) / _SCALES[scale](var, eps)
+    gamma, beta = gamma**affine, affine * beta
     return gamma.reshape(along) * x_hat + beta.reshape(along)
 
 
 def _images_not_kept(x, gamma, beta, eps):
     mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))
     return gamma * (x - mean) / np.sqrt(var + eps) + beta
-
-
-def _images_left_plain(x, gamma, beta, eps):
-    return _images(x, np.ones_like(gamma), np.zeros_like(beta), eps)
 
 
 def _images_cases():
@@ -233,10 +294,27 @@ IMAGES = Exercise(
             wrong=partial(_images, along=-1),
         ),
         Misconception(
+            "eps added to the standard deviation",
+            "eps belongs under the square root, as in exercise 2.1: sqrt(var + eps).",
+            wrong=partial(_images, scale="sqrt(var) + eps"),
+        ),
+        Misconception(
+            "eps left out",
+            "A channel that is constant in the batch would be divided by zero. Add eps "
+            "to the variance before the square root.",
+            wrong=partial(_images, scale="sqrt(var)"),
+        ),
+        Misconception(
+            "variance divided by one less",
+            "Batch norm describes the batch that it has: its variance is divided by "
+            "the number of values, N * H * W. Only the stored one is unbiased.",
+            wrong=partial(_images, ddof=1),
+        ),
+        Misconception(
             "gamma and beta left out",
             "Normalizing is only half of the layer. The last step multiplies by gamma "
             "and adds beta, channel by channel.",
-            wrong=_images_left_plain,
+            wrong=partial(_images, affine=0),
         ),
     ),
     hints=(
@@ -250,29 +328,23 @@ IMAGES = Exercise(
 )
 
 
-def _output_std(std, gamma, eps):
-    return np.abs(gamma) * std / np.sqrt(std**2 + eps)
+def _output_std(std, gamma, eps, *, sign=np.abs, scale="sqrt(var + eps)"):
+    return sign(gamma) * std / _SCALES[scale](std**2, eps)
 
 
-def _signed_std(std, gamma, eps):
-    return gamma * std / np.sqrt(std**2 + eps)
+def _as_it_is(values):
+    return values
 
 
 def _is_gamma(result, std, gamma, eps):
-    # Without eps a constant channel is 0/0.
+    # Without eps a constant channel is 0/0, and only that one.
+    if np.isnan(result).all():
+        return False
     return np.all(np.isnan(result) | np.isclose(np.abs(result), np.abs(gamma)))
-
-
-def _eps_beside_std(std, gamma, eps):
-    return np.abs(gamma) * std / (std + eps)
 
 
 def _output_variance(std, gamma, eps):
     return gamma**2 * std**2 / (std**2 + eps)
-
-
-def _variance_for_std(std, gamma, eps):
-    return np.abs(gamma) * std / np.sqrt(std + eps)
 
 
 def _std_not_normalized(std, gamma, eps):
@@ -309,13 +381,13 @@ OUTPUT_STD = Exercise(
             "a negative spread",
             "A negative gamma mirrors the values. It does not make their standard "
             "deviation negative: use the absolute value of gamma.",
-            wrong=_signed_std,
+            wrong=partial(_output_std, sign=_as_it_is),
         ),
         Misconception(
             "eps beside the standard deviation",
             "eps is added to the variance, under the root. Beside the std it would "
             "hardly touch small channels: at std = eps it only halves them.",
-            wrong=_eps_beside_std,
+            wrong=partial(_output_std, scale="sqrt(var) + eps"),
         ),
         Misconception(
             "the variance of the output",
@@ -327,7 +399,7 @@ OUTPUT_STD = Exercise(
             "eps added to std instead of its square",
             "Under the root stands the variance: std**2 + eps. You have std + eps "
             "there.",
-            wrong=_variance_for_std,
+            wrong=partial(_output_std, scale="sqrt(std + eps)"),
         ),
         Misconception(
             "spread of the input kept",
@@ -360,6 +432,15 @@ def _clipped(x):
 
 def _one_pass_made_positive(x):
     return abs(_one_pass(x))
+
+
+def _converted_late(result, x):
+    # Near zero right, far from it wrong, in a way that depends on where it was rounded.
+    want, far = _variance(x.astype(float)), abs(x.mean()) > 1e3
+    if not far:
+        return abs(result - want) <= 1e-4 * want
+    known = (_one_pass(x), _clipped(x), _one_pass_made_positive(x))
+    return abs(result - want) > 0.01 * want and not np.isin(result, known)
 
 
 def _variance_cases():
@@ -405,6 +486,13 @@ VARIANCE = Exercise(
             wrong=_one_pass_made_positive,
         ),
         Misconception(
+            "more digits too late",
+            "The squares were rounded to float32 before they were converted, and what "
+            "is lost by then does not come back. Subtract the mean first; then float32 "
+            "is enough.",
+            recognize=_converted_late,
+        ),
+        Misconception(
             "divided by M - 1",
             "To normalize, the sum of squares is divided by the number of values M.",
             wrong=partial(_variance, ddof=1),
@@ -422,25 +510,9 @@ VARIANCE = Exercise(
 )
 
 
-def _identity(x, eps, *, ddof=0):
-    return np.sqrt(x.var(axis=0, ddof=ddof) + eps), x.mean(axis=0)
-
-
-def _identity_without_eps(x, eps):
-    return _identity(x, 0.0)
-
-
-def _identity_eps_outside(x, eps):
-    return x.std(axis=0) + eps, x.mean(axis=0)
-
-
-def _identity_minus_mean(x, eps):
-    std, mean = _identity(x, eps)
-    return std, -mean
-
-
-def _identity_with_variance(x, eps):
-    return x.var(axis=0) + eps, x.mean(axis=0)
+def _identity(x, eps, *, ddof=0, scale="sqrt(var + eps)", sign=1, unit=0):
+    std = _SCALES[scale](x.var(axis=0, ddof=ddof), eps)
+    return std, sign * x.mean(axis=0) / std**unit
 
 
 def _forward_again(x, eps):
@@ -450,11 +522,6 @@ def _forward_again(x, eps):
 
 def _identity_swapped(x, eps):
     return _identity(x, eps)[::-1]
-
-
-def _beta_in_units_of_std(x, eps):
-    std, mean = _identity(x, eps)
-    return std, mean / std
 
 
 def _start_values(x, eps):
@@ -478,30 +545,31 @@ IDENTITY = Exercise(
     signature="identity_parameters(x, eps)",
     reference=_identity,
     cases=_identity_cases,
+    outputs=("gamma", "beta"),
     misconceptions=(
         Misconception(
             "gamma without eps",
             "The layer divides by sqrt(var + eps), so gamma must be exactly that. With "
             "the plain std every value ends a little too close to the mean.",
-            wrong=_identity_without_eps,
+            wrong=partial(_identity, scale="sqrt(var)"),
         ),
         Misconception(
             "eps beside the standard deviation",
             "The layer divides by sqrt(var + eps), with eps under the root. gamma must "
             "be the same number.",
-            wrong=_identity_eps_outside,
+            wrong=partial(_identity, scale="sqrt(var) + eps"),
         ),
         Misconception(
             "beta with the wrong sign",
             "The layer has subtracted the mean. beta gives it back, so it is the mean "
             "itself, not its negative.",
-            wrong=_identity_minus_mean,
+            wrong=partial(_identity, sign=-1),
         ),
         Misconception(
             "gamma is the variance",
             "The layer divides by a standard deviation, not by a variance: the root "
             "belongs to gamma too.",
-            wrong=_identity_with_variance,
+            wrong=partial(_identity, scale="var + eps"),
         ),
         Misconception(
             "normalized a second time",
@@ -520,7 +588,7 @@ IDENTITY = Exercise(
             "beta in units of the spread",
             "beta is added after the multiplication by gamma, so it is the mean "
             "itself, in the unit of x.",
-            wrong=_beta_in_units_of_std,
+            wrong=partial(_identity, unit=1),
         ),
         Misconception(
             "spread taken with M - 1",

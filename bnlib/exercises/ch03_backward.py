@@ -5,12 +5,21 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 
 # --- 3.1 ------------------------------------------------------------------------------
 
 
-def _center_backward(d_centered, *, straight=1, axis=0, reduce=np.mean):
-    return straight * d_centered - reduce(d_centered, axis=axis, keepdims=True)
+def _center_backward(d_centered, *, straight=1, factor=1, axis=0, reduce=np.mean):
+    through_mean = factor * reduce(d_centered, axis=axis, keepdims=True)
+    return straight * d_centered - through_mean
+
+
+def _center_terms(d_centered):
+    mean = d_centered.mean(axis=0) + 0 * d_centered
+    values = {"d_centered": d_centered, "mean(d_centered)": mean}
+    factors = {"d_centered": 1, "mean(d_centered)": -1}
+    return [Terms(values, factors, {"N": len(d_centered)})]
 
 
 def _center_cases():
@@ -23,16 +32,8 @@ def _center_cases():
     return [case(6, 3, 1.5), case(4, 5, -2.0), case(9, 1, 0.7)]
 
 
-def _straight_through(d_centered):
-    return d_centered
-
-
-def _mean_added(d_centered):
-    return d_centered + d_centered.mean(axis=0)
-
-
-def _divided_twice(d_centered):
-    return d_centered - d_centered.mean(axis=0) / len(d_centered)
+def _divided_twice(values, axis, keepdims):
+    return np.mean(values, axis=axis, keepdims=keepdims) / len(values)
 
 
 CENTER_BACKWARD = Exercise(
@@ -42,12 +43,13 @@ CENTER_BACKWARD = Exercise(
     signature="center_backward(d_centered)",
     reference=_center_backward,
     cases=_center_cases,
+    terms=_center_terms,
     misconceptions=(
         Misconception(
             "the mean treated as a constant",
             "x reaches the result twice: directly, and through the mean, which moves "
             "when any value moves. The second path takes something away as well.",
-            wrong=_straight_through,
+            wrong=partial(_center_backward, factor=0),
         ),
         Misconception(
             "only the path through the mean",
@@ -65,13 +67,13 @@ CENTER_BACKWARD = Exercise(
             "sign of the second path",
             "The mean is subtracted: raising it lowers every value. What comes back "
             "through it therefore carries a minus.",
-            wrong=_mean_added,
+            wrong=partial(_center_backward, factor=-1),
         ),
         Misconception(
             "divided by N twice",
             "The sum that arrives at the mean is divided by N once before it goes on "
             "to x. A mean over axis 0 has done that already.",
-            wrong=_divided_twice,
+            wrong=partial(_center_backward, reduce=_divided_twice),
         ),
         Misconception(
             "mean over the features",
@@ -138,6 +140,26 @@ def _normalized(rng, n, c, *spatial):
     return x_centered * inv_std.reshape(shape), inv_std
 
 
+def _backward_terms(d_y, x_hat, inv_std, gamma):
+    d_x_hat = gamma * d_y
+    along = x_hat * (d_x_hat * x_hat).mean(axis=0)
+    terms = Terms(
+        values={
+            "d_x_hat": inv_std * d_x_hat,
+            "mean(d_x_hat)": inv_std * (d_x_hat.mean(axis=0) + 0 * d_x_hat),
+            "x_hat * mean(d_x_hat * x_hat)": inv_std * along,
+        },
+        factors={
+            "d_x_hat": 1,
+            "mean(d_x_hat)": -1,
+            "x_hat * mean(d_x_hat * x_hat)": -1,
+        },
+        counts={"N": len(d_y)},
+        part=0,
+    )
+    return [terms]
+
+
 def _parameters_swapped(*args):
     d_x, d_gamma, d_beta = _backward(*args)
     return d_x, d_beta, d_gamma
@@ -164,6 +186,8 @@ BATCH_NORM_BACKWARD = Exercise(
     signature="batch_norm_backward(d_y, x_hat, inv_std, gamma)",
     reference=_backward,
     cases=_backward_cases,
+    outputs=("d_x", "d_gamma", "d_beta"),
+    terms=_backward_terms,
     misconceptions=(
         Misconception(
             "statistics taken as constants",
@@ -276,6 +300,15 @@ def _divided_by_images(d_y, x_hat):
     return tuple(d / len(d_y) for d in _parameter_gradients(d_y, x_hat))
 
 
+def _parameter_terms(d_y, x_hat):
+    d_gamma, d_beta = _parameter_gradients(d_y, x_hat)
+    counts = {"N": len(d_y), "H * W": d_y[0, 0].size}
+    return [
+        Terms({"sum(d_y * x_hat)": d_gamma}, {"sum(d_y * x_hat)": 1}, counts, part=0),
+        Terms({"sum(d_y)": d_beta}, {"sum(d_y)": 1}, counts, part=1),
+    ]
+
+
 def _parameter_cases():
     # All four lengths differ, so that a wrong axis shows in the shape.
     rng = np.random.default_rng(33)
@@ -295,6 +328,8 @@ PARAMETER_GRADIENTS = Exercise(
     signature="parameter_gradients(d_y, x_hat)",
     reference=_parameter_gradients,
     cases=_parameter_cases,
+    terms=_parameter_terms,
+    outputs=("d_gamma", "d_beta"),
     misconceptions=(
         Misconception(
             "summed over the batch only",
@@ -483,7 +518,7 @@ EXPOSE = Exercise(
 # --- 3.5 ------------------------------------------------------------------------------
 
 
-def _agrees(f, x, d_x, *, push="random", h=1e-5, absolute=0.0):
+def _push(push, x, d_x):
     v = np.random.default_rng(0).normal(size=x.shape)
     if push == "ones":
         v = np.ones_like(x)
@@ -492,10 +527,34 @@ def _agrees(f, x, d_x, *, push="random", h=1e-5, absolute=0.0):
     elif push == "first":
         v = np.zeros_like(x)
         v.flat[0] = 1.0
-    numeric = (f(x + h * v) - f(x - h * v)) / (2 * h)
-    claimed = np.sum(d_x * v)
-    limit = absolute + 1e-4 * max(abs(numeric), abs(claimed))
-    return bool(abs(numeric - claimed) <= limit)
+    elif push == "first feature":
+        v[:, 1:] = 0
+    elif push == "alike":
+        v[:] = v[:, :1]
+    return v
+
+
+def _agrees(
+    f, x, d_x, *, push="random", absolute=0.0, relative=1e-3, sign=True, h=1e-5
+):
+    v = _push(push, x, d_x)
+    slope, claimed = (f(x + h * v) - f(x - h * v)) / (2 * h), np.sum(d_x * v)
+    if not sign:
+        slope, claimed = abs(slope), abs(claimed)
+    limit = absolute + relative * max(abs(slope), abs(claimed))
+    return bool(abs(slope - claimed) <= limit)
+
+
+def _numeric(f, x, h=1e-5):
+    steps = h * np.eye(x.size).reshape(x.size, *x.shape)
+    slopes = [(f(x + step) - f(x - step)) / (2 * h) for step in steps]
+    return np.reshape(slopes, x.shape)
+
+
+def _direction_agrees(f, x, d_x):
+    numeric = _numeric(f, x)
+    lengths = np.linalg.norm(numeric) * np.linalg.norm(d_x)
+    return bool(np.sum(numeric * d_x) > 0.999 * lengths > 0)
 
 
 def _accepts_all(f, x, d_x):
@@ -523,8 +582,14 @@ def _agrees_cases():
         d_x = claim(scale * r, x_hat, inv_std, 1.0)[0]
         return Case((f, x, d_x), note)
 
-    def twice(*parts):
-        return (2 * _backward(*parts)[0],)
+    def times(factor):
+        return lambda *parts: (factor * _backward(*parts)[0],)
+
+    def second_feature_wrong(*parts):
+        return (_backward(*parts)[0] * [1, -5, 1],)
+
+    def features_swapped(*parts):
+        return (_backward(*parts)[0][:, [2, 1, 0]],)
 
     def last_row_wrong(*parts):
         d_x = _backward(*parts)[0].copy()
@@ -542,10 +607,16 @@ def _agrees_cases():
         case("a gradient without variance term", partial(_backward, var_term=0)),
         case("a gradient without mean term", partial(_backward, mean_term=0)),
         case("a gradient of zeros", _no_gradient),
-        case("a tiny gradient, twice too large", twice, scale=1e-12),
+        case("a tiny gradient, twice too large", times(2), scale=1e-12),
         case("a large and right gradient", _backward, scale=50.0, offset=1e5),
         case("a gradient that is wrong in one row", last_row_wrong),
         case("a gradient that lacks half of its rows", first_half_missing),
+        case("a gradient of the wrong sign", times(-1)),
+        case("a gradient twice too large", times(2)),
+        case("a gradient too large by 1 percent", times(1.01)),
+        case("a right gradient, rounded in the fifth digit", times(1 + 2e-5)),
+        case("a gradient that is wrong for the second feature", second_feature_wrong),
+        case("a gradient with two features swapped", features_swapped),
     ]
 
 
@@ -562,6 +633,42 @@ GRADIENT_AGREES = Exercise(
             "Batch norm doesn't notice a common shift, so the slope along 1 is 0, and "
             "any d_x that sums to 0 agrees with it. Push along a random direction.",
             wrong=partial(_agrees, push="ones", absolute=1e-6),
+        ),
+        Misconception(
+            "one push for all features",
+            "If every feature is pushed alike, only the sum of their gradients counts, "
+            "and two that are swapped pass. Draw a number for each value of x.",
+            wrong=partial(_agrees, push="alike"),
+        ),
+        Misconception(
+            "only the first feature pushed",
+            "The slope for one feature says nothing about the others: a gradient that "
+            "is wrong for the second one passes. Push all of x at once.",
+            wrong=partial(_agrees, push="first feature"),
+        ),
+        Misconception(
+            "blind to the sign",
+            "Comparing absolute values or lengths lets the negative gradient pass, the "
+            "commonest error of all. Take the absolute value of the difference only.",
+            wrong=partial(_agrees, sign=False),
+        ),
+        Misconception(
+            "blind to the size",
+            "The cosine of two gradients is 1 for twice the right one as well. Compare "
+            "the difference of the two with their size.",
+            wrong=_direction_agrees,
+        ),
+        Misconception(
+            "tolerance too wide",
+            "A gradient that is too large by 1 percent passes. A difference of two "
+            "losses is right to six digits and more, so three can be asked for.",
+            wrong=partial(_agrees, relative=0.03),
+        ),
+        Misconception(
+            "tolerance too narrow",
+            "A gradient that is right to four digits is turned away. Asked were about "
+            "three, and losses in float32 would not give more.",
+            wrong=partial(_agrees, relative=5e-6),
         ),
         Misconception(
             "only one value pushed",
@@ -584,16 +691,19 @@ GRADIENT_AGREES = Exercise(
         ),
         Misconception(
             "right gradients turned away",
-            "Either the step is too small, and the difference of two nearly equal "
-            "losses is rounding noise (take about 1e-5), or the difference is not "
-            "divided by 2 * h.",
+            "The step is too small, so that the difference of two losses is rounding "
+            "noise (take about 1e-5); or it is not divided by 2 * h; or its sign is "
+            "wrong; or the comparison asks for more digits than it has.",
             wrong=_rejects_all,
+            weak=True,
         ),
         Misconception(
             "every gradient let through",
-            "Your judge said True to a gradient of zeros. It must compare d_x with "
-            "something that was computed without it: a difference of two losses.",
+            "Your judge said True to a gradient of zeros. Either it compares d_x with "
+            "nothing that was computed without it, such as a difference of two losses, "
+            "or its tolerance is so wide that everything agrees.",
             wrong=_accepts_all,
+            weak=True,
         ),
     ),
     hints=(

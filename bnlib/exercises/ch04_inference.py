@@ -5,13 +5,24 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 
 # --- 4.1 ------------------------------------------------------------------------------
 
 
 def _update(
-    running_mean, running_var, x, momentum, *, ddof=1, old=None, root=False, around=None
+    running_mean,
+    running_var,
+    x,
+    momentum,
+    *,
+    ddof=1,
+    old=None,
+    root=False,
+    around=None,
+    swapped=False,
 ):
+    momentum = 1 - momentum if swapped else momentum
     keep = 1 - momentum if old is None else old
     mean = x.mean(axis=0)
     var = np.square(x - (mean if around is None else running_mean)).sum(axis=0)
@@ -23,8 +34,21 @@ def _update(
     )
 
 
-def _update_swapped(running_mean, running_var, x, momentum):
-    return _update(running_mean, running_var, x, 1 - momentum)
+def _update_terms(running_mean, running_var, x, momentum):
+    def blend(part, kept, name, new):
+        old_term, new_term = f"(1 - momentum) * {kept}", f"momentum * {name}"
+        old = running_var if part else running_mean
+        return Terms(
+            {old_term: (1 - momentum) * old, new_term: momentum * new},
+            {old_term: 1, new_term: 1},
+            {"n": len(x)},
+            part,
+        )
+
+    return [
+        blend(0, "running_mean", "mean(x)", x.mean(axis=0)),
+        blend(1, "running_var", "var(x)", x.var(axis=0, ddof=1)),
+    ]
 
 
 def _update_cases():
@@ -48,13 +72,15 @@ UPDATE_RUNNING = Exercise(
     signature="update_running(running_mean, running_var, x, momentum)",
     reference=_update,
     cases=_update_cases,
+    terms=_update_terms,
+    outputs=("running_mean", "running_var"),
     misconceptions=(
         Misconception(
             "momentum the wrong way round",
             "In PyTorch momentum is the weight of the new batch. With 0.1 as the "
             "weight of the old, nine tenths of the statistics come from the last "
             "batch.",
-            wrong=_update_swapped,
+            wrong=partial(_update, swapped=True),
         ),
         Misconception(
             "biased variance stored",
@@ -174,21 +200,33 @@ KERAS_MOMENTUM = Exercise(
 
 
 def _merge(
-    n_a, mean_a, var_a, n_b, mean_b, var_b, *, equal=False, between=True, ddof=0
+    n_a, mean_a, var_a, n_b, mean_b, var_b, *, equal=False, between=1, ddof=0, power=2
 ):
     n = n_a + n_b
     share = 0.5 if equal else n_b / n
     apart = mean_b - mean_a
     mean = mean_a + share * apart
     var = (1 - share) * var_a + share * var_b
-    if between:
-        var = var + share * (1 - share) * apart**2
+    var = var + between * share * (1 - share) * apart**2 * n ** (2 - power)
     return n, mean, var * n / (n - ddof)
 
 
 def _merge_whole_distance(n_a, mean_a, var_a, n_b, mean_b, var_b):
-    n, mean, var = _merge(n_a, mean_a, var_a, n_b, mean_b, var_b, between=False)
+    n, mean, var = _merge(n_a, mean_a, var_a, n_b, mean_b, var_b, between=0)
     return n, mean, var + (mean_b - mean_a) ** 2
+
+
+def _merge_terms(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = {"n_a/n * mean_a": n_a / n * mean_a, "n_b/n * mean_b": n_b / n * mean_b}
+    apart = "n_a/n * n_b/n * (mean_a - mean_b)**2"
+    var = {"n_a/n * var_a": n_a / n * var_a, "n_b/n * var_b": n_b / n * var_b}
+    var[apart] = n_a * n_b / n**2 * (mean_a - mean_b) ** 2
+    counts = {"n": n, "n_a": n_a, "n_b": n_b}
+    return [
+        Terms(values, dict.fromkeys(values, 1), counts, part)
+        for part, values in enumerate((mean, var), 1)
+    ]
 
 
 def _merge_cases():
@@ -211,19 +249,21 @@ MERGE_BATCHES = Exercise(
     signature="merge_batches(n_a, mean_a, var_a, n_b, mean_b, var_b)",
     reference=_merge,
     cases=_merge_cases,
+    terms=_merge_terms,
+    outputs=("n", "mean", "var"),
     misconceptions=(
         Misconception(
             "averages of averages",
             "Both batches count the same here, though one is larger, and the distance "
             "between their means is lost. Weight by the counts and add the spread "
             "between the batches.",
-            wrong=partial(_merge, equal=True, between=False),
+            wrong=partial(_merge, equal=True, between=0),
         ),
         Misconception(
             "spread between the means forgotten",
             "Two batches may each be narrow and lie far apart. The distance of the two "
             "means belongs to the variance of the whole.",
-            wrong=partial(_merge, between=False),
+            wrong=partial(_merge, between=0),
         ),
         Misconception(
             "equal sizes assumed",
@@ -236,6 +276,18 @@ MERGE_BATCHES = Exercise(
             "The squared distance of the two means enters with the weight n_a * n_b / "
             "n**2, at most one quarter: values lie around the common mean.",
             wrong=_merge_whole_distance,
+        ),
+        Misconception(
+            "product of the counts divided by n once",
+            "n_a * n_b / n belongs to the sum of squares of the whole. Its variance is "
+            "that divided by n once more: n_a * n_b / n**2.",
+            wrong=partial(_merge, power=1),
+        ),
+        Misconception(
+            "distance of the means subtracted",
+            "Two batches that lie apart are spread wider together than each alone: the "
+            "distance of their means adds to the variance.",
+            wrong=partial(_merge, between=-1),
         ),
         Misconception(
             "divided by n - 1",
@@ -268,17 +320,20 @@ def _switch(
     ddof=0,
     stored_ddof=1,
     updated_first=False,
+    momentum=0.1,
+    scale=lambda var: np.sqrt(var + 1e-5),
 ):
     mean, var = x.mean(axis=0), x.var(axis=0, ddof=ddof if training else 0)
     new_mean, new_var = running_mean, running_var
     if training in update_in:
-        new_mean = 0.9 * running_mean + 0.1 * mean
-        new_var = 0.9 * running_var + 0.1 * x.var(axis=0, ddof=stored_ddof)
+        new_mean = (1 - momentum) * running_mean + momentum * mean
+        var_to_store = x.var(axis=0, ddof=stored_ddof)
+        new_var = (1 - momentum) * running_var + momentum * var_to_store
     if training not in batch_in:
         mean, var = running_mean, running_var
     if training and updated_first:
         mean, var = new_mean, new_var
-    return (x - mean) / np.sqrt(var + 1e-5), new_mean, new_var
+    return (x - mean) / scale(var), new_mean, new_var
 
 
 def _switch_cases():
@@ -300,6 +355,7 @@ BATCH_NORM_STEP = Exercise(
     signature="batch_norm_step(x, running_mean, running_var, training)",
     reference=_switch,
     cases=_switch_cases,
+    outputs=("y", "running_mean", "running_var"),
     misconceptions=(
         Misconception(
             "batch statistics in evaluation",
@@ -343,6 +399,30 @@ BATCH_NORM_STEP = Exercise(
             "Blend in 0.1 of the batch's statistics in training.",
             wrong=partial(_switch, update_in=()),
         ),
+        Misconception(
+            "momentum the wrong way round",
+            "In PyTorch momentum is the weight of the new batch: 0.9 of the old, 0.1 "
+            "of the new.",
+            wrong=partial(_switch, momentum=0.9),
+        ),
+        Misconception(
+            "the two modes exchanged",
+            "Your training is an evaluation, and the other way round. In training the "
+            "batch normalizes and the statistics move.",
+            wrong=partial(_switch, batch_in=(False,), update_in=(False,)),
+        ),
+        Misconception(
+            "eps added to the standard deviation",
+            "eps belongs under the square root: sqrt(var + eps), for the batch and for "
+            "the running variance alike.",
+            wrong=partial(_switch, scale=lambda var: np.sqrt(var) + 1e-5),
+        ),
+        Misconception(
+            "eps left out",
+            "A feature that is constant in the batch would be divided by zero. Add eps "
+            "= 1e-5 to the variance before the root.",
+            wrong=partial(_switch, scale=np.sqrt),
+        ),
     ),
     hints=(
         "Make a table with two rows, training and evaluation, and two columns: what "
@@ -373,7 +453,9 @@ def _fold(
     use_mean=1,
     scale_bias=True,
     use_eps=1,
+    use_gamma=True,
 ):
+    gamma = gamma if use_gamma else np.ones_like(gamma)
     mean = use_mean * mean
     scale = gamma / root(var + use_eps * eps)
     rows = scale[:, None] if axis == 0 else scale
@@ -386,19 +468,28 @@ def _same(values):
     return values
 
 
+def _fold_terms(weight, bias, gamma, beta, mean, var, eps):
+    scale = gamma / np.sqrt(var + eps)
+    values = {"scale * bias": scale * bias, "scale * mean": scale * mean, "beta": beta}
+    factors = dict(zip(values, (1, -1, 1), strict=True))
+    return [Terms(values, factors, {}, part=1)]
+
+
 def _fold_cases():
-    # Square weights, so that a scale laid along the inputs raises no error.
+    # Square weights, so that a scale laid along the inputs raises no error; the last
+    # is not square, as in real layers.
     rng = np.random.default_rng(45)
 
-    def case(c, eps):
-        weight, bias = rng.normal(size=(c, c)), rng.normal(1.0, 1.0, size=c)
+    def case(c, eps, inputs=None):
+        inputs = inputs or c
+        weight, bias = rng.normal(size=(c, inputs)), rng.normal(1.0, 1.0, size=c)
         gamma = rng.uniform(0.4, 0.8, size=c) * np.where(np.arange(c) % 2, -1, 3)
         beta, mean = rng.normal(-1.0, 1.0, size=c), rng.normal(2.0, 1.0, size=c)
         var = rng.uniform(0.05, 4.0, size=c)
         args = (weight, bias, gamma, beta, mean, var, eps)
-        return Case(args, f"{c} inputs, {c} outputs, eps={eps:g}")
+        return Case(args, f"{inputs} inputs, {c} outputs, eps={eps:g}")
 
-    return [case(3, 0.1), case(4, 0.01), case(5, 0.1)]
+    return [case(3, 0.1), case(4, 0.01), case(5, 0.1), case(3, 0.1, inputs=5)]
 
 
 FOLD_LINEAR = Exercise(
@@ -408,6 +499,8 @@ FOLD_LINEAR = Exercise(
     signature="fold_linear(weight, bias, gamma, beta, mean, var, eps)",
     reference=_fold,
     cases=_fold_cases,
+    terms=_fold_terms,
+    outputs=("weight", "bias"),
     misconceptions=(
         Misconception(
             "bias of the linear layer forgotten",
@@ -426,6 +519,17 @@ FOLD_LINEAR = Exercise(
             "Batch norm subtracts its running mean from what the linear layer puts "
             "out. Subtract it from the bias, before the scaling.",
             wrong=partial(_fold, use_mean=0),
+        ),
+        Misconception(
+            "mean added",
+            "Batch norm subtracts its running mean: bias - mean is what gets scaled.",
+            wrong=partial(_fold, use_mean=-1),
+        ),
+        Misconception(
+            "gamma forgotten",
+            "Batch norm multiplies what it has normalized by gamma. The scale of both "
+            "weight and bias is gamma / sqrt(var + eps).",
+            wrong=partial(_fold, use_gamma=False),
         ),
         Misconception(
             "variance used where std is meant",

@@ -99,6 +99,9 @@ def _speed_up_cases():
     never = [[no, no, 31], [no, no, no], [no, no, no]]
     some = [[31, 33, 40], [11, 16, 18], [no, 6, no]]
 
+    four = [[21, 26, 32, 47], [no] * 4, [15, 40, 46, 52]]
+    four_bn = [[11, 13, 18, 23], [6, 14, 29, no], [25, 28, 30, 31]]
+
     def case(plain, bn, note):
         return Case((plain, bn, 0.9), note)
 
@@ -113,6 +116,11 @@ def _speed_up_cases():
             _curves(never, 40, rng),
             _curves(some, 40, rng),
             "3 rates, 3 seeds, plain nets that do not arrive, target=0.9",
+        ),
+        case(
+            _curves(four, steps, rng),
+            _curves(four_bn, steps, rng),
+            "3 rates, 4 seeds, 60 steps, target=0.9",
         ),
     ]
 

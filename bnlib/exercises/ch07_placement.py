@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 from bnlib.norms import batch_norm
 
 # --- 7.1 ------------------------------------------------------------------------------
@@ -144,7 +145,12 @@ SATURATED_SHARE = Exercise(
 _WEIGHTED = ("linear", "conv")
 
 
-def _useless(layers, *, through=("maxpool",), norms=("bn",)):
+# Both turn one number per channel into one number per channel. A convolution does not:
+# at the border its zeros take part, and there the sum of the weights is another.
+_PASSES = ("maxpool", "linear")
+
+
+def _useless(layers, *, through=_PASSES, norms=("bn",)):
     found = []
     for i, layer in enumerate(layers):
         after = [other for other in layers[i + 1 :] if other not in through]
@@ -169,9 +175,11 @@ def _bias_cases():
     conv = "conv bn relu conv relu bn bn conv maxpool bn relu conv ln relu linear"
     dense = "linear relu bn linear bn relu bn linear ln relu linear"
     plain = "bn conv maxpool relu bn conv bn conv ln relu conv maxpool bn linear"
+    convs = "conv conv bn relu conv ln bn relu conv maxpool conv bn relu linear"
+    linears = "conv bn relu linear linear bn relu linear linear relu linear"
     return [
         Case((text.split(),), f"{len(text.split())} layers from {text.split()[0]}")
-        for text in (conv, dense, plain)
+        for text in (conv, dense, plain, convs, linears)
     ]
 
 
@@ -206,7 +214,7 @@ USELESS_BIASES = Exercise(
             "the norm behind the activation",
             "A ReLU between bias and norm sees the bias: it shifts the threshold, and "
             "no later subtraction takes that back.",
-            wrong=partial(_useless, through=("maxpool", "relu")),
+            wrong=partial(_useless, through=(*_PASSES, "relu")),
         ),
         Misconception(
             "layer norm taken for batch norm",
@@ -219,14 +227,35 @@ USELESS_BIASES = Exercise(
             "Max pooling picks the largest of several positions; adding the same "
             "number to all of them changes nothing but the result, by that number. So "
             "the bias passes through, and the norm behind still removes it.",
-            wrong=partial(_useless, through=()),
+            wrong=partial(_useless, through=("linear",)),
+        ),
+        Misconception(
+            "linear layers taken for an end",
+            "A linear layer turns one number per unit into one number per unit: the "
+            "bias reaches the norm as a shift all the same, and is subtracted there.",
+            wrong=partial(_useless, through=("maxpool",)),
+        ),
+        Misconception(
+            "convolutions looked through",
+            "A convolution padded with zeros turns the same number everywhere into "
+            "one number inside and others at the border. That is no common shift, so "
+            "the norm behind does not remove it.",
+            wrong=partial(_useless, through=(*_PASSES, "conv")),
+        ),
+        Misconception(
+            "layer norm looked through",
+            "Layer norm divides by the spread over the features of one example, and "
+            "biases that differ from feature to feature change that spread. No later "
+            "norm takes it back.",
+            wrong=partial(_useless, through=(*_PASSES, "ln")),
         ),
     ),
     hints=(
         "Follow the bias: it adds one number per channel. It is useless if that number "
         "is taken away again before anything has reacted to it.",
-        "For each linear or conv look ahead. Skip maxpool. If the next layer is bn, "
-        "the bias is useless; if it is anything else, or nothing, it is not.",
+        "For each linear or conv look ahead. Skip maxpool and linear, which pass the "
+        "shift on. If the next layer is bn, the bias is useless; if it is anything "
+        "else, or nothing, it is not.",
     ),
 )
 
@@ -236,6 +265,20 @@ USELESS_BIASES = Exercise(
 def _without_bias(bias, gamma, beta, mean, var, *, sign=-1, moved=0, scaled=True):
     scale = gamma / np.sqrt(var + 1e-5) if scaled else 1
     return beta + moved * scale * bias, mean + sign * bias
+
+
+def _bias_terms(bias, gamma, beta, mean, var):
+    scaled = "gamma * bias / std"
+    moved = {"beta": beta, scaled: gamma * bias / np.sqrt(var + 1e-5), "bias": bias}
+    return [
+        Terms(moved, {"beta": 1, scaled: 0, "bias": 0}, {}, part=0),
+        Terms(
+            {"running_mean": mean, "bias": bias},
+            {"running_mean": 1, "bias": -1},
+            {},
+            part=1,
+        ),
+    ]
 
 
 def _bias_merge_cases():
@@ -257,6 +300,8 @@ DROP_BIAS = Exercise(
     signature="drop_bias(bias, gamma, beta, running_mean, running_var)",
     reference=_without_bias,
     cases=_bias_merge_cases,
+    terms=_bias_terms,
+    outputs=("beta", "running_mean"),
     misconceptions=(
         Misconception(
             "nothing repaired",

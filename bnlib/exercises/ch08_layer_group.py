@@ -157,7 +157,20 @@ NORM_BY_AXES = Exercise(
 # --- 8.2 ------------------------------------------------------------------------------
 
 
-def _rms(x, gamma, eps, *, axis=-1, center=False, spread=False, total=False, out=False):
+def _rms(
+    x,
+    gamma,
+    eps,
+    *,
+    axis=-1,
+    center=False,
+    spread=False,
+    total=False,
+    out=False,
+    use_eps=1,
+    use_gamma=True,
+):
+    gamma, eps = gamma if use_gamma else 1.0, use_eps * eps
     around = x.mean(axis=axis, keepdims=True)
     square = np.square(x - around if center or spread else x)
     size = square.sum if total else square.mean
@@ -223,6 +236,17 @@ RMS_NORM = Exercise(
             "The statistic runs over the D features of a token, the last axis, not "
             "over the T tokens.",
             wrong=partial(_rms, axis=1),
+        ),
+        Misconception(
+            "gamma forgotten",
+            "The last step gives every feature its own scale: multiply by gamma.",
+            wrong=partial(_rms, use_gamma=False),
+        ),
+        Misconception(
+            "eps left out",
+            "Without eps a token of zeros is divided by zero. Add it to the mean "
+            "square, under the root.",
+            wrong=partial(_rms, use_eps=0),
         ),
         Misconception(
             "root forgotten",
@@ -440,6 +464,7 @@ GHOST_STEP = Exercise(
     signature="ghost_step(x, size, eps)",
     reference=_ghost,
     cases=_ghost_cases,
+    outputs=("y", "mean", "var"),
     misconceptions=(
         Misconception(
             "one statistic for the whole batch",

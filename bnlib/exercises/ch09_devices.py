@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 
 # --- 9.1 ------------------------------------------------------------------------------
 
@@ -23,7 +24,7 @@ def _shares(result):
 def _hides_spread(result, n):
     within, whole = _shares(result)
     if whole == 0:
-        return "All numbers are the same, so the whole has no variance to hide."
+        return "The whole has variance 0, so there is none to hide."
     if not within <= 0.01 * whole:  # NaN is not far apart, either
         return (
             f"The averaged variance is {within / whole:.2g} of the whole variance; "
@@ -33,7 +34,7 @@ def _hides_spread(result, n):
 
 
 def _no_spread(result, n):
-    return _shares(result)[1] == 0
+    return np.ptp(np.concatenate([np.ravel(part) for part in result])) == 0
 
 
 def _spread_inside(result, n):
@@ -158,6 +159,30 @@ def _is_far(means):
     return np.abs(means).max() > 1e6
 
 
+def _merge_terms(counts, means, m2s):
+    weight, n = counts[:, None], counts.sum()
+    mean, _ = _merge(counts, means, m2s)
+    between = (weight * (means - mean) ** 2).sum(axis=0)
+    size = {"n": n, "the number of ranks": len(counts)}
+    return [
+        Terms(
+            {"sum(counts * means) / n": mean, "mean(means)": means.mean(axis=0)},
+            {"sum(counts * means) / n": 1, "mean(means)": 0},
+            size,
+            part=0,
+        ),
+        Terms(
+            {
+                "sum(m2s) / n": m2s.sum(axis=0) / n,
+                "sum(counts * (means - mean)**2) / n": between / n,
+            },
+            {"sum(m2s) / n": 1, "sum(counts * (means - mean)**2) / n": 1},
+            size,
+            part=1,
+        ),
+    ]
+
+
 def _merge_cases():
     rng = np.random.default_rng(82)
 
@@ -187,6 +212,8 @@ MERGE_PARTS = Exercise(
     signature="merge_parts(counts, means, m2s)",
     reference=_merge,
     cases=_merge_cases,
+    terms=_merge_terms,
+    outputs=("mean", "var"),
     misconceptions=(
         Misconception(
             "averages of averages",
@@ -300,7 +327,9 @@ def _backward(
     gamma_in_averages=True,
     through_mean=1,
     through_var=1,
+    use_inv_std=True,
 ):
+    inv_std = inv_std if use_inv_std else 1.0
     gamma = gamma if use_gamma else np.ones_like(gamma)
     d_x_hats = [gamma * d_y for d_y in d_y_parts]
     averaged = d_x_hats if gamma_in_averages else d_y_parts
@@ -344,8 +373,20 @@ def _third_without_x_hat(d_y_parts, x_hat_parts, gamma, inv_std, rank):
     return inv_std * gamma * (d_y_parts[rank] - both)
 
 
-def _no_inv_std(d_y_parts, x_hat_parts, gamma, inv_std, rank):
-    return _backward(d_y_parts, x_hat_parts, gamma, np.ones_like(inv_std), rank)
+def _backward_terms(d_y_parts, x_hat_parts, gamma, inv_std, rank):
+    d_x_hats = [gamma * d_y for d_y in d_y_parts]
+    products = [d * h for d, h in zip(d_x_hats, x_hat_parts, strict=True)]
+    own, x_hat = d_x_hats[rank], x_hat_parts[rank]
+    averages = {"of all ranks": _whole_average, "of this rank": _local_average}
+    values, factors = {"d_x_hat": own}, {"d_x_hat": 1}
+    for which, average in averages.items():
+        plain = f"mean(d_x_hat) {which}"
+        along = f"x_hat * mean(d_x_hat * x_hat) {which}"
+        values[plain] = average(d_x_hats, rank) + 0 * own
+        values[along] = x_hat * average(products, rank)
+        factors[plain] = factors[along] = -1 if which == "of all ranks" else 0
+    counts = {"n": sum(map(len, d_y_parts)), "n_rank": len(own)}
+    return [Terms({k: inv_std * v for k, v in values.items()}, factors, counts)]
 
 
 def _backward_cases():
@@ -372,6 +413,7 @@ BACKWARD_PART = Exercise(
     signature="backward_part(d_y_parts, x_hat_parts, gamma, inv_std, rank)",
     reference=_backward,
     cases=_backward_cases,
+    terms=_backward_terms,
     misconceptions=(
         Misconception(
             "local averages",
@@ -432,7 +474,7 @@ BACKWARD_PART = Exercise(
             "inv_std forgotten",
             "The input was divided by the standard deviation, so its gradient is, too: "
             "multiply by inv_std.",
-            wrong=_no_inv_std,
+            wrong=partial(_backward, use_inv_std=False),
         ),
         Misconception(
             "the variance term missing",
@@ -492,6 +534,16 @@ def _ranks_as_count(counts, rank):
     return len(counts)
 
 
+def _running_terms(running_var, var, counts, rank, momentum):
+    n = sum(counts)
+    old, new = "(1 - momentum) * running_var", "momentum * var * n / (n - 1)"
+    values = {
+        old: (1 - momentum) * running_var,
+        new: momentum * var * np.divide(n, n - 1),
+    }
+    return [Terms(values, {old: 1, new: 1}, {"n": n, "n_rank": counts[rank]})]
+
+
 def _running_cases():
     rng = np.random.default_rng(84)
 
@@ -510,6 +562,7 @@ SYNC_RUNNING_VAR = Exercise(
     signature="sync_running_var(running_var, var, counts, rank, momentum)",
     reference=_running,
     cases=_running_cases,
+    terms=_running_terms,
     misconceptions=(
         Misconception(
             "the local count",

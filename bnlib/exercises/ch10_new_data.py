@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.terms import Terms
 
 
 def _seeded(seed, make):
@@ -110,6 +111,7 @@ ADAPT = Exercise(
     signature="adapt(net, images, x)",
     reference=_adapt,
     cases=_adapt_cases,
+    outputs=("y adapted", "y given"),
     misconceptions=(
         Misconception(
             "the given net was changed",
@@ -224,18 +226,33 @@ def _total(weight, axis):
     return np.full(len(weight), weight.sum())
 
 
+def _shifted_terms(weight, mean, var, gain, offset):
+    total = weight.sum(axis=(1, 2, 3))
+    kept, raised = "gain * mean", "offset * the sum of the weights"
+    values = {kept: gain * mean, raised: offset * total}
+    counts = {"the number of weights": weight[0].size}
+    spread = {"gain**2 * var": gain**2 * var, "gain * var": gain * var, "var": var}
+    return [
+        Terms(values, {kept: 1, raised: 1}, counts, part=0),
+        Terms(spread, dict(zip(spread, (1, 0, 0), strict=True)), {}, part=1),
+    ]
+
+
 def _shifted_cases():
     # As many input channels as output channels, so that a sum along the wrong axis
-    # raises no error.
+    # raises no error; the last case has more inputs, as real layers do.
     rng = np.random.default_rng(92)
 
-    def case(c, gain, offset):
-        weight = rng.normal(0.3, 1.0, size=(c, c, 3, 3))
+    def case(c, gain, offset, inputs=None):
+        inputs = inputs or c
+        weight = rng.normal(0.3, 1.0, size=(c, inputs, 3, 3))
         mean, var = rng.normal(1.0, 1.0, size=c), rng.uniform(0.5, 3.0, size=c)
         args = (weight, mean, var, gain, offset)
-        return Case(args, f"{c} channels, gain {gain:g}, offset {offset:g}")
+        of = f"{c} channels" if inputs == c else f"{c} channels of {inputs} inputs"
+        return Case(args, f"{of}, gain {gain:g}, offset {offset:g}")
 
-    return [case(3, 2.0, 0.5), case(2, 0.3, 0.2), case(3, -1.0, 1.0)]
+    square = [case(3, 2.0, 0.5), case(2, 0.3, 0.2), case(3, -1.0, 1.0)]
+    return [*square, case(2, 1.5, 0.4, inputs=5)]
 
 
 SHIFTED_STATISTICS = Exercise(
@@ -245,6 +262,8 @@ SHIFTED_STATISTICS = Exercise(
     signature="shifted_statistics(weight, mean, var, gain, offset)",
     reference=_shifted,
     cases=_shifted_cases,
+    terms=_shifted_terms,
+    outputs=("mean", "var"),
     misconceptions=(
         Misconception(
             "the offset taken as it is",
@@ -345,6 +364,21 @@ def _values(z):
     return z.size // z.shape[1]
 
 
+def _blend_terms(mean, var, z, prior):
+    new, old = len(z) / (prior + len(z)), prior / (prior + len(z))
+    pairs = ("mean", mean, z.mean(axis=(0, 2, 3))), ("var", var, _spread_of(z, 1))
+    counts = {"n": len(z), "H * W": z[0, 0].size}
+    return [
+        Terms(
+            {f"N / (N + n) * {name}": old * was, f"n / (N + n) * {name}(z)": new * now},
+            {f"N / (N + n) * {name}": 1, f"n / (N + n) * {name}(z)": 1},
+            counts,
+            part,
+        )
+        for part, (name, was, now) in enumerate(pairs)
+    ]
+
+
 def _blend_cases():
     rng = np.random.default_rng(93)
 
@@ -364,6 +398,8 @@ BLEND = Exercise(
     signature="blend(mean, var, z, prior)",
     reference=_blend,
     cases=_blend_cases,
+    terms=_blend_terms,
+    outputs=("mean", "var"),
     misconceptions=(
         Misconception(
             "the two weights swapped",
@@ -450,6 +486,10 @@ def _with_statistics(net):
         for prefix, layer in net.named_modules()
         for name, _ in layer.named_parameters(recurse=False)
     }
+
+
+def _nothing(net):
+    return {name: False for name, _ in net.named_parameters()}
 
 
 def _everything(net):
@@ -547,6 +587,12 @@ TRAINABLE = Exercise(
             wrong=partial(_trainable, parts=("bias",)),
         ),
         Misconception(
+            "the parameter asked instead of its layer",
+            "All your answers are False: a parameter is a tensor and never an "
+            "nn.BatchNorm2d. Ask the module that owns it, from net.named_modules().",
+            wrong=_nothing,
+        ),
+        Misconception(
             "all parameters taken",
             "All of them can be trained, but asked are gamma and beta of the batch "
             "norms alone.",
@@ -577,21 +623,21 @@ def _freeze_cases():
             nn.ReLU(),
             nn.Flatten(),
             nn.Dropout(0.5),
-            nn.Linear(12, 4),
-            nn.BatchNorm1d(4),
+            nn.Sequential(nn.Linear(12, 4), nn.BatchNorm1d(4)),
             nn.Linear(4, 2),
         )
 
     def nested():
         first = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU())
-        return nn.Sequential(first, nn.Flatten(), nn.Dropout(0.3), nn.Linear(8, 2))
+        middle = nn.Linear(8, 3), nn.BatchNorm1d(3), nn.Linear(3, 2)
+        return nn.Sequential(first, nn.Flatten(), nn.Dropout(0.3), *middle)
 
     def case(seed, make, note):
         return Case((_seeded(seed, make).train(),), note)
 
     return [
-        case(96, flat, "two norms and a dropout"),
-        case(97, nested, "a nested norm and a dropout"),
+        case(96, flat, "a dropout and two norms, the second nested"),
+        case(97, nested, "a dropout and two norms, the first nested"),
     ]
 
 
@@ -700,6 +746,11 @@ def _dropout_asleep(result, layers):
     return bool(drops) and not any(layer.training for layer in drops)
 
 
+def _some_overlooked(result, layers):
+    awake = [layer.training for layer in layers]
+    return any(awake) and not all(awake)
+
+
 def _all_frozen(result, layers):
     return not any(p.requires_grad for p in result.parameters())
 
@@ -716,6 +767,7 @@ FREEZE = Exercise(
     signature="freeze(net)",
     accept=_freeze_fault,
     cases=_freeze_cases,
+    in_place=("net",),
     misconceptions=(
         Misconception(
             "the norms are still in training mode",
@@ -723,6 +775,13 @@ FREEZE = Exercise(
             "them, whatever requires_grad says. Call eval() on each norm, and not "
             "before net.train(), which would wake them again.",
             recognize=_recognizer(_still_training),
+        ),
+        Misconception(
+            "some norms overlooked",
+            "One norm sleeps and the other does not. net.modules() also finds those "
+            "inside other modules, which net.children() does not; and both "
+            "nn.BatchNorm1d and nn.BatchNorm2d must be asked for.",
+            recognize=_recognizer(_some_overlooked),
         ),
         Misconception(
             "nothing is written, but the batch still normalizes",

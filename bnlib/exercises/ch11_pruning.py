@@ -267,18 +267,22 @@ def _pair_both(weight_1, mean, var, weight_2, kept):
 
 
 def _pair_cases():
-    # Square weights, so that the wrong axis raises no error.
+    # Square weights, so that the wrong axis raises no error; the last two are not
+    # square, as in real nets.
     rng = np.random.default_rng(103)
 
-    def case(c, stay):
+    def case(c, stay, inputs=None, outputs=None):
         kept = np.zeros(c, dtype=bool)
         kept[list(stay)] = True
-        weights = rng.normal(size=(2, c, c, 3, 3))
+        first = rng.normal(size=(c, inputs or c, 3, 3))
+        second = rng.normal(size=(outputs or c, c, 3, 3))
         mean, var = rng.normal(size=c), rng.uniform(0.5, 2, size=c)
-        note = f"{c} channels everywhere, {len(stay)} of them stay"
-        return Case((weights[0], mean, var, weights[1], kept), note)
+        where = f" of {inputs} inputs" if inputs else " everywhere"
+        note = f"{c} channels{where}, {len(stay)} of them stay"
+        return Case((first, mean, var, second, kept), note)
 
-    return [case(4, (0, 3)), case(5, (1,)), case(6, (0, 1, 2, 5))]
+    square = [case(4, (0, 3)), case(5, (1,)), case(6, (0, 1, 2, 5))]
+    return [*square, case(4, (1, 2), inputs=2, outputs=3)]
 
 
 PRUNE_PAIR = Exercise(
@@ -288,6 +292,7 @@ PRUNE_PAIR = Exercise(
     signature="prune_pair(weight_1, mean, var, weight_2, kept)",
     reference=_pair,
     cases=_pair_cases,
+    outputs=("weight_1", "mean", "var", "weight_2"),
     misconceptions=(
         Misconception(
             "input of the next layer forgotten",

@@ -273,6 +273,14 @@ def step_sum(hessian):
     return 2 / np.linalg.eigvalsh(hessian).sum()
 
 
+def importance_in_integers(group, share):
+    weights = np.zeros_like(group)
+    for g in range(len(share)):
+        if (group == g).any():
+            weights[group == g] = share[g] / np.mean(group == g)
+    return weights
+
+
 RIGHT = {
     "z-score": [z_by_columns, z_from_first_row],
     "train-test": [split_stacked],
@@ -325,6 +333,7 @@ MUTANTS = {
         "step upside down": [step_inverted],
     },
     "importance": {
+        "rounded down to whole numbers": [importance_in_integers],
         "ratio upside down": [importance_inverted],
         "share of the test set alone": [importance_share_only],
         "divided by counts instead of shares": [

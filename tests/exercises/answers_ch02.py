@@ -295,6 +295,52 @@ def identity_negative(x, eps):
     return np.sqrt(np.var(x, 0) + eps), -np.mean(x, 0)
 
 
+def forward_no_gamma(x, gamma, beta, eps):
+    return (x - x.mean(0)) / (x.var(0) + eps) ** 0.5 + beta
+
+
+def forward_no_beta(x, gamma, beta, eps):
+    return gamma * (x - x.mean(0)) / (x.var(0) + eps) ** 0.5
+
+
+def forward_own_eps(x, gamma, beta, eps):
+    return gamma * (x - x.mean(0)) / np.sqrt(x.var(0) + 0.00001) + beta
+
+
+def forward_no_parentheses(x, gamma, beta, eps):
+    return gamma * (x - x.mean(0) / np.sqrt(x.var(0) + eps)) + beta
+
+
+def _channel(v):
+    return v[:, None, None]
+
+
+def images_eps_beside(x, gamma, beta, eps):
+    spread = x.std((0, 2, 3), keepdims=True) + eps
+    x_hat = (x - x.mean((0, 2, 3), keepdims=True)) / spread
+    return _channel(gamma) * x_hat + _channel(beta)
+
+
+def images_no_eps(x, gamma, beta, eps):
+    x_hat = x - x.mean((0, 2, 3), keepdims=True)
+    x_hat = x_hat / x.std((0, 2, 3), keepdims=True)
+    return _channel(gamma) * x_hat + _channel(beta)
+
+
+def images_unbiased(x, gamma, beta, eps):
+    var = x.var((0, 2, 3), keepdims=True, ddof=1)
+    x_hat = (x - x.mean((0, 2, 3), keepdims=True)) / np.sqrt(var + eps)
+    return _channel(gamma) * x_hat + _channel(beta)
+
+
+def variance_cast_after_squaring(x):
+    return (x * x).astype(np.float64).mean() - np.float64(x.mean()) ** 2
+
+
+def variance_of_python_floats(x):
+    return float(np.mean(x**2)) - float(np.mean(x)) ** 2
+
+
 RIGHT = {
     "forward": [right_with_einsum, right_by_columns],
     "batch_norm_images": [images_as_table, images_channel_by_channel],
@@ -305,6 +351,10 @@ RIGHT = {
 
 MUTANTS = {
     "forward": {
+        "gamma forgotten": [forward_no_gamma],
+        "beta forgotten": [forward_no_beta],
+        "eps fixed at 1e-5": [forward_own_eps],
+        "division before subtraction": [forward_no_parentheses],
         "variance divided by N - 1": [sample_variance, sample_std],
         "eps added to the standard deviation": [eps_beside_std],
         "eps left out": [no_eps],
@@ -317,6 +367,9 @@ MUTANTS = {
         "gamma and beta left out": [only_x_hat],
     },
     "batch_norm_images": {
+        "eps added to the standard deviation": [images_eps_beside],
+        "eps left out": [images_no_eps],
+        "variance divided by one less": [images_unbiased],
         "a statistic for every position": [images_per_pixel],
         "each image on its own": [images_one_by_one],
         "variance averaged over the images": [images_mean_of_variances],
@@ -336,6 +389,10 @@ MUTANTS = {
         "spread of the input kept": [std_times_gamma],
     },
     "variance": {
+        "more digits too late": [
+            variance_cast_after_squaring,
+            variance_of_python_floats,
+        ],
         "one-pass variance": [variance_one_pass, variance_one_pass_with_dot],
         "negative variance clipped": [variance_clipped],
         "negative variance made positive": [variance_abs],

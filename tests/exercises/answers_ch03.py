@@ -305,6 +305,54 @@ def agrees_not_divided(f, x, d_x):
     return abs(change - np.sum(d_x * v)) < 1e-4 * abs(change)
 
 
+def agrees_same_noise_everywhere(f, x, d_x):
+    v = np.random.default_rng(3).normal(size=(len(x), 1)) + np.zeros(x.shape[1])
+    slope = (f(x + 1e-5 * v) - f(x - 1e-5 * v)) / 2e-5
+    return abs(slope - np.sum(d_x * v)) < 1e-3 * abs(slope)
+
+
+def agrees_in_column_0(f, x, d_x):
+    for i in range(len(x)):
+        step = np.zeros_like(x)
+        step[i, 0] = 1e-5
+        slope = (f(x + step) - f(x - step)) / 2e-5
+        if abs(slope - d_x[i, 0]) > 1e-3 * abs(slope):
+            return False
+    return True
+
+
+def agrees_in_size(f, x, d_x):
+    v = np.random.default_rng(8).normal(size=x.shape)
+    slope = (f(x + 1e-5 * v) - f(x - 1e-5 * v)) / 2e-5
+    return abs(abs(slope) - abs(np.sum(d_x * v))) < 1e-3 * abs(slope)
+
+
+def agrees_in_length(f, x, d_x):
+    steps = 1e-5 * np.eye(x.size).reshape(-1, *x.shape)
+    numeric = [(f(x + step) - f(x - step)) / 2e-5 for step in steps]
+    right = np.linalg.norm(numeric)
+    return abs(right - np.linalg.norm(d_x)) < 1e-3 * right
+
+
+def agrees_by_cosine(f, x, d_x):
+    steps = 1e-5 * np.eye(x.size).reshape(-1, *x.shape)
+    numeric = np.array([(f(x + step) - f(x - step)) / 2e-5 for step in steps])
+    size = np.linalg.norm(numeric) * np.linalg.norm(d_x)
+    return size > 0 and numeric @ d_x.ravel() / size > 0.9999
+
+
+def agrees_to_tenths(f, x, d_x):
+    v = np.random.default_rng(3).normal(size=x.shape)
+    slope = (f(x + 1e-5 * v) - f(x - 1e-5 * v)) / 2e-5
+    return np.isclose(slope, np.sum(d_x * v), rtol=0.1, atol=0)
+
+
+def agrees_to_six_digits(f, x, d_x):
+    v = np.random.default_rng(3).normal(size=x.shape)
+    slope = (f(x + 1e-5 * v) - f(x - 1e-5 * v)) / 2e-5
+    return np.isclose(slope, np.sum(d_x * v), rtol=2e-6, atol=0)
+
+
 def agrees_with_itself(f, x, d_x):
     return bool(np.isfinite(d_x).all())
 
@@ -361,6 +409,12 @@ MUTANTS = {
     "gradient_agrees": {
         "all values pushed together": [agrees_common_push],
         "only one value pushed": [agrees_first_value],
+        "one push for all features": [agrees_same_noise_everywhere],
+        "only the first feature pushed": [agrees_in_column_0],
+        "blind to the sign": [agrees_in_size],
+        "blind to the size": [agrees_by_cosine],
+        "tolerance too wide": [agrees_to_tenths],
+        "tolerance too narrow": [agrees_to_six_digits],
         "pushed along d_x itself": [agrees_along_d_x],
         "an absolute tolerance": [agrees_isclose],
         "right gradients turned away": [agrees_tiny_step, agrees_not_divided],

@@ -250,6 +250,55 @@ def no_mean(weight, bias, gamma, beta, mean, var, eps):
     return s[:, None] * weight, bias * s + beta
 
 
+def merge_once_over_n(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = (n_a * mean_a + n_b * mean_b) / n
+    within = (n_a * var_a + n_b * var_b) / n
+    return n, mean, within + n_a * n_b / n * (mean_a - mean_b) ** 2
+
+
+def merge_minus(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = (n_a * mean_a + n_b * mean_b) / n
+    within = (n_a * var_a + n_b * var_b) / n
+    return n, mean, within - n_a * n_b / n**2 * (mean_a - mean_b) ** 2
+
+
+def _step(x, running_mean, running_var, training, old=0.9, outside=0.0, eps=1e-5):
+    mean, var = running_mean, running_var
+    if training:
+        mean, var, new = x.mean(0), x.var(0), 1 - old
+        running_mean = old * running_mean + new * mean
+        running_var = old * running_var + new * x.var(0, ddof=1)
+    return (x - mean) / (np.sqrt(var + eps) + outside), running_mean, running_var
+
+
+def step_momentum(x, running_mean, running_var, training):
+    return _step(x, running_mean, running_var, training, old=0.1)
+
+
+def step_inverted(x, running_mean, running_var, training):
+    return _step(x, running_mean, running_var, not training)
+
+
+def step_eps_beside(x, running_mean, running_var, training):
+    return _step(x, running_mean, running_var, training, outside=1e-5, eps=0)
+
+
+def step_no_eps(x, running_mean, running_var, training):
+    return _step(x, running_mean, running_var, training, eps=0)
+
+
+def fold_mean_added(weight, bias, gamma, beta, mean, var, eps):
+    scale = gamma / np.sqrt(var + eps)
+    return weight * scale.reshape(-1, 1), scale * (bias + mean) + beta
+
+
+def fold_no_gamma(weight, bias, gamma, beta, mean, var, eps):
+    std = np.sqrt(var + eps)
+    return weight / std.reshape(-1, 1), (bias - mean) / std + beta
+
+
 RIGHT = {
     "update_running": [right_with_lerp, right_with_cov],
     "keras_momentum": [right_with_exp, right_with_root],
@@ -274,6 +323,8 @@ MUTANTS = {
         "exponent upside down": [power_of_h],
     },
     "merge_batches": {
+        "product of the counts divided by n once": [merge_once_over_n],
+        "distance of the means subtracted": [merge_minus],
         "averages of averages": [simple_averages],
         "spread between the means forgotten": [weighted_averages],
         "equal sizes assumed": [as_if_equal],
@@ -281,6 +332,10 @@ MUTANTS = {
         "divided by n - 1": [sample_variance],
     },
     "batch_norm_step": {
+        "momentum the wrong way round": [step_momentum],
+        "the two modes exchanged": [step_inverted],
+        "eps added to the standard deviation": [step_eps_beside],
+        "eps left out": [step_no_eps],
         "batch statistics in evaluation": [forgets_eval],
         "running statistics in training": [always_running],
         "statistics updated in evaluation": [always_updates],
@@ -290,6 +345,8 @@ MUTANTS = {
         "statistics never updated": [only_switches],
     },
     "fold_linear": {
+        "mean added": [fold_mean_added],
+        "gamma forgotten": [fold_no_gamma],
         "bias of the linear layer forgotten": [no_bias],
         "beta forgotten": [no_beta],
         "mean not subtracted": [no_mean],

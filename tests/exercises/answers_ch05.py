@@ -14,7 +14,8 @@ def right_with_loops(plain, bn, target):
             for run in runs:
                 good = np.flatnonzero(run >= target)
                 arrivals.append(good[0] + 1 if len(good) else float("inf"))
-            medians.append(sorted(arrivals)[len(arrivals) // 2])
+            middle = sorted(arrivals)[(len(runs) - 1) // 2 : len(runs) // 2 + 1]
+            medians.append(sum(middle) / len(middle))
         best.append(min(medians))
     return best[0] / best[1]
 

@@ -77,7 +77,7 @@ def right_with_while(layers):
         if layers[i] not in ("conv", "linear"):
             continue
         j = i + 1
-        while j < len(layers) and layers[j] == "maxpool":
+        while j < len(layers) and layers[j] in ("maxpool", "linear"):
             j += 1
         if j < len(layers) and layers[j] == "bn":
             out.append(i)
@@ -92,7 +92,7 @@ def right_backwards(layers):
         elif layers[i] in ("linear", "conv"):
             if open_norm:
                 found.insert(0, i)
-            open_norm = False
+            open_norm = open_norm and layers[i] == "linear"
         elif layers[i] != "maxpool":
             open_norm = False
     return np.array(found)
@@ -116,7 +116,7 @@ def norm_somewhere_before_the_next(layers):
     for i, name in enumerate(layers):
         if name in ("linear", "conv"):
             for other in layers[i + 1 :]:
-                if other in ("linear", "conv", "ln"):
+                if other in ("conv", "ln"):
                     break
                 if other == "bn":
                     out.append(i)
@@ -124,19 +124,35 @@ def norm_somewhere_before_the_next(layers):
     return out
 
 
+def next_that_counts(layers, skipped):
+    """(position, layer, next layer that is not skipped) of every linear and conv."""
+    for i, layer in enumerate(layers):
+        if layer in ("linear", "conv"):
+            rest = [other for other in layers[i + 1 :] if other not in skipped]
+            yield i, layer, (rest or ["end"])[0]
+
+
 def any_norm(layers):
-    rest = [
-        (i, name) for i, name in enumerate(layers) if name not in ("maxpool", "pool")
-    ]
-    pairs = zip(rest, rest[1:], strict=False)
-    return [
-        i for (i, a), (_, b) in pairs if a in ("linear", "conv") and b in ("bn", "ln")
-    ]
+    found = next_that_counts(layers, {"maxpool", "linear"})
+    return [i for i, _, other in found if other.endswith("n")]
 
 
-def directly_before(layers):
-    pairs = enumerate(zip(layers, layers[1:], strict=False))
-    return [i for i, (a, b) in pairs if a in ("linear", "conv") and b == "bn"]
+def without_pooling(layers):
+    return [i for i, _, other in next_that_counts(layers, {"linear"}) if other == "bn"]
+
+
+def ends_at_a_linear(layers):
+    return [i for i, _, other in next_that_counts(layers, {"maxpool"}) if other == "bn"]
+
+
+def looks_through_a_conv(layers):
+    found = next_that_counts(layers, {"maxpool", "linear", "conv"})
+    return [i for i, _, other in found if other == "bn"]
+
+
+def looks_through_layer_norm(layers):
+    found = next_that_counts(layers, {"maxpool", "linear", "ln"})
+    return [i for i, _, other in found if other == "bn"]
 
 
 # --- 7.3 drop_bias
@@ -350,7 +366,10 @@ MUTANTS = {
         "the layer after the norm": [behind_the_norm],
         "the norm behind the activation": [norm_somewhere_before_the_next],
         "layer norm taken for batch norm": [any_norm],
-        "pooling overlooked": [directly_before],
+        "pooling overlooked": [without_pooling],
+        "linear layers taken for an end": [ends_at_a_linear],
+        "convolutions looked through": [looks_through_a_conv],
+        "layer norm looked through": [looks_through_layer_norm],
     },
     "drop_bias": {
         "nothing repaired": [unchanged],

@@ -315,6 +315,14 @@ def only_factor(spread, batch, wanted):
     return (spread / wanted) ** 2
 
 
+def rms_no_gamma(x, gamma, eps):
+    return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps)
+
+
+def rms_no_eps(x, gamma, eps):
+    return gamma * x / np.sqrt((x * x).mean(-1, keepdims=True))
+
+
 RIGHT = {
     "norm_by_axes": [right_with_cases, right_all_are_group_norm],
     "rms_norm": [right_with_norm, right_token_by_token],
@@ -335,6 +343,8 @@ MUTANTS = {
         "variance divided by one less": [sample_variance],
     },
     "rms_norm": {
+        "gamma forgotten": [rms_no_gamma],
+        "eps left out": [rms_no_eps],
         "the mean subtracted": [is_layer_norm],
         "divided by the standard deviation": [uses_var],
         "eps outside of the root": [eps_after_root],

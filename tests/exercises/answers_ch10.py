@@ -443,6 +443,25 @@ def all_in_eval(net):
     return net.eval()
 
 
+def asks_the_parameter(net):
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
+    return {name: isinstance(p, kinds) for name, p in net.named_parameters()}
+
+
+def freezes_children(net):
+    for layer in net.children():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.eval().requires_grad_(False)
+    return net
+
+
+def freezes_one_class(net):
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eval().requires_grad_(False)
+    return net
+
+
 RIGHT = {
     "adapt": [right_with_cumulative_average, right_with_reestimate],
     "shifted_statistics": [right_with_a_constant_image, right_with_einsum],
@@ -485,6 +504,7 @@ MUTANTS = {
         "only the mean is new": [old_variance],
     },
     "trainable": {
+        "the parameter asked instead of its layer": [asks_the_parameter],
         "every vector taken": [one_dimensional],
         "found by name": [by_name],
         "BatchNorm1d overlooked": [only_2d],
@@ -496,6 +516,7 @@ MUTANTS = {
         "all parameters taken": [everything],
     },
     "freeze": {
+        "some norms overlooked": [freezes_children, freezes_one_class],
         "the norms are still in training mode": [
             gradients_only,
             gradients_of_buffers_too,

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from bnlib.exercises import get
-from bnlib.exercises.engine.checker import diagnose, quietly
-from bnlib.exercises.engine.compare import difference
+from bnlib.exercises.engine.checker import diagnose
+from bnlib.exercises.engine.compare import difference, quietly
 
 # Long enough for every right answer, short enough for a test of each endless loop.
 LOOP_LIMIT = 0.2
@@ -131,13 +131,12 @@ def _spoil(value):
     return spoiled
 
 
-def changes_input(fn):
-    """The answer of fn, whose arrays are overwritten afterwards."""
+def changes_input(fn, position, change):
+    """The answer of fn, whose argument at that position is changed afterwards."""
 
     def careless(*args):
         result = fn(*args)
-        for array in arrays(args):
-            array += 1
+        change(args[position])
         return result
 
     return careless
@@ -145,6 +144,62 @@ def changes_input(fn):
 
 def arrays(args):
     return [arg for arg in args if isinstance(arg, np.ndarray)]
+
+
+def _overwrite(array):
+    array[...] = ~array if array.dtype.kind == "b" else array + 1
+
+
+def _leave_in_the_other_mode(net):
+    net.train(not net.training)
+
+
+def _set_momentum(net):
+    for layer in net.modules():
+        if hasattr(layer, "momentum"):
+            layer.momentum = 0.5
+
+
+def _move_a_parameter(net):
+    next(net.parameters()).data += 1
+
+
+def _pass_in_training_mode(net):
+    # Running statistics are the only thing that this changes.
+    for layer in net.modules():
+        if getattr(layer, "running_mean", None) is not None:
+            layer.running_mean += 1
+
+
+def _freeze_a_parameter(net):
+    parameter = next(net.parameters())
+    parameter.requires_grad = not parameter.requires_grad
+
+
+_CHANGES_OF_A_NET = (
+    _leave_in_the_other_mode,
+    _set_momentum,
+    _move_a_parameter,
+    _pass_in_training_mode,
+    _freeze_a_parameter,
+)
+
+
+def _changes(arg):
+    if hasattr(arg, "named_modules"):
+        return _CHANGES_OF_A_NET
+    if isinstance(arg, list):
+        inner = [lambda arg, c=c: c(arg[0]) for c in _changes(arg[0])] if arg else []
+        return (list.pop, *inner)
+    if hasattr(arg, "add_"):
+        return (lambda tensor: tensor.add_(1),)
+    return (_overwrite,) if isinstance(arg, np.ndarray) else ()
+
+
+def all_changes(name):
+    """(position, change) for every argument of the first case that can be changed."""
+    args = get(name).cases()[0].args
+    return [(i, change) for i, arg in enumerate(args) for change in _changes(arg)]
 
 
 def verdict(name, fn, time_limit=10.0):

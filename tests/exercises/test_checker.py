@@ -3,6 +3,8 @@ import subprocess
 import sys
 import textwrap
 from collections import namedtuple
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -71,6 +73,28 @@ def test_right_says_what_was_checked():
     )
 
 
+def test_untouched_is_not_said_where_nothing_was_compared():
+    numbers_only = make(total, (1.0, 2.0))
+    assert diagnose(numbers_only, total).text == (
+        "✔ Exercise 9.1 · right: 1 case agrees to 1e-06."
+    )
+
+
+def test_argument_that_may_change_is_not_spoken_of():
+    def in_place(x, y):
+        x += y
+        return x
+
+    def both(x, y):
+        y += 1
+        return x + y - 1
+
+    exercise = make(total, in_place=("x",))
+    assert diagnose(exercise, in_place).status == "right"
+    assert "changes its argument y" in say(exercise, both)
+    assert "untouched" not in say(make(total, in_place=("x", "y")), total)
+
+
 @pytest.mark.parametrize(
     ("want", "got"),
     [
@@ -94,6 +118,17 @@ def test_right_says_what_was_checked():
         (np.array([True, False]), [np.bool_(True), np.bool_(False)]),
         (1 + 2j, 1 + 2j),
         (np.ones((0, 3)), np.ones((0, 3))),
+        (1.0, np.ones(1)),
+        (1.0, [1.0]),
+        (0.5, Fraction(1, 2)),
+        (0.5, Decimal("0.5")),
+        (np.array([0.5, 2]), [Fraction(1, 2), 2]),
+        (1e30, 10**30),
+        ((Y, 2 * Y), np.stack([Y, 2 * Y])),
+        ([0, 7, 9], {9, 0, 7}),
+        ([0, 1, 2], range(3)),
+        ([], set()),
+        (True, np.array([True])),
     ],
 )
 def test_right_in_another_form_is_right(want, got):
@@ -155,9 +190,11 @@ def test_values_say_case_place_expected_and_got():
         return slipped(x, y) if x[0, 0] < 0 else x + y
 
     assert say(late, wrong_for_negative) == (
-        "✘ Exercise 9.1 · not yet. Case 2 of 2, case 1. Your result has the right "
-        "shape (2, 3), but 1 of 6 values differ. The largest difference, 0.12, is at "
-        "[1, 2]: expected 2, got 2.125."
+        "✘ Exercise 9.1 · not yet. Case 2 of 2, case 1. "
+        "Input: x = [[-8, -7, -6], [-5, -4, -3]]; y = [2, 3, 5] "
+        "Your result has the right shape (2, 3), but 1 of 6 values differ. The largest "
+        "difference, 0.12, is at [1, 2]: expected 2, got 2.125. "
+        'Once more by hand: from bnlib import case; answer(*case("9.1", 2))'
     )
 
 
@@ -177,14 +214,19 @@ def test_close_values_are_printed_with_enough_digits():
             "shape (1, 3), expected (3,); it has an axis of length 1",
         ),
         (X, X[:1], "has shape (1, 3), expected (2, 3)."),
-        (1.0, np.ones(2), "has shape (2,), expected ()."),
+        (1.0, np.ones(2), "has shape (2,), expected one number."),
+        (1.0, 2j, "is a complex number, expected a number."),
+        (X, np.array([{}, {}]), "is an array of objects of shape (2,), expected"),
+        (X, iter([1, 2]), "is a list_iterator (make it a list; is a `yield`"),
+        ([1, 2], {1, "a"}, "is an object of type set, expected 2 items."),
+        ([1], [1, 2], "is a list of 2, expected 1 item."),
         (X, "abc", "is the string 'abc', expected an array of shape (2, 3)."),
         (X, (X, Y), "is 2 values, expected one: an array of shape (2, 3)."),
         (X, {"a": 1}, "is a dict with the keys a, expected an array"),
         (X, np.sum, "is a function (was it not called?), expected an array"),
         (X, np.array(["a"]), "is an array of strings of shape (1,), expected"),
         (X, X > 0, "is an array of bools of shape (2, 3), expected"),
-        (X, X + 1j, "expected an array of shape (2, 3)"),
+        (X, X + 1j, "is an array of complex numbers of shape (2, 3), expected"),
         (X, [[1, 2], [3]], "is a list of 2, expected an array"),
         (X, object(), "is an object of type object, expected an array"),
         (True, 1, "is a number, expected a bool."),
@@ -220,6 +262,27 @@ def test_wrong_result_is_described(want, got, words):
     assert words in say(make(returning(want)), returning(got))
 
 
+def test_many_keys_are_not_all_told():
+    want, got = {"a": 1}, {f"{'k' * 90}{i}": 1 for i in range(1000)}
+    verdict = diagnose(make(returning(want)), returning(got))
+    assert "and 995 more" in " ".join(verdict.text.split())
+    assert len(verdict.text.splitlines()) < 10
+
+
+def test_coroutine_is_named_and_nobody_waits_for_it(capfd):
+    async def answer(x, y):
+        return x + y
+
+    assert "is a coroutine (remove `async`), expected" in say(SUM, answer)
+    assert capfd.readouterr().err == ""
+
+
+def test_net_is_no_function():
+    torch = pytest.importorskip("torch")
+    text = say(SUM, returning(torch.nn.Linear(2, 2)))
+    assert "is a net" in text and "not called" not in text
+
+
 def test_none_asks_for_return():
     assert "returned None; is a `return` missing?" in say(SUM, returning(None))
 
@@ -231,13 +294,150 @@ def fail(x, y):
 
 def test_exception_names_type_message_and_line():
     text = say(SUM, fail)
-    assert "Case 1 of 2, case 0. Your code raised ValueError: matmul" in text
+    assert "Case 1 of 2, case 0." in text
+    assert "Your code raised ValueError: matmul" in text
+    assert "The shapes: x (2, 3), y (3,)." in text
     assert "return z @ z" in text
     assert "Traceback" not in text
 
 
-def test_broadcast_error_gets_advice():
-    assert "keepdims=True" in say(SUM, lambda x, y: x - x.mean(1))
+def test_broadcast_error_gets_advice_where_there_is_an_x():
+    def answer(x, y):
+        return x - x.mean(1)
+
+    assert "The shapes: x (2, 3), y (3,). A statistic must" in say(SUM, answer)
+    text = say(make(total, signature="answer(weight, y)"), lambda w, y: w - w.mean(1))
+    assert "The shapes: weight (2, 3), y (3,)." in text
+    assert "keepdims" not in text
+
+
+def test_torch_error_of_shapes_gets_the_shapes():
+    torch = pytest.importorskip("torch")
+    text = say(SUM, lambda x, y: torch.tensor(x) + torch.tensor(y[:2]))
+    assert "The shapes: x (2, 3), y (3,)." in text
+
+
+# What failed is shown ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("want", "got", "lines"),
+    [
+        ([0, 7], [0, 3, 7], ["expected [0, 7]", "got      [0, 3, 7]"]),
+        ([0, 7], [0, 3], ["expected [0, 7]", "got      [0, 3]"]),
+        (["a", "b"], ["a", "c"], ["expected [a, b]", "got      [a, c]"]),
+        (
+            np.array([True, False, True]),
+            [True, True, False],
+            ["expected [True, False, True]", "got      [True, True, False]"],
+        ),
+        (Y, Y + 0.5, ["expected [2, 3, 5]", "got      [2.5, 3.5, 5.5]"]),
+    ],
+)
+def test_short_results_are_shown_in_full(want, got, lines):
+    verdict = diagnose(make(returning(want)), returning(got))
+    printed = [line.strip() for line in verdict.text.splitlines()]
+    at = printed.index(lines[0])
+    assert printed[at : at + 2] == lines
+
+
+def test_long_results_are_not_shown_in_full():
+    want = list(range(21))
+    text = say(make(returning(want)), returning(want[::-1]))
+    assert "expected [" not in text
+
+
+def test_wrong_items_of_a_mask_are_counted():
+    want = np.ones(5, dtype=bool)
+    text = say(make(returning(want)), returning([True, False, False, True, True]))
+    assert "is False at [1], expected True. In all, 2 of 5 values differ." in text
+
+
+def test_small_inputs_are_shown_and_large_ones_are_not():
+    def answer(layers, n):
+        return 1
+
+    small = (["conv", "bn"], 3)
+    exercise = make(lambda layers, n: 2, small, signature="answer(layers, n)")
+    assert "Input: layers = conv bn; n = 3 " in say(exercise, answer)
+    large = (np.ones((5, 5)), 3)
+    exercise = make(lambda layers, n: 2, large, signature="answer(layers, n)")
+    assert "Input:" not in say(exercise, answer)
+    unseen = (len, 3)
+    exercise = make(lambda layers, n: 2, unseen, signature="answer(layers, n)")
+    assert "Input:" not in say(exercise, answer)
+
+
+def test_outputs_have_names():
+    exercise = make(returning((1.0, X)), outputs=("d_x", "d_gamma"))
+    assert "d_gamma has shape (3, 2)" in say(exercise, returning((1.0, X.T)))
+    assert "d_x: expected 1, got 2" in say(exercise, returning((2.0, X)))
+
+
+def test_most_telling_case_is_shown():
+    cases = [(X, Y), (X, 2 * Y), (X, 9 * Y), (X, 8 * Y)]
+
+    def nearly(x, y):
+        return x + y * (1 + {2: 1e-5, 4: 1e-3, 18: 0.1, 16: 0.09}[y[0]])
+
+    assert "Case 3 of 4" in say(make(total, *cases), nearly)
+
+    def evenly(x, y):
+        return x + 1.5 * y
+
+    assert "Case 1 of 4" in say(make(total, *cases), evenly)
+
+    def raises_late(x, y):
+        return nearly(x, y) if y[0] < 18 else fail(x, y)
+
+    assert "Case 3 of 4" in say(make(total, *cases), raises_late)
+
+
+def test_rounding_of_float32_is_named():
+    def single(x, y):
+        return ((x / 3).astype(np.float32) + y / 3).astype(float)
+
+    exercise = make(lambda x, y: x / 3 + y / 3, rtol=1e-8)
+    assert "No case is further off. Rounding in float32" in say(exercise, single)
+    assert "float32" not in say(exercise, lambda x, y: (x + y) * (1 / 3 + 1e-5))
+    known = Misconception("k", "K.", wrong=single)
+    exercise = make(lambda x, y: x / 3 + y / 3, rtol=1e-8, misconceptions=(known,))
+    assert "float32" not in say(exercise, single)
+
+
+def test_written_branch_is_judged_while_the_other_is_open():
+    def half(x, y):
+        return x + y if x[0, 0] > 0 else ...
+
+    verdict = diagnose(SUM, half)
+    assert verdict.status == "not yet"
+    text = " ".join(verdict.text.split())
+    assert "Right so far: case 1 (case 0). Not written yet: case 2 (case 1)." in text
+    assert text.endswith('answer(*case("9.1", 2))')
+
+    def wrong(x, y):
+        if x[0, 0] > 0:
+            return x - y
+        raise NotImplementedError
+
+    text = say(SUM, wrong)
+    assert "Case 1 of 2" in text and "expected 8, got -2" in text
+
+
+def test_case_returns_new_arguments(registry):
+    x, _ = exercises.case("9.1", 2)
+    np.testing.assert_array_equal(x, X - 9)
+    x += 1
+    np.testing.assert_array_equal(exercises.case("tiny", 2)[0], X - 9)
+    np.testing.assert_array_equal(total(*exercises.case("answer")), X + Y)
+
+
+@pytest.mark.parametrize("number", [0, 3, "1", 1.5, None, True])
+def test_case_that_does_not_exist_is_refused(registry, number):
+    with pytest.raises(ValueError, match=r"9\.1 has the cases 1 to 2, got .*give one"):
+        exercises.case("tiny", number)
+    with pytest.raises(ValueError, match="There is no exercise 'tinny'"):
+        exercises.case("tinny", 1)
 
 
 class Unprintable(Exception):
@@ -310,6 +510,39 @@ def test_time_limit_is_for_all_cases_together():
     assert "still running at the time limit of 0.4 s" in text
 
 
+@pytest.mark.parametrize("limit", [None, float("inf"), 1e10, 1e300])
+def test_long_limits_are_no_limit(limit, capfd):
+    assert diagnose(SUM, total, limit).status == "right"
+    assert capfd.readouterr().err == ""
+
+
+def test_printed_lines_are_labelled_by_case_and_bounded(registry, capsys):
+    def talkative(x, y):
+        for i in range(1000 if x[0, 0] < 0 else 2):
+            print("step", i)
+        print("warning", file=sys.stderr)
+        return x + y
+
+    check("tiny", talkative)
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[:4] == ["Case 1 printed:", "  step 0", "  step 1", "  warning"]
+    assert lines[4:6] == ["Case 2 printed:", "  step 0"]
+    assert lines[-3:-1] == ["  step 19", "  … and 981 more lines"]
+    assert lines[-1].startswith("✔") and not err
+
+
+def test_endless_printing_is_bounded(registry, capsys):
+    def endless(x, y):
+        while True:
+            print("x" * 1000, end=" ")
+
+    check("tiny", endless, time_limit=0.2)
+    out = capsys.readouterr().out
+    assert len(out) < 5000
+    assert "\n✘ Exercise 9.1 · not yet." in out
+
+
 def test_first_warning_is_mentioned():
     text = say(SUM, lambda x, y: np.log(-x) + y)
     assert "is NaN at" in text
@@ -322,9 +555,9 @@ def test_first_warning_is_mentioned():
 def test_misconception_is_named_with_its_reason():
     verdict = diagnose(SUM, lambda a, b: a - b)
     assert verdict.misconception == "difference"
-    assert verdict.text.endswith(
-        "  This looks like a known misconception: difference.\n  Add them."
-    )
+    assert (
+        "\n  This looks like a known misconception: difference.\n  Add them.\n"
+    ) in verdict.text
 
 
 def test_misconception_by_property():
@@ -336,6 +569,24 @@ def test_misconception_must_fit_all_cases():
         return x - y if x[0, 0] > 0 else x * y
 
     assert diagnose(SUM, once).misconception is None
+
+
+def test_misconception_is_known_although_it_fails_in_one_case():
+    def upside_down(x, y):
+        return 1 // y if isinstance(y, int) else y - x
+
+    def same(x, y):
+        return 1 // y if isinstance(y, int) else -(x - y)
+
+    exercise = make(
+        total,
+        (X, Y),
+        (X, 0),
+        misconceptions=(Misconception("u", "U.", wrong=upside_down),),
+    )
+    assert diagnose(exercise, same).misconception == "u"
+    assert diagnose(exercise, lambda x, y: y - x).misconception is None
+    assert diagnose(exercise, lambda x, y: 1 // 0).misconception is None
 
 
 def test_misconception_is_known_in_another_dtype():
@@ -410,14 +661,42 @@ def test_exercise_without_judge_is_refused():
         (("zzz", total), """There is no exercise 'zzz'. The names are "tiny"."""),
         ((total, "tiny"), 'The name comes first: check("tiny", total).'),
         (("tiny", 3), 'not its result: check("tiny", answer).'),
-        ((None, None), "There is no exercise None."),
+        ((None, 3), "There is no exercise None."),
+        ((), 'check needs the function that you wrote: check("2.1", forward).'),
+        (("tiny",), 'your function as well: check("tiny", answer).'),
+        (("9.1", total, 3), "got 3 values; leave one out."),
+        ((total,), 'Say which one you mean: check("9.1", total).'),
+        ((lambda a: a,), 'Say which one you mean: check("2.1", your_function).'),
     ],
 )
 def test_misuse_gives_a_sentence(registry, args, words, capsys):
     check(*args)
-    assert words in capsys.readouterr().out
+    assert words in " ".join(capsys.readouterr().out.split())
     with pytest.raises(ExerciseFailed, match="✘"):
         check(*args, strict=True)
+
+
+@pytest.mark.parametrize("limit", ["long", True, 0, -1.0, float("nan")])
+def test_odd_time_limit_gives_a_sentence(registry, limit, capsys):
+    check("tiny", total, time_limit=limit)
+    assert "time_limit is a number of seconds or None, got" in capsys.readouterr().out
+
+
+def answer(x, y):
+    return x + y
+
+
+def answer_solution(x, y):
+    return x + y
+
+
+@pytest.mark.parametrize(
+    "args", [("9.1", total), (9.1, total), ("answer", total), (answer,)]
+)
+def test_exercise_is_found_by_number_and_function(registry, args, capsys):
+    check(*args)
+    check(answer_solution, strict=True)
+    assert capsys.readouterr().out.count("✔ Exercise 9.1") == 2
 
 
 @pytest.mark.parametrize("fn", [fail, slipped, returning(...), returning(None)])

@@ -9,6 +9,7 @@ from proof import (
     MUTANTS,
     RIGHT,
     alike,
+    all_changes,
     all_mutants,
     arrays,
     changes_input,
@@ -19,8 +20,8 @@ from proof import (
     verdict,
 )
 
-from bnlib.exercises import check, get, hint, names
-from bnlib.exercises.engine.checker import quietly
+from bnlib.exercises import case, check, get, hint, names
+from bnlib.exercises.engine.compare import quietly
 
 KNOWN = [(name, known) for name in names() for known in get(name).misconceptions]
 TEXTS = {f"{n}: hint {i}": text for n in names() for i, text in enumerate(get(n).hints)}
@@ -108,6 +109,25 @@ def test_cases_are_the_same_each_time(name):
             assert a.tobytes() == b.tobytes()
 
 
+@every_exercise
+def test_line_that_repeats_a_case_can_be_run(name):
+    text = verdict(name, nan_instead(right_answers(name)[0])).text
+    code = text.splitlines()[-1].partition(": ")[2]
+    given = []
+    exec(code, {get(name).function: lambda *args: given.append(args)})
+    assert len(given[0]) == len(get(name).arguments)
+    assert len(case(name, len(get(name).cases()))) == len(given[0])
+
+
+@every_exercise
+def test_every_output_has_a_name(name):
+    exercise = get(name)
+    if exercise.reference and not exercise.accept:
+        want = quietly(exercise.reference, exercise.cases()[0].args)
+        if isinstance(want, tuple) and not hasattr(want, "_fields"):
+            assert len(exercise.outputs) == len(set(exercise.outputs)) == len(want)
+
+
 # An endless loop is the business of the engine, and each waits for its time limit:
 # one exercise of each chapter stands for all.
 FIRST = {get(name).number.split(".")[0]: name for name in reversed(names())}
@@ -128,7 +148,11 @@ def test_garbage_gives_a_sentence(name, kind, capfd):
     out, err = capfd.readouterr()
     assert out.startswith(f"✘ Exercise {get(name).number} · not yet.\n")
     assert word in " ".join(out.split())
-    assert out.rstrip()[-1] in ".?" or kind in ("raises", "exits", "recurses")
+    *_, before, last = out.splitlines()
+    if "case(" in last:
+        assert last.endswith(")")
+        last = before
+    assert last[-1] in ".?]" or kind in ("raises", "exits", "recurses")
     assert max(map(len, out.splitlines())) <= 88
     assert not err
 
@@ -139,16 +163,21 @@ def test_nan_gives_a_sentence(name):
     assert judged.status == "not yet"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [  # numbers cannot be changed
-        name for name in names() if any(arrays(case.args) for case in get(name).cases())
-    ],
-)
+@every_exercise
 def test_changed_input_gives_a_sentence(name):
-    judged = verdict(name, changes_input(right_answers(name)[0]))
-    assert judged.status == "not yet"
-    assert "Your function changes its argument" in judged.text
+    exercise, right = get(name), right_answers(name)[0]
+    for position, change in all_changes(name):
+        judged = verdict(name, changes_input(right, position, change))
+        argument = exercise.arguments[position]
+        seen = f"Your function changes its argument {argument}." in judged.text
+        assert seen == (argument not in exercise.in_place), change
+
+
+@every_exercise
+def test_untouched_is_said_where_it_was_compared(name):
+    exercise, judged = get(name), verdict(name, right_answers(name)[0])
+    compared = all_changes(name) and not exercise.in_place
+    assert ("inputs untouched" in judged.text) == bool(compared)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())

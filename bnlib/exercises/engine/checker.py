@@ -1,14 +1,37 @@
 """Judges a learner's function: right, not attempted, or not yet and why."""
 
-import copy
 import inspect
+import math
 import time
-import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bnlib.exercises.engine import sandbox, words
-from bnlib.exercises.engine.compare import difference, leaves, snapshot
+from bnlib.exercises.engine.compare import (
+    difference,
+    distance,
+    leaves,
+    quietly,
+    snapshot,
+)
+from bnlib.exercises.engine.recognize import findings
+from bnlib.exercises.engine.state import watched
+from bnlib.exercises.engine.terms import wrong_factors
+
+# Relative size of what the rounding of float32 leaves after a few subtractions.
+SINGLE = 1e-5
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One case with what came out: number from 1, fault (None if right), its size."""
+
+    number: int
+    case: object
+    outcome: sandbox.Outcome
+    fault: str | None
+    gap: float
 
 
 def diagnose(exercise, fn, time_limit=10.0):
@@ -20,8 +43,8 @@ def diagnose(exercise, fn, time_limit=10.0):
         What was asked.
     fn : callable
         What the learner wrote.
-    time_limit : float, default=10.0
-        Seconds for all cases together.
+    time_limit : float or None, default=10.0
+        Seconds for all cases together; None for no limit.
 
     Returns
     -------
@@ -32,32 +55,78 @@ def diagnose(exercise, fn, time_limit=10.0):
     unfit = _signature_problem(exercise, fn, cases[0].args)
     if unfit:
         return words.not_yet(exercise, [unfit])
-    outcomes = _run(exercise, fn, cases, time_limit)
-    if any(_untouched(outcome) for outcome in outcomes):
+    outcomes = [_allow(exercise, o) for o in _run(fn, cases, time_limit)]
+    verdict = _judge(exercise, cases, outcomes)
+    return replace(verdict, printed=words.printed(outcomes))
+
+
+def _judge(exercise, cases, outcomes):
+    still_open = [_untouched(outcome) for outcome in outcomes]
+    if all(still_open):
         return words.not_attempted(exercise)
-    for number, (case, outcome) in enumerate(zip(cases, outcomes, strict=False), 1):
-        fault = _fault(exercise, case, outcome)
-        if fault:
-            before = f"Case {number} of {len(cases)}, {case.note}."
-            known = _recognize(exercise, cases, outcomes)
-            return words.not_yet(
-                exercise, [before, fault, *words.aside(exercise, outcome)], known
-            )
+    judged = [
+        _Judged(number, case, outcome, *_fault(exercise, case, outcome))
+        for number, (case, outcome) in enumerate(zip(cases, outcomes, strict=False), 1)
+        if not still_open[number - 1]
+    ]
+    failing = [each for each in judged if each.fault]
+    if failing:
+        return _not_yet(exercise, cases, outcomes, failing)
     changed = [o for o in outcomes if o.changed]
     if changed:
         return words.not_yet(exercise, words.aside(exercise, changed[0]))
-    return words.right(exercise, len(cases))
+    if any(still_open):
+        return words.half_written(exercise, cases, still_open)
+    return words.right(exercise, len(cases), _compared(exercise, cases))
 
 
-def _run(exercise, fn, cases, time_limit):
-    outcomes, end = [], time.monotonic() + time_limit
+def _not_yet(exercise, cases, outcomes, failing):
+    shown = _most_telling(failing)
+    parts = [f"Case {shown.number} of {len(cases)}, {shown.case.note}."]
+    parts += words.inputs(exercise, shown.case.args)
+    parts += [shown.fault, *words.aside(exercise, shown.outcome)]
+    found = findings(exercise, cases, outcomes)
+    if not found and 0 < max(each.gap for each in failing) <= SINGLE:
+        parts.append(
+            "No case is further off. Rounding in float32 leaves so small a difference, "
+            "and a slightly different eps does."
+        )
+    explained = {part for finding in found for part in finding.parts}
+    whole = found and not explained
+    factors = "" if whole else wrong_factors(exercise, cases, outcomes, explained)
+    again = words.again(exercise, shown.number)
+    return words.not_yet(exercise, parts, found, factors, again)
+
+
+def _most_telling(failing):
+    """Return the first case that shows at least half of the largest difference."""
+    largest = max(each.gap for each in failing)
+    return next(each for each in failing if each.gap >= largest / 2)
+
+
+def _compared(exercise, cases):
+    kept = [name not in exercise.in_place for name in exercise.arguments]
+    pairs = [pair for case in cases for pair in zip(case.args, kept, strict=True)]
+    return any(watched(arg) for arg, keep in pairs if keep)
+
+
+def _allow(exercise, outcome):
+    names = exercise.arguments
+    return replace(
+        outcome,
+        changed=tuple(i for i in outcome.changed if names[i] not in exercise.in_place),
+    )
+
+
+def _run(fn, cases, time_limit):
+    limit = math.inf if time_limit is None else time_limit
+    outcomes, end = [], time.monotonic() + limit
     for case in cases:
         outcomes.append(sandbox.call(fn, case.args, end - time.monotonic()))
         error = outcomes[-1].error
         if isinstance(error, sandbox.TimeLimit):
             # The words name the limit that was asked for, not what was left of it.
-            outcomes[-1] = sandbox.Outcome(error=sandbox.TimeLimit(time_limit))
-        if error is not None:
+            outcomes[-1] = replace(outcomes[-1], error=sandbox.TimeLimit(limit))
             break
     return outcomes
 
@@ -70,19 +139,19 @@ def _untouched(outcome):
 
 
 def _fault(exercise, case, outcome):
+    """Return what is wrong with one case, or None, and how large it is."""
     if outcome.error is not None:
-        return words.error(outcome)
+        return words.error(exercise, case, outcome), math.inf
     if outcome.result is None:
-        return "Your function returned None; is a `return` missing?"
+        return "Your function returned None; is a `return` missing?", math.inf
     if exercise.reference is not None:
         want = quietly(exercise.reference, case.args)
         judged = exercise.accept is None
-        fault = difference(
-            outcome.result, want, rtol=exercise.rtol, atol=exercise.atol, values=judged
-        )
+        tolerance = {"rtol": exercise.rtol, "atol": exercise.atol, "values": judged}
+        fault = difference(outcome.result, want, parts=exercise.outputs, **tolerance)
         if fault or judged:
-            return fault
-    return _accept_fault(exercise, case, outcome.result)
+            return fault, distance(outcome.result, want)
+    return _accept_fault(exercise, case, outcome.result), math.inf
 
 
 def _accept_fault(exercise, case, result):
@@ -99,47 +168,6 @@ def _finite(leaf):
     if not isinstance(leaf, np.ndarray | np.generic | float | complex):
         return True
     return np.asarray(leaf).dtype.kind not in "fc" or np.isfinite(leaf).all()
-
-
-def _recognize(exercise, cases, outcomes):
-    if len(outcomes) < len(cases) or outcomes[-1].error is not None:
-        return None
-    pairs = [(o.result, c.args) for o, c in zip(outcomes, cases, strict=True)]
-    for known in exercise.misconceptions:
-        if all(_fits(exercise, known, result, args) for result, args in pairs):
-            return known
-    return None
-
-
-def _fits(exercise, known, result, args):
-    try:
-        if known.recognize is not None:
-            return bool(quietly(known.recognize, (snapshot(result), *args)))
-        want = quietly(known.wrong, args)
-    except Exception:  # judged on a result of another kind
-        return False
-    tolerance = {"rtol": exercise.rtol, "atol": exercise.atol}
-    return difference(result, want, dtype=False, **tolerance) is None
-
-
-def quietly(fn, args):
-    """Call one of the course's own functions without its warnings.
-
-    Parameters
-    ----------
-    fn : callable
-        A reference, a misconception, or a property.
-    args : tuple
-        Its arguments, copied first.
-
-    Returns
-    -------
-    object
-        What it returns, as ``snapshot`` copies it.
-    """
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        return snapshot(fn(*copy.deepcopy(args)))
 
 
 def _signature_problem(exercise, fn, args):

@@ -37,6 +37,9 @@ class Misconception:
     recognize : callable, optional
         ``recognize(result, *args) -> bool``, for errors that have no single result.
         It must be true on all cases. Give either this or ``wrong``.
+    weak : bool, default=False
+        Whether other errors lead to the same results. The verdict then speaks of
+        possible causes.
 
     Raises
     ------
@@ -48,6 +51,7 @@ class Misconception:
     why: str
     wrong: Callable | None = None
     recognize: Callable | None = None
+    weak: bool = False
 
     def __post_init__(self):  # noqa: D105
         if (self.wrong is None) == (self.recognize is None):
@@ -86,6 +90,13 @@ class Exercise:
         Two or three plain sentences each; the last one almost gives it away.
     rtol, atol : float
         A value is right if it is within ``atol + rtol * abs(expected)``.
+    outputs : tuple of str
+        Names of the outputs, if there are several: ``("d_x", "d_gamma")``.
+    terms : callable, optional
+        ``terms(*args) -> list of Terms`` names the terms of the outputs, so that a
+        verdict can say which of them entered with a wrong factor.
+    in_place : tuple of str
+        Arguments that the function may change, because the task says so.
 
     Raises
     ------
@@ -104,6 +115,9 @@ class Exercise:
     hints: tuple = ()
     rtol: float = 1e-6
     atol: float = 1e-9
+    outputs: tuple = ()
+    terms: Callable | None = None
+    in_place: tuple = ()
 
     def __post_init__(self):  # noqa: D105
         if self.reference is None and self.accept is None:

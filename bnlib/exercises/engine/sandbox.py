@@ -8,6 +8,8 @@ single long call into compiled code ends before it can be stopped.
 
 import _thread
 import copy
+import inspect
+import io
 import linecache
 import os
 import signal
@@ -15,18 +17,21 @@ import sys
 import sysconfig
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from bnlib.exercises.engine.compare import snapshot
+from bnlib.exercises.engine.state import state
 
 # Seconds between two attempts to stop code that catches every exception.
 INSIST = 0.05
 # At most so many lines are waited for before the next exception.
 MOST_LINES = 20
+
+# What a case prints is kept up to so many lines and characters.
+PRINTED_LINES = 20
+PRINTED_CHARACTERS = 4000
 
 # Files that are not the learner's own.
 _FOREIGN = (
@@ -35,6 +40,26 @@ _FOREIGN = (
     "<frozen",
     "<__array_function__",
 )
+
+
+class _Paper(io.TextIOBase):
+    """What a learner's function prints: the beginning, and how much more there was."""
+
+    def __init__(self):
+        self.kept, self.lines = "", 0
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        self.lines += text.count("\n")
+        self.kept += text[: PRINTED_CHARACTERS - len(self.kept)]
+        return len(text)
+
+    def text(self):
+        lines = self.kept.splitlines()[:PRINTED_LINES]
+        more = self.lines - len(lines)
+        return "\n".join(lines + [f"… and {more} more lines"] * (more > 0))
 
 
 class TimeLimit(BaseException):
@@ -60,6 +85,8 @@ class Outcome:
         Positions of the arguments that were modified.
     warning : str
         Text of the first warning, or empty.
+    printed : str
+        What was printed, at most 21 lines.
     """
 
     result: object = None
@@ -67,6 +94,7 @@ class Outcome:
     place: str = ""
     changed: tuple = ()
     warning: str = ""
+    printed: str = ""
 
 
 def call(fn, args, time_limit=None):
@@ -89,13 +117,14 @@ def call(fn, args, time_limit=None):
         Result or error, and what else happened.
     """
     mine = copy.deepcopy(args)
-    result = error = None
+    result, error, paper = None, None, _Paper()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            with _watchdog(time_limit):
+            with redirect_stdout(paper), redirect_stderr(paper), _watchdog(time_limit):
                 result = next(_enter(fn, mine))
         except KeyboardInterrupt:
+            print(paper.text())
             raise
         except BaseException as problem:
             # What leaves a generator as StopIteration is wrapped by Python.
@@ -107,14 +136,17 @@ def call(fn, args, time_limit=None):
     warning = f"{caught[0].category.__name__}: {caught[0].message}" if caught else ""
     if error is not None:  # its traceback would keep the learner's arrays alive
         error.__traceback__ = None
-    return Outcome(result, error, place, changed, warning)
+    return Outcome(result, error, place, changed, warning, paper.text())
 
 
 def _enter(fn, args):
     # Nothing but the learner's call: TimeLimit is raised only beneath this frame. A
     # generator, because it has its own record of the exception being handled: what
     # _insist leaves there would otherwise appear in the learner's later tracebacks.
-    yield snapshot(fn(*args))
+    result = fn(*args)
+    if inspect.iscoroutine(result):  # Python would complain that nobody awaits it
+        result.close()
+    yield snapshot(result)
 
 
 @contextmanager
@@ -146,7 +178,7 @@ def _watchdog(seconds):
 
 
 def _watch(seconds, barked, done):
-    done.wait(max(seconds, 0.0))
+    done.wait(min(max(seconds, 0.0), threading.TIMEOUT_MAX))
     while not done.is_set():
         barked.set()
         if hasattr(signal, "pthread_kill"):  # also ends a sleep
@@ -219,16 +251,7 @@ def _place(error):
 
 
 def _same(before, after):
-    if hasattr(before, "detach"):
-        before, after = snapshot(before), snapshot(after)
-    if isinstance(before, np.ndarray):
-        same_kind = before.shape == after.shape and before.dtype == after.dtype
-        # Bytes, so that NaN equals NaN and -0.0 differs from 0.0.
-        return same_kind and before.tobytes() == after.tobytes()
-    if isinstance(before, dict):
-        return list(before) == list(after) and _same(
-            [*before.values()], [*after.values()]
-        )
-    if isinstance(before, tuple | list):
-        return len(before) == len(after) and all(map(_same, before, after))
-    return True
+    try:
+        return state(before) == state(after)
+    except Exception:  # what was put in there cannot even be read
+        return False

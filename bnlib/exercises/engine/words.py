@@ -3,9 +3,15 @@
 import textwrap
 from dataclasses import dataclass
 
+import numpy as np
+
 from bnlib.exercises.engine.sandbox import TimeLimit
 
 WIDTH = 88
+# Words in errors of NumPy and torch that come from shapes that do not fit.
+_OF_SHAPES = ("broadcast", "mismatch", "not aligned", "size of tensor", "must match")
+# Arguments are shown if they have at most so many numbers together.
+MOST_INPUTS = 24
 
 
 @dataclass(frozen=True)
@@ -20,14 +26,17 @@ class Verdict:
         What is printed, in lines of at most 88 characters.
     misconception : str or None
         Name of the misconception that was recognized.
+    printed : str
+        What the learner's function printed, labelled by case.
     """
 
     status: str
     text: str
     misconception: str | None = None
+    printed: str = ""
 
 
-def right(exercise, count):
+def right(exercise, count, untouched):
     """Say what was checked.
 
     Parameters
@@ -36,6 +45,8 @@ def right(exercise, count):
         What was asked.
     count : int
         Number of cases.
+    untouched : bool
+        Whether the arguments were compared with what they were before.
 
     Returns
     -------
@@ -45,7 +56,8 @@ def right(exercise, count):
     cases = "1 case" if count == 1 else f"{count} cases"
     agree = f"agree{'s' * (count == 1)} to {exercise.rtol:.0e}"
     judged = "accepted" if exercise.accept else agree
-    text = f"✔ Exercise {exercise.number} · right: {cases} {judged}, inputs untouched."
+    compared = ", inputs untouched" if untouched else ""
+    text = f"✔ Exercise {exercise.number} · right: {cases} {judged}{compared}."
     return Verdict("right", text)
 
 
@@ -66,7 +78,34 @@ def not_attempted(exercise):
     return Verdict("not attempted", text + "then run this cell again.")
 
 
-def not_yet(exercise, parts, known=None):
+def half_written(exercise, cases, still_open):
+    """Say which cases are right and which are not written yet.
+
+    Parameters
+    ----------
+    exercise : Exercise
+        What was asked.
+    cases : list of Case
+        Its cases.
+    still_open : list of bool
+        Which of them led to a ``...``.
+
+    Returns
+    -------
+    Verdict
+        With status "not yet".
+    """
+    notes = {True: [], False: []}
+    for number, (case, is_open) in enumerate(zip(cases, still_open, strict=True), 1):
+        notes[is_open].append(f"case {number} ({case.note})")
+    parts = [
+        f"Right so far: {'; '.join(notes[False])}.",
+        f"Not written yet: {'; '.join(notes[True])}.",
+    ]
+    return not_yet(exercise, parts, again=again(exercise, still_open.index(True) + 1))
+
+
+def not_yet(exercise, parts, found=(), factors="", again=""):
     """Say what is wrong.
 
     Parameters
@@ -75,21 +114,125 @@ def not_yet(exercise, parts, known=None):
         What was asked.
     parts : iterable of str
         Paragraphs.
-    known : Misconception, optional
+    found : list of Finding
         What the answer looks like.
+    factors : str
+        Terms that entered with a wrong factor.
+    again : str
+        The line that repeats the case; it comes last and is not broken.
 
     Returns
     -------
     Verdict
         With status "not yet".
     """
-    head = f"✘ Exercise {exercise.number} · not yet."
-    parts = list(parts)
-    if known:
-        parts += [f"This looks like a known misconception: {known.name}.", known.why]
-    lines = [line for part in parts for line in part.splitlines()]
-    text = "\n".join([head, *(wrap(line) for line in lines)])
-    return Verdict("not yet", text, known.name if known else None)
+    parts = [f"✘ Exercise {exercise.number} · not yet.", *parts]
+    for finding in found:
+        parts += _named(finding)
+    parts += [factors] if factors else []
+    lines = [line for part in parts[1:] for line in part.splitlines()]
+    text = "\n".join([parts[0], *map(wrap, lines), *([f"  {again}"] if again else [])])
+    known = [known.name for finding in found for known in finding.known]
+    name = " and ".join(dict.fromkeys(known)) or ("wrong factors" if factors else None)
+    return Verdict("not yet", text, name)
+
+
+def _named(finding):
+    known, *second = finding.known
+    where = " and ".join(finding.parts)
+    start = f"In {where} this looks" if where else "This looks"
+    if second:
+        return [
+            f"{start} like two known misconceptions at once: {known.name}; and "
+            f"{second[0].name}.",
+            known.why,
+            second[0].why,
+        ]
+    if known.weak:
+        return [f"Possible causes ({known.name}):", known.why]
+    return [f"{start} like a known misconception: {known.name}.", known.why]
+
+
+def again(exercise, number):
+    """Write the call that repeats one case.
+
+    Parameters
+    ----------
+    exercise : Exercise
+        What was asked.
+    number : int
+        Number of the case, from 1.
+
+    Returns
+    -------
+    str
+        One line of code with a few words before it.
+    """
+    call = f'{exercise.function}(*case("{exercise.number}", {number}))'
+    return f"Once more by hand: from bnlib import case; {call}"
+
+
+def inputs(exercise, args):
+    """Show the arguments of a case, if they are small.
+
+    Parameters
+    ----------
+    exercise : Exercise
+        What was asked.
+    args : tuple
+        The arguments.
+
+    Returns
+    -------
+    list of str
+        One paragraph, or none if an argument is not small.
+    """
+    shown = [_small(arg) for arg in args]
+    if None in shown or sum(map(_size, args)) > MOST_INPUTS:
+        return []
+    pairs = zip(exercise.arguments, shown, strict=True)
+    return ["Input: " + "; ".join(f"{name} = {text}" for name, text in pairs)]
+
+
+def _size(arg):
+    return int(np.size(arg)) if isinstance(arg, np.ndarray | int | float) else 0
+
+
+def _small(arg):
+    if isinstance(arg, np.ndarray):
+        return _numbers(arg.tolist()) if arg.dtype.kind in "biuf" else None
+    if isinstance(arg, list) and all(isinstance(item, str) for item in arg):
+        return " ".join(arg) if len(arg) <= MOST_INPUTS else None
+    if isinstance(arg, list) and all(isinstance(item, int | float) for item in arg):
+        return _numbers(arg) if len(arg) <= MOST_INPUTS else None
+    return _numbers(arg) if isinstance(arg, bool | int | float | str) else None
+
+
+def _numbers(value):
+    if isinstance(value, list):
+        return f"[{', '.join(map(_numbers, value))}]"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def printed(outcomes):
+    """Label by case what a learner's function printed.
+
+    Parameters
+    ----------
+    outcomes : list of Outcome
+        One of each case.
+
+    Returns
+    -------
+    str
+        Empty if nothing was printed.
+    """
+    lines = []
+    for number, outcome in enumerate(outcomes, 1):
+        if outcome.printed:
+            lines.append(f"Case {number} printed:")
+            lines += [f"  {line}" for line in outcome.printed.splitlines()]
+    return "\n".join(lines)
 
 
 def wrap(text, first="  "):
@@ -116,11 +259,15 @@ def wrap(text, first="  "):
     )
 
 
-def error(outcome):
+def error(exercise, case, outcome):
     """Say what was raised, and where.
 
     Parameters
     ----------
+    exercise : Exercise
+        What was asked.
+    case : Case
+        The case that led to it.
     outcome : Outcome
         Outcome with an error.
 
@@ -137,9 +284,17 @@ def error(outcome):
     text = f"Your code raised {short(outcome.error)}."
     if outcome.place:
         text += f"\nIt happened in {outcome.place}"
-    if "broadcast" in text:
-        text += "\nPrint the shapes: a statistic must line up with x (keepdims=True)."
+    if any(word in text for word in _OF_SHAPES):
+        pairs = zip(exercise.arguments, case.args, strict=True)
+        shapes = [f"{name} {_shape(arg)}" for name, arg in pairs if _shape(arg)]
+        text += f"\nThe shapes: {', '.join(shapes)}."
+        if "x" in exercise.arguments and "broadcast" in text:
+            text += " A statistic must line up with x (keepdims=True)."
     return text
+
+
+def _shape(arg):
+    return tuple(getattr(arg, "shape", ()))
 
 
 def short(error):

@@ -1,0 +1,190 @@
+"""Finds misconceptions that explain a wrong answer: alone, by output, or in pairs."""
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+
+from bnlib.exercises.engine.compare import difference, leaves, quietly, snapshot
+
+# Seconds after which no further pair of misconceptions is tried.
+PATIENCE = 1.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What explains a wrong answer, or one of its outputs.
+
+    Parameters
+    ----------
+    known : tuple of Misconception
+        One, or two that were made at once.
+    parts : tuple of str
+        Names of the outputs that it explains, empty for the whole answer.
+    """
+
+    known: tuple
+    parts: tuple = ()
+
+
+def findings(exercise, cases, outcomes):
+    """Explain a wrong answer.
+
+    Parameters
+    ----------
+    exercise : Exercise
+        What was asked.
+    cases : list of Case
+        Its cases.
+    outcomes : list of Outcome
+        What the learner's function did with each.
+
+    Returns
+    -------
+    list of Finding
+        Empty if nothing fits on all cases.
+    """
+    if len(outcomes) < len(cases) or all(o.error is not None for o in outcomes):
+        return []
+    evidence = _Evidence(exercise, cases, outcomes)
+    searches = (_whole, _pair, _by_part)
+    return next(filter(None, (search(evidence) for search in searches)), [])
+
+
+class _Evidence:
+    """Results of a learner, of the reference and of each misconception, by case."""
+
+    def __init__(self, exercise, cases, outcomes):
+        self.exercise = exercise
+        self.args = [case.args for case in cases]
+        self.outcomes = outcomes
+        self.results = [outcome.result for outcome in outcomes]
+        self.reference = exercise.reference if exercise.accept is None else None
+
+    def agree(self, one, other):
+        tolerance = {"rtol": self.exercise.rtol, "atol": self.exercise.atol}
+        return difference(one, other, dtype=False, **tolerance) is None
+
+    def makes(self, wrong):
+        """Whether this wrong function leads to what the learner got, in all cases."""
+        return all(map(partial(self._matches, wrong), self.outcomes, self.args))
+
+    def _matches(self, wrong, outcome, args):
+        try:
+            want = quietly(wrong, args)
+        except Exception:  # no result: then the learner's function has none, either
+            return outcome.error is not None
+        return outcome.error is None and self.agree(outcome.result, want)
+
+    def shows(self, recognize):
+        """Whether the learner's results have this property, in all cases."""
+        if any(o.error is not None for o in self.outcomes) or self._in_single():
+            return False
+        try:
+            pairs = zip(self.results, self.args, strict=True)
+            return all(quietly(recognize, (snapshot(r), *args)) for r, args in pairs)
+        except Exception:  # judged on a result of another kind
+            return False
+
+    def _in_single(self):
+        # Rounded in float32, a right formula has many faces.
+        if self.reference is None:
+            return False
+        kinds = [
+            {np.asarray(leaf).dtype.str for leaf in leaves(value)}
+            for value in (self.results[0], quietly(self.reference, self.args[0]))
+        ]
+        return "<f4" in kinds[0] - kinds[1]
+
+
+def _whole(evidence):
+    for known in evidence.exercise.misconceptions:
+        by_result = known.wrong is not None and evidence.makes(known.wrong)
+        if by_result or (known.recognize and evidence.shows(known.recognize)):
+            return [Finding((known,))]
+    return []
+
+
+def _by_part(evidence):
+    """Explain each wrong output by a misconception that gives it in all cases."""
+    if evidence.reference is None:
+        return []
+    wants = [quietly(evidence.reference, args) for args in evidence.args]
+    if not isinstance(wants[0], tuple) or not _have_parts(evidence.results, wants):
+        return []
+    made = [m for m in _made(evidence) if not _permuted(evidence, m[1][0], wants[0])]
+    found = {}
+    for i in range(len(wants[0])):
+        right, got = [w[i] for w in wants], [r[i] for r in evidence.results]
+        if not all(map(evidence.agree, got, right)):
+            found[i] = [
+                known
+                for known, results in made
+                if all(
+                    evidence.agree(g, r[i]) for g, r in zip(got, results, strict=True)
+                )
+            ]
+    names = _names(evidence.exercise, len(wants[0]))
+    # One that explains several outputs is likelier than one for each of them.
+    often = [known.name for group in found.values() for known in group]
+    by_part = {}
+    for i, group in found.items():
+        if group:
+            known = max(group, key=lambda known: often.count(known.name))
+            by_part.setdefault(known.name, (known, []))[1].append(names[i])
+    return [Finding((known,), tuple(parts)) for known, parts in by_part.values()]
+
+
+def _permuted(evidence, made, want):
+    # Outputs in another order: an error of the whole answer, not of one output.
+    return len(made) == len(want) and all(
+        any(evidence.agree(m, w) for w in want) for m in made
+    )
+
+
+def _have_parts(results, wants):
+    kinds = tuple | list | np.ndarray
+    return all(
+        isinstance(r, kinds)
+        and (not isinstance(r, np.ndarray) or r.ndim > 0)
+        and len(r) == len(w)
+        for r, w in zip(results, wants, strict=True)
+    )
+
+
+def _names(exercise, count):
+    return exercise.outputs or [f"value {i} of {count}" for i in range(1, count + 1)]
+
+
+def _made(evidence):
+    """Return (misconception, its results) of all that have a result in each case."""
+    made = []
+    for known in evidence.exercise.misconceptions:
+        try:
+            results = [quietly(known.wrong, args) for args in evidence.args]
+        except Exception:  # one that is known by a property, or has no result
+            continue
+        made.append((known, results))
+    return made
+
+
+def _pair(evidence):
+    """Find two switches of one function that were thrown together."""
+    switches = [
+        known
+        for known in evidence.exercise.misconceptions
+        if isinstance(known.wrong, partial) and not known.wrong.args
+    ]
+    end = time.monotonic() + PATIENCE
+    for one, other in combinations(switches, 2):
+        if time.monotonic() > end:
+            return []
+        if one.wrong.func is not other.wrong.func:
+            continue
+        if one.wrong.keywords.keys() & other.wrong.keywords.keys():
+            continue
+        if evidence.makes(partial(one.wrong, **other.wrong.keywords)):
+            return [Finding((one, other))]
+    return []
