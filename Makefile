@@ -9,13 +9,19 @@ SITE   := _build/html/index.html
 # Chapters, and the reference pages that can be run.
 NOTEBOOKS := $(sort $(wildcard book/*.ipynb))
 CONVENTIONS := .venv-conventions
+# Small, without torch: a style check or a hook must not wait for it.
+LINT := .venv-lint
 
 # On Linux the registry's torch brings gigabytes of CUDA. TORCH_INDEX names an index
 # that holds the small CPU build; empty, pip's own configuration decides.
 export TORCH_INDEX ?=
 TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 
-.PHONY: help book test mutants conventions execute lint stamp serve clean chromium
+# The rows of `make matrix`; those without versions of their own run in $(VENV).
+ROWS  ?= all
+MODES := $(filter all threads-% aten-%,$(ROWS))
+
+.PHONY: help book test bench mutants conventions execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -54,23 +60,46 @@ mutants: $(VENV)/.tests
 conventions: $(CONVENTIONS)/.ready
 	@$(CONVENTIONS)/bin/python -m pytest -q -c tests/conventions/conventions.ini tests/conventions
 
+#: make bench     time the layers against PyTorch, one thread; rewrites bnlib/lab/speed.json
+# CPU time, not the clock's: other work on the machine then hardly counts.
+bench: $(VENV)/.tests
+	@mkdir -p _build
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/benchmarks/bench_norms.py \
+	  --benchmark-timer=time.process_time --benchmark-json=_build/times.json --benchmark-quiet
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.table _build/times.json
+
 #: make execute   run the notebooks again and store normalized outputs
 execute: $(VENV)/.tests
 	@$(BIN)/python -m tools.notebooks execute $(NOTEBOOKS)
 
-#: make lint      style, normal form of the notebooks, portable Markdown, one address
-lint: $(VENV)/.tests
-	@$(BIN)/ruff check -q .
-	@$(BIN)/ruff format -q --check .
-	@$(BIN)/python -m tools.stamp_address --check
-	@$(BIN)/python -m tools.course --check
-	@$(BIN)/python -m tools.notebooks check $(NOTEBOOKS)
-	@$(BIN)/python -m tools.portable $(NOTEBOOKS) $(wildcard book/*.md)
+#: make lint      style, normal form of the notebooks, portable Markdown, one address,
+#:                safe workflows; sets up an environment of its own in seconds
+lint: $(LINT)/.ready
+	@$(LINT)/bin/ruff check -q .
+	@$(LINT)/bin/ruff format -q --check .
+	@$(LINT)/bin/python -m tools.stamp_address --check
+	@$(LINT)/bin/python -m tools.course --check
+	@$(LINT)/bin/python -m tools.notebooks check $(NOTEBOOKS)
+	@$(LINT)/bin/python -m tools.portable $(NOTEBOOKS) $(wildcard book/*.md)
+	@said=$$($(LINT)/bin/zizmor --quiet --no-progress --offline .github) || { echo "$$said"; exit 1; }
 
 #: make stamp     carry address, version and table of chapters to every file
-stamp: $(VENV)/.tests
-	@$(BIN)/python -m tools.stamp_address
-	@$(BIN)/python -m tools.course
+stamp: $(LINT)/.ready
+	@$(LINT)/bin/python -m tools.stamp_address
+	@$(LINT)/bin/python -m tools.course
+
+#: make lock      resolve the lists of packages again, with the hashes of their files
+lock: $(LINT)/.ready
+	@$(LINT)/bin/python -m tools.lock
+
+#: make matrix    run the notebooks with other versions, threads and instruction sets, and
+#:                write tests/matrix.md; ROWS="colab threads-2" CHAPTERS="01 02" choose
+matrix: $(if $(MODES),$(VENV)/.tests,$(LINT)/.ready)
+	@$(if $(MODES),$(BIN),$(LINT)/bin)/python -m tools.matrix --rows $(ROWS) --chapters $(CHAPTERS)
+
+#: make links     ask every other site that the book links to whether the page is there
+links: $(VENV)/.book
+	@$(BIN)/jupyter-book build . --builder linkcheck -q --path-output _build/links
 
 #: make serve     build the site and serve it on http://127.0.0.1:8000
 serve: book
@@ -92,20 +121,30 @@ $(SITE): $(SOURCES) $(VENV)/.book
 	@$(BIN)/jupyter-book build . -W -n --keep-going -q > _build/log 2>&1 || { cat _build/log; rm -rf _build; exit 1; }
 	@touch $(SITE)
 
-$(VENV)/bin/python:
+$(VENV)/bin/python $(LINT)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older or missing: run make PYTHON=python3.12, say."; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(@D:/bin=)
 
-$(VENV)/.book: book/requirements.txt | $(VENV)/bin/python
-	@echo "Setting up what the site needs in $(VENV) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -r book/requirements.txt
+PIP := -m pip install -q --disable-pip-version-check
+# All files are known by their hashes, so nothing is left to resolve.
+LOCKED := $(PIP) --require-hashes --no-deps
+
+$(LINT)/.ready: requirements-lint.lock | $(LINT)/bin/python
+	@echo "Setting up what style checks need in $(LINT) ..."
+	@$(LINT)/bin/python $(LOCKED) -r requirements-lint.lock
 	@touch $@
 
-$(VENV)/.tests: requirements.txt pyproject.toml $(VENV)/.book
+$(VENV)/.book: book/requirements.lock | $(VENV)/bin/python
+	@echo "Setting up what the site needs in $(VENV) ..."
+	@$(BIN)/python $(LOCKED) -r book/requirements.lock
+	@touch $@
+
+# torch comes first and alone: its build is chosen by TORCH_INDEX, not by a hash.
+$(VENV)/.tests: requirements.lock pyproject.toml $(VENV)/.book
 	@echo "Setting up what the tests need in $(VENV) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python $(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
+	@$(BIN)/python $(LOCKED) -r requirements.lock
+	@$(BIN)/python $(PIP) --no-deps -e .
 	@touch $@
 
 # Another environment: these libraries are large, and no chapter needs them.
@@ -116,8 +155,10 @@ $(CONVENTIONS)/.ready: requirements-conventions.txt
 	@$(CONVENTIONS)/bin/python -m pip install -q --disable-pip-version-check -r requirements-conventions.txt
 	@touch $@
 
+# On a contributor's machine nothing is installed as root without a word.
 chromium:
 	@for name in chromium chromium-browser google-chrome chrome; do command -v $$name >/dev/null && exit 0; done; \
-	echo "Installing chromium for the site tests ..."; \
+	[ "$(CI)" = true ] || { echo "chromium is needed for the site tests: install it (apt-get install chromium, or your package manager), or let make call apt-get as root with make test CI=true."; exit 1; }; \
+	echo "Installing chromium for the site tests with apt-get ..."; \
 	{ apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null || \
-	{ echo "chromium is needed for the site tests: install it with your package manager, then run make test again."; exit 1; }
+	{ echo "apt-get could not install chromium: install it with your package manager, then run make test again."; exit 1; }

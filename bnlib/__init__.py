@@ -13,7 +13,7 @@ from bnlib.norms import (
 )
 from bnlib.scaling import min_max, z_score
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "backward",

@@ -8,8 +8,14 @@ with the biased variance (divided by the number of values M). They differ only i
 axes over which ``mean`` and ``var`` are taken and in the axes along which ``gamma`` and
 ``beta`` run; RMS norm leaves the mean out. So there is one forward kernel, one
 ``backward``, and five short functions that choose the axes.
+
+The kernels compute what the plain lines of chapters 2 and 3 compute, in an order that
+suits memory: block by block, each step in place while the block is in the cache, sums
+over positions in the dtype of ``x`` and sums over those in float64. The page *How
+fast?* measures what each of these is worth.
 """
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 
@@ -35,26 +41,27 @@ class Cache:
 
     Parameters
     ----------
-    x_centered : ndarray
-        ``x - mean`` (``x`` for RMS norm), in the shape in which it was normalized.
+    normalized : ndarray
+        ``(x - mean) * inv_std``, in the shape in which the kernel sees ``x``.
     inv_std : ndarray
         ``1 / sqrt(var + eps)``, with length 1 on the normalized axes.
     gamma : ndarray or None
-        Scale, shaped to broadcast against ``x_centered``.
+        Scale, shaped to broadcast against ``normalized``.
     has_beta : bool
         Whether a shift was given.
     axes, parameter_axes : tuple of int
-        Axes over which statistics are taken; axes along which parameters are constant.
+        Axes of ``normalized`` over which statistics are taken, and along which
+        parameters are constant.
     mean : ndarray or None
-        Mean that was subtracted: (C,) for batch norm, (N,) for layer norm over all
-        features, (N, C) for instance norm, (N, G) for group norm; None for RMS norm.
+        Mean that was subtracted: (C,) for batch norm, ``x.shape[:axis]`` for layer
+        norm, (N, C) for instance norm, (N, G) for group norm; None for RMS norm.
     var : ndarray
         Biased variance (divided by M) in the same shape; the mean square for RMS norm.
     shape, parameter_shape : tuple of int
         Shapes of ``x`` and of ``gamma`` and ``beta`` as the caller knows them.
     """
 
-    x_centered: np.ndarray
+    normalized: np.ndarray
     inv_std: np.ndarray
     gamma: np.ndarray | None
     has_beta: bool
@@ -66,9 +73,14 @@ class Cache:
     parameter_shape: tuple
 
     @property
+    def one_gamma(self):
+        """Whether all values that share a variance share a gamma."""
+        return self.gamma is not None and {*self.axes} <= {*self.parameter_axes}
+
+    @property
     def x_hat(self):
         """Normalized input before gamma and beta, in the shape of ``x``."""
-        return (self.x_centered * self.inv_std).reshape(self.shape)
+        return self.normalized.reshape(self.shape)
 
 
 def batch_norm(x, gamma=None, beta=None, *, eps=1e-5):
@@ -114,7 +126,10 @@ def batch_norm(x, gamma=None, beta=None, *, eps=1e-5):
     floating_array("x", x, min_dims=2)
     axes = (0, *range(2, x.ndim))
     _several_values(x, axes, "use a larger batch, or layer_norm")
-    return _normalize(x, x.shape, axes, axes, (x.shape[1],), gamma, beta, eps)
+    view = x.reshape(_merged(x.shape, 2))
+    axes, c = (0, *range(2, view.ndim)), x.shape[1:2]
+    layout = {"axes": axes, "parameter_axes": axes, "shapes": (c, c)}
+    return _normalize(x, view, gamma, beta, eps, **layout)
 
 
 def batch_norm_inference(x, mean, var, gamma=None, beta=None, *, eps=1e-5):
@@ -159,8 +174,8 @@ def batch_norm_inference(x, mean, var, gamma=None, beta=None, *, eps=1e-5):
                 "pass running statistics, or call batch_norm to use those of the batch"
             )
     mean, var, gamma, beta = (
-        _per_channel(parameter(name, value, (x.shape[1],), x.dtype), x.ndim)
-        for name, value in given.items()
+        v if v is None else v.reshape(-1, *[1] * (x.ndim - 2))
+        for v in (parameter(k, v, x.shape[1:2], x.dtype) for k, v in given.items())
     )
     if var.min() < 0:
         raise ValueError(
@@ -180,7 +195,8 @@ def batch_norm_inference(x, mean, var, gamma=None, beta=None, *, eps=1e-5):
 def layer_norm(x, gamma=None, beta=None, *, axis=1, eps=1e-5):
     """Normalize each example over its own features.
 
-    As :func:`batch_norm`, over the axes from ``axis`` to the last.
+    As :func:`batch_norm`, over the axes from ``axis`` to the last, the meaning that
+    ``axis`` has in ONNX.
 
     Parameters
     ----------
@@ -189,7 +205,8 @@ def layer_norm(x, gamma=None, beta=None, *, axis=1, eps=1e-5):
     gamma, beta : array_like of shape ``x.shape[axis:]``, optional
         Scale and shift, one per feature; 1 and 0 if not given.
     axis : int, default=1
-        First normalized axis; not 0, which keeps the examples apart.
+        First normalized axis, counted from the end if negative. With 0, all examples
+        share one mean and one variance.
     eps : float, default=1e-5
         Added to the (biased) variance.
 
@@ -203,16 +220,16 @@ def layer_norm(x, gamma=None, beta=None, *, axis=1, eps=1e-5):
     Raises
     ------
     TypeError, ValueError
-        As :func:`batch_norm`, and if ``axis`` is 0 or outside of ``x``.
+        As :func:`batch_norm`, and if ``x`` has no such axis.
 
     References
     ----------
     Ba, Kiros & Hinton (2016), section 3. https://arxiv.org/abs/1607.06450
     """
-    axes, others = _split_axes(x, axis)
-    _several_values(x, axes, "choose a smaller axis, or rms_norm")
-    shape = x.shape[axes[0] :]
-    return _normalize(x, x.shape, axes, others, shape, gamma, beta, eps)
+    first = _first_axis(x, axis)
+    _several_values(x, (*range(first, x.ndim),), "choose a smaller axis, or rms_norm")
+    view, layout = _features(x, first)
+    return _normalize(x, view, gamma, beta, eps, **layout)
 
 
 def instance_norm(x, gamma=None, beta=None, *, eps=1e-5):
@@ -246,9 +263,10 @@ def instance_norm(x, gamma=None, beta=None, *, eps=1e-5):
     Ulyanov, Vedaldi & Lempitsky (2016). https://arxiv.org/abs/1607.08022
     """
     floating_array("x", x, min_dims=3)
-    axes = tuple(range(2, x.ndim))
-    _several_values(x, axes, "use larger images, or layer_norm")
-    return _normalize(x, x.shape, axes, (0, *axes), (x.shape[1],), gamma, beta, eps)
+    _several_values(x, (*range(2, x.ndim),), "use larger images, or layer_norm")
+    view, shapes = x.reshape(_merged(x.shape, 2)), (x.shape[1:2], x.shape[:2])
+    layout = {"axes": (2,), "parameter_axes": (0, 2), "shapes": shapes}
+    return _normalize(x, view, gamma, beta, eps, **layout)
 
 
 def group_norm(x, num_groups, gamma=None, beta=None, *, eps=1e-5):
@@ -292,10 +310,12 @@ def group_norm(x, num_groups, gamma=None, beta=None, *, eps=1e-5):
             f"num_groups must be a whole number that divides the {c} channels, "
             f"got {num_groups}; choose one of {divisors}"
         )
-    grouped = (n, num_groups, c // num_groups, *spatial)
-    axes = tuple(range(2, len(grouped)))
-    _several_values(x.reshape(grouped), axes, "use fewer groups")
-    return _normalize(x, grouped, axes, (0, *axes[1:]), (c,), gamma, beta, eps)
+    view = x.reshape(n, num_groups, *_merged((c // num_groups, *spatial), 1))
+    axes = tuple(range(2, view.ndim))
+    _several_values(view, axes, "use fewer groups")
+    layout = {"axes": axes, "parameter_axes": (0, *axes[1:])}
+    layout["shapes"] = (c,), (n, num_groups)
+    return _normalize(x, view, gamma, beta, eps, **layout)
 
 
 def rms_norm(x, gamma=None, *, axis=-1, eps=1e-5):
@@ -308,7 +328,8 @@ def rms_norm(x, gamma=None, *, axis=-1, eps=1e-5):
     gamma : array_like of shape ``x.shape[axis:]``, optional
         Scale, one per feature; 1 if not given.
     axis : int, default=-1
-        First normalized axis; not 0, which keeps the examples apart.
+        First normalized axis, counted from the end if negative. With 0, all examples
+        share one mean square.
     eps : float, default=1e-5
         Added to the mean square. PyTorch's default is the machine epsilon.
 
@@ -328,9 +349,8 @@ def rms_norm(x, gamma=None, *, axis=-1, eps=1e-5):
     ----------
     Zhang & Sennrich (2019), equation 4. https://arxiv.org/abs/1910.07467
     """
-    axes, others = _split_axes(x, axis)
-    shape = x.shape[axes[0] :]
-    return _normalize(x, x.shape, axes, others, shape, gamma, None, eps, center=False)
+    view, layout = _features(x, _first_axis(x, axis))
+    return _normalize(x, view, gamma, None, eps, center=False, **layout)
 
 
 def backward(d_y, cache):
@@ -373,101 +393,191 @@ def backward(d_y, cache):
             f"d_y must have the shape {cache.shape} of the layer's output, "
             f"got {d_y.shape}; pass the gradient of the loss with respect to y"
         )
-    x_centered, inv_std, axes = cache.x_centered, cache.inv_std, cache.axes
-    d_y = d_y.astype(x_centered.dtype, copy=False).reshape(x_centered.shape)
-    count = prod(x_centered.shape[a] for a in axes)
+    x_hat, axes = cache.normalized, cache.axes
+    d_y = d_y.astype(x_hat.dtype, copy=False).reshape(x_hat.shape)
+    d_x = np.empty(x_hat.shape, x_hat.dtype)
+    sums = np.zeros((2, *_kept(x_hat.shape, cache.parameter_axes)), x_hat.dtype)
+    with _buffers_for(x_hat.shape, axes):
+        for block in _blocks(axes, d_y, d_x, x_hat, cache.inv_std, cache.gamma, *sums):
+            _backward_block(cache, *block)
+    d_gamma, d_beta = sums.reshape(2, *cache.parameter_shape)
+    d_gamma = None if cache.gamma is None else d_gamma
+    return d_x.reshape(cache.shape), d_gamma, d_beta if cache.has_beta else None
 
-    d_gamma = d_beta = None
-    if cache.has_beta:
-        d_beta = _sum(cache.parameter_axes, d_y).reshape(cache.parameter_shape)
-    # Multiplying inv_std in first lets every later step work on d_x in place.
-    d_x = d_y * inv_std
-    if cache.gamma is not None:
-        d_gamma = _sum(cache.parameter_axes, d_x, x_centered)
-        d_gamma = d_gamma.reshape(cache.parameter_shape)
-        d_x *= cache.gamma
-    through_var = np.square(inv_std) * _sum(axes, d_x, x_centered) / count
+
+def _backward_block(cache, d_y, d_x, x_hat, inv_std, gamma, d_gamma, d_beta):
+    """Fill ``d_x``, and add this block's share to ``d_gamma`` and ``d_beta``."""
+    axes, d_x_hat, scale = cache.axes, d_y, inv_std
+    if cache.one_gamma:  # it can wait, and multiply the result
+        scale = inv_std * gamma
+    elif gamma is not None:
+        d_gamma += _sum(cache.parameter_axes, d_y, x_hat)
+        d_x_hat = d_y * _wide(gamma, d_y)
+    plain, along = _sum(axes, d_x_hat), _sum(axes, d_x_hat, x_hat)
+    if cache.one_gamma:  # what d_x needs is what the parameters need: chapter 3
+        d_beta += plain.sum(cache.parameter_axes, keepdims=True)
+        d_gamma += along.sum(cache.parameter_axes, keepdims=True)
+    elif cache.has_beta:
+        d_beta += _sum(cache.parameter_axes, d_y)
+    count = d_y.size // plain.size
+    np.multiply(x_hat, _wide(along / count, d_x), out=d_x)
     if cache.mean is not None:
-        d_x -= _sum(axes, d_x) / count
-    d_x -= x_centered * through_var
-    return d_x.reshape(cache.shape), d_gamma, d_beta
+        d_x += _wide(plain / count, d_x)
+    np.subtract(d_x_hat, d_x, out=d_x)
+    d_x *= _wide(scale, d_x)
 
 
-def _normalize(
-    x, shape, axes, parameter_axes, parameter_shape, gamma, beta, eps, center=True
-):
-    """Normalize ``x``, seen in ``shape``, over ``axes``: the one forward kernel."""
+def _normalize(x, view, gamma, beta, eps, *, axes, parameter_axes, shapes, center=True):
+    """Normalize ``view``, which is ``x`` in another shape: the one forward kernel.
+
+    ``shapes`` are those of the parameters and of the statistics for the caller.
+    """
     positive_eps(eps)
-    caller_shape, x = x.shape, x.reshape(shape)
-    gamma, beta = (
-        _along(parameter(name, value, parameter_shape, x.dtype), shape, parameter_axes)
-        for name, value in (("gamma", gamma), ("beta", beta))
-    )
-    count = prod(shape[a] for a in axes)
-    with np.errstate(over="ignore", invalid="ignore"):  # finite_statistics says it
-        mean, x_centered = _center(x, axes, count) if center else (None, x.copy())
-        var = _sum(axes, x_centered, x_centered) / count
-    finite_statistics("x", x.reshape(caller_shape), var)
-    inv_std = 1 / np.sqrt(var + x.dtype.type(eps))
-    y = x_centered * (inv_std if gamma is None else inv_std * gamma)
-    if beta is not None:
-        y += beta
+    gamma = parameter("gamma", gamma, shapes[0], x.dtype)
+    beta = parameter("beta", beta, shapes[0], x.dtype)
+    along = _kept(view.shape, parameter_axes)
+    gamma, beta = (v if v is None else v.reshape(along) for v in (gamma, beta))
+    y, x_hat = np.empty(view.shape, x.dtype), np.empty(view.shape, x.dtype)
+    mean, var, inv_std = np.empty((3, *_kept(view.shape, axes)), x.dtype)
     cache = Cache(
-        x_centered,
-        inv_std,
-        gamma,
-        beta is not None,
-        axes,
-        parameter_axes,
-        None if mean is None else mean.squeeze(axes),
-        var.squeeze(axes),
-        caller_shape,
-        parameter_shape,
+        normalized=x_hat,
+        inv_std=inv_std,
+        gamma=gamma,
+        has_beta=beta is not None,
+        axes=axes,
+        parameter_axes=parameter_axes,
+        mean=mean.reshape(shapes[1]) if center else None,
+        var=var.reshape(shapes[1]),
+        shape=x.shape,
+        parameter_shape=shapes[0],
     )
-    return y.reshape(caller_shape), cache
+    # What overflows is reported by finite_statistics.
+    with np.errstate(over="ignore", invalid="ignore"), _buffers_for(view.shape, axes):
+        for block in _blocks(axes, view, y, x_hat, mean, var, inv_std, gamma, beta):
+            _forward_block(cache, eps, *block)
+    finite_statistics("x", x, var)
+    return y.reshape(x.shape), cache
 
 
-def _center(x, axes, count):
-    """Return the mean over ``axes`` and ``x`` minus it, accurate far from zero."""
-    mean = _sum(axes, x) / count
-    x_centered = x - mean
+def _forward_block(cache, eps, x, y, x_hat, mean, var, inv_std, gamma, beta):
+    """Fill ``y``, ``x_hat`` and the statistics of one block of ``x``."""
+    axes = cache.axes
+    if cache.mean is None:
+        x_hat[...] = x
+        exact_var = _sum(axes, x, x) / (x.size // var.size)
+    else:
+        exact_var = _center(axes, x, x_hat, mean)
+    var[...] = exact_var
+    inv_std[...] = 1 / np.sqrt(exact_var + eps)
+    if cache.one_gamma:  # not through x_hat: one rounding less
+        np.multiply(x_hat, _wide(inv_std * gamma, x), out=y)
+    x_hat *= _wide(inv_std, x)
+    if not cache.one_gamma:
+        np.multiply(x_hat, 1 if gamma is None else _wide(gamma, x), out=y)
+    if beta is not None:
+        y += _wide(beta, x)
+
+
+def _center(axes, x, out, mean):
+    """Write ``x`` minus its mean to ``out``; return the variance."""
+    count = x.size // mean.size
+    mean[...] = _sum(axes, x) / count
+    np.subtract(x, _wide(mean, x), out=out)
+    rest, var = _sum(axes, out) / count, _sum(axes, out, out) / count
     # At 1e4 a float32 mean is wrong in the fourth digit after the point. What is left
     # of it in the differences is small, so a second sweep removes it to full precision.
-    rest = _sum(axes, x_centered) / count
-    x_centered -= rest
-    return mean + rest, x_centered
+    if (abs(rest) > 2 * np.finfo(x.dtype).eps * np.sqrt(var)).any():
+        mean += rest
+        out -= _wide(rest, x)
+        var = _sum(axes, out, out) / count
+    return var
 
 
 def _sum(axes, *factors):
-    """Sum a product over ``axes``, keeping them with length 1, without a temporary."""
-    letters = list(range(factors[0].ndim))
-    kept = [a for a in letters if a not in axes]
-    operands = [part for factor in factors for part in (factor, letters)]
-    return np.expand_dims(np.einsum(*operands, kept), axes)
+    """Sum a product of one or two arrays over ``axes``, keeping them with length 1.
+
+    ``np.sum(a * b, axis=axes, keepdims=True)`` without the product in memory: the last
+    axis in the arrays' dtype, what is left, far fewer numbers, in float64. Sums over
+    the first axis alone, those of an (N, C) batch, stay in the arrays' dtype.
+    """
+    last = factors[0].ndim - 1 in axes
+    product = ",".join(["...s" if last else "n..."] * len(factors))
+    partial = np.einsum(product + "->...", *factors)
+    if last:
+        return partial[..., None].astype(np.float64).sum(axes, keepdims=True)
+    return partial[None]
 
 
-def _along(v, shape, parameter_axes):
-    """Reshape a parameter to broadcast over ``parameter_axes`` of ``shape``."""
-    if v is None:
-        return None
-    return v.reshape([1 if a in parameter_axes else n for a, n in enumerate(shape)])
+# --- memory: blocks that fit the cache, rows that NumPy's loops like ----------------
+
+BLOCK = 2**17  # values: half a megabyte in float32, small beside an L2 cache
+LONG = 256  # values after which the start of a loop no longer matters
 
 
-def _per_channel(v, ndim):
-    """Reshape ``v`` from (C,) to (1, C, 1, ..., 1), or leave None."""
-    return None if v is None else v.reshape(1, -1, *[1] * (ndim - 2))
+def _blocks(axes, *arrays):
+    """Yield views of all arrays, cut so that no mean is cut and one block is in cache.
+
+    Batch norm is cut along the channels, the others along the examples. An array that
+    has length 1 there (or is None) belongs to every block.
+    """
+    shape, size, axis = arrays[0].shape, arrays[0].size, int(0 in axes)
+    step = max(1, BLOCK * shape[axis] // size)
+    if axis == 1:  # rows of one channel and one position would be slow to walk
+        step = max(step, LONG * shape[1] // prod(shape[1:]))
+    for start in range(0, shape[axis], step):
+        cut = (slice(None),) * axis + (slice(start, start + step),)
+        yield [a if a is None or a.shape[axis] == 1 else a[cut] for a in arrays]
 
 
-def _split_axes(x, axis):
-    """Return the axes from ``axis`` to the last, and those before it."""
+@contextmanager
+def _buffers_for(shape, axes):
+    """Tell NumPy not to copy a broadcast operand when the rows are long enough.
+
+    ``x * v`` with v of length 1 on an axis goes through a buffer of 8192 values, filled
+    from v, unless a row of x is longer than it: more than half of the time at 768.
+    """
+    before = np.setbufsize(8192 if prod(shape[axes[0] or 1 :]) < LONG else 64)
+    try:
+        yield
+    finally:
+        np.setbufsize(before)
+
+
+def _wide(v, x):
+    """Repeat ``v`` along short rows of ``x``, if several examples share the copy."""
+    narrow = v.shape[-1] < x.shape[-1] < LONG and v.shape[0] < x.shape[0]
+    return (v.repeat(x.shape[-1], -1) if narrow else v).astype(x.dtype, copy=False)
+
+
+# --- shapes and axes ----------------------------------------------------------------
+
+
+def _merged(shape, first):
+    """Merge the axes from ``first`` on into one; positions need no shape."""
+    return (*shape[:first], prod(shape[first:])) if len(shape) > first else shape
+
+
+def _features(x, first):
+    """Return ``x`` as (examples, features), and how layer and RMS norm go over it."""
+    view = x.reshape(prod(x.shape[:first]), *_merged(x.shape[first:], 1))
+    layout = {"axes": tuple(range(1, view.ndim)), "parameter_axes": (0,)}
+    return view, layout | {"shapes": (x.shape[first:], x.shape[:first])}
+
+
+def _kept(shape, axes):
+    """Return ``shape`` with length 1 on ``axes``."""
+    return [1 if a in axes else n for a, n in enumerate(shape)]
+
+
+def _first_axis(x, axis):
+    """Return ``axis``, counted from the front."""
     floating_array("x", x, min_dims=2)
-    first = axis + x.ndim if axis < 0 else axis
-    if not 1 <= first < x.ndim:
+    if not -x.ndim <= axis < x.ndim:
         raise ValueError(
-            f"axis must lie between 1 and {x.ndim - 1} for x of shape {x.shape}, "
-            f"got {axis}; axis 0 holds the examples"
+            f"axis must lie between {-x.ndim} and {x.ndim - 1} for x of shape "
+            f"{x.shape}, got {axis}; it is the first of the normalized axes"
         )
-    return tuple(range(first, x.ndim)), tuple(range(first))
+    return axis % x.ndim
 
 
 def _several_values(x, axes, advice):

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from bnlib import norms
 from bnlib.norms import (
     backward,
     batch_norm,
@@ -205,6 +206,125 @@ def test_non_contiguous_input_gives_the_same_result():
     np.testing.assert_allclose(
         group_norm(channels_last, 5)[0], group_norm(x, 5)[0], rtol=1e-12
     )
+
+
+# --- fast and readable agree ----------------------------------------------------------
+
+BLOCK_CASES = [
+    # more than one block; rows shorter and longer than LONG; a channel above a block
+    pytest.param("batch", (9, 7, 5, 3), 100, id="batch, images"),
+    pytest.param("batch", (40, 500), 4000, id="batch, vectors"),
+    pytest.param("batch", (3, 4, 300), 1000, id="batch, long rows"),
+    pytest.param("layer", (9, 7, 5, 3), 250, id="layer, images"),
+    pytest.param("layer, last axis", (5, 6, 300), 1000, id="layer, text"),
+    pytest.param("instance", (9, 7, 5, 3), 250, id="instance"),
+    pytest.param("group", (9, 6, 5, 3), 250, id="group, images"),
+    pytest.param("group", (9, 8), 20, id="group, vectors"),
+    pytest.param("rms", (9, 7, 5, 3), 250, id="rms"),
+]
+with_parameters = pytest.mark.parametrize(
+    "given", [("gamma", "beta"), ("gamma",), ("beta",), ()], ids=str
+)
+
+
+def plain(x, gamma, beta, d_y, axes, parameter_axes):
+    """The lines of chapters 2 and 3, over any axes; axes None is RMS norm."""
+    center = axes is not None
+    axes = axes or tuple(range(1, x.ndim))
+    mean = x.mean(axis=axes, keepdims=True) if center else 0
+    var = np.mean((x - mean) ** 2, axis=axes, keepdims=True)
+    inv_std = 1 / np.sqrt(var + EPS)
+    x_hat = (x - mean) * inv_std
+    y = gamma * x_hat + beta
+    d_x_hat = gamma * d_y
+    along = np.mean(d_x_hat * x_hat, axis=axes, keepdims=True)
+    d_mean = d_x_hat.mean(axis=axes, keepdims=True) if center else 0
+    d_x = inv_std * (d_x_hat - d_mean - x_hat * along)
+    d_gamma = np.sum(d_y * x_hat, axis=parameter_axes, keepdims=True)
+    return y, d_x, d_gamma, np.sum(d_y, axis=parameter_axes, keepdims=True)
+
+
+@with_parameters
+@pytest.mark.parametrize("layer, shape, block", BLOCK_CASES)
+def test_the_kernel_in_blocks_equals_the_plain_lines(
+    monkeypatch, layer, shape, block, given
+):
+    if layer == "rms":
+        given = tuple(name for name in given if name == "gamma")
+    monkeypatch.setattr(norms, "BLOCK", block)
+    monkeypatch.setattr(norms, "LONG", 4)
+    ours, _, parameter_shape = LAYERS[layer]
+    x, gamma, beta, d_y = draw(shape, parameter_shape(shape))
+    y, cache = ours(
+        x, gamma if "gamma" in given else None, beta if "beta" in given else None
+    )
+    d_x, d_gamma, d_beta = backward(d_y, cache)
+
+    wide = shape if layer != "group" else (shape[0], 2, shape[1] // 2, *shape[2:])
+    n = len(wide)
+    axes, parameter_axes = {
+        "batch": ((0, *range(2, n)), (0, *range(2, n))),
+        "layer": (tuple(range(1, n)), (0,)),
+        "layer, last axis": ((n - 1,), tuple(range(n - 1))),
+        "instance": (tuple(range(2, n)), (0, *range(2, n))),
+        "group": (tuple(range(2, n)), (0, *range(3, n))),
+        "rms": (None, (0,)),
+    }[layer]
+    kept = [1 if a in parameter_axes else size for a, size in enumerate(wide)]
+    expected = plain(
+        x.reshape(wide),
+        gamma.reshape(kept) if "gamma" in given else 1,
+        beta.reshape(kept) if "beta" in given else 0,
+        d_y.reshape(wide),
+        axes,
+        parameter_axes,
+    )
+    names = {"y": y, "d_x": d_x, "gamma": d_gamma, "beta": d_beta}
+    for (name, mine), wanted in zip(names.items(), expected, strict=True):
+        if name in ("gamma", "beta") and name not in given:
+            assert mine is None
+        else:
+            np.testing.assert_allclose(
+                mine, wanted.reshape(mine.shape), rtol=0, atol=1e-11, equal_nan=False
+            )
+
+
+@pytest.mark.parametrize("shape, block", [((3, 8, 4, 5), 50), ((6, 500), 1000)])
+def test_several_blocks_are_really_used(monkeypatch, shape, block):
+    monkeypatch.setattr(norms, "BLOCK", block)
+    monkeypatch.setattr(norms, "LONG", 4)
+    x = np.arange(prod(shape), dtype=float).reshape(shape)
+    for axes in ((0, 2, 3)[: 1 + 2 * (len(shape) > 2)], (1,)):
+        pieces = [piece for (piece,) in norms._blocks(axes, x)]
+        assert len(pieces) > 1
+        assert sum(piece.size for piece in pieces) == x.size
+        assert all(np.shares_memory(piece, x) for piece in pieces)
+
+
+def test_the_size_of_numpys_buffers_is_put_back_also_after_an_error():
+    before = np.getbufsize()
+    y, cache = batch_norm(np.random.default_rng(0).normal(size=(4, 3, 20, 20)))
+    backward(y, cache)
+    with pytest.raises(ValueError, match="must be finite"):
+        batch_norm(np.full((4, 3, 20, 20), np.nan))
+    assert np.getbufsize() == before
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+def test_every_axis_of_onnx_is_accepted(axis):
+    x, _, _, d_y = draw((4, 5, 6), (1,))
+    size = x.shape[axis:]
+    gamma, beta = np.full(size, 1.5), np.full(size, -0.5)
+    t_x = torch.tensor(x, requires_grad=True)
+    t_y = F.layer_norm(t_x, size, torch.tensor(gamma), torch.tensor(beta), eps=EPS)
+    t_y.backward(torch.tensor(d_y))
+    y, cache = layer_norm(x, gamma, beta, axis=axis)
+    close(y, t_y.detach().numpy(), 1e-12)
+    close(backward(d_y, cache)[0], t_x.grad.numpy(), 1e-12)
+    assert cache.mean.shape == x.shape[: axis % 3]
+
+    root = np.sqrt(np.mean(x**2, axis=tuple(range(axis % 3, 3)), keepdims=True) + EPS)
+    close(rms_norm(x, gamma, axis=axis)[0], 1.5 * x / root, 1e-12)
 
 
 # --- inference ----------------------------------------------------------------------
@@ -431,11 +551,11 @@ BAD_VALUES = {
         lambda: batch_norm((1e25 * X).astype(np.float32)),
         r"fit into float32, got values up to 1.1e\+26",
     ),
-    "normalizing over the examples": (
-        lambda: layer_norm(X, axis=0),
-        r"between 1 and 1 for x of shape \(4, 3\), got 0",
+    "an axis behind the last": (
+        lambda: layer_norm(X, axis=2),
+        r"between -2 and 1 for x of shape \(4, 3\), got 2",
     ),
-    "an axis that x does not have": (lambda: rms_norm(X, axis=-3), "got -3"),
+    "an axis before the first": (lambda: rms_norm(X, axis=-3), "got -3"),
     "upstream gradient of another shape": (
         lambda: backward(X[:3], batch_norm(X)[1]),
         r"shape \(4, 3\) of the layer's output, got \(3, 3\)",

@@ -24,6 +24,7 @@ DOCUMENTED = [
     "bnlib.scaling",
     "bnlib.norms",
     "bnlib.running",
+    "bnlib.modules",
     "bnlib.nn",
     "bnlib.nn.layers",
     "bnlib.nn.variants",

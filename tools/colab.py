@@ -4,15 +4,15 @@ The environment of a room is made of links: what ``pyproject.toml`` declares, wi
 that this needs in turn, stands in the environment that runs the tests, and only that is
 linked. So the versions are the pinned ones, a room takes a moment and no network, and
 what is not declared cannot be imported. bnlib itself is missing: the set-up cell of a
-chapter installs it from a copy of the working tree, tagged as the next release is.
+chapter installs it from the working tree, served as the release (tools.published).
 """
 
 import atexit
 import re
-import shutil
 import subprocess
 import tempfile
 import venv
+from contextlib import ExitStack
 from functools import cache
 from importlib import metadata
 from json import dumps
@@ -22,7 +22,7 @@ import tomllib
 from jupyter_client.kernelspec import KernelSpecManager
 from packaging.requirements import Requirement
 
-from tools import stamp_address
+from tools import published
 from tools.exact_env import kernel_environment
 
 ROOT = Path(__file__).parents[1]
@@ -112,32 +112,17 @@ def environment(folder, distributions):
     return python
 
 
-def detour():
-    """Return the variables that lead the public address to the working tree."""
-    return {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{_published().as_uri()}.insteadOf",
-        "GIT_CONFIG_VALUE_0": stamp_address.address(),
-    }
-
-
 @cache
-def _published():
-    """Copy the working tree to a repository that is tagged with its version."""
-    folder = Path(tempfile.mkdtemp(prefix="published-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    listed = _call("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT)
-    for name in listed.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    author += ["-c", "commit.gpgsign=false"]
-    _call("git", "init", "-q", cwd=folder)
-    _call("git", "add", "--all", "--force", cwd=folder)
-    _call("git", *author, "commit", "-q", "--no-verify", "-m", "release", cwd=folder)
-    _call("git", "tag", f"v{stamp_address.version()}", cwd=folder)
-    return folder
+def detour():
+    """Return the variables that lead the public address to the working tree.
+
+    The release is served until this process ends.
+    """
+    stack = ExitStack()
+    atexit.register(stack.close)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="published-")))
+    published.build_tools(folder)
+    return stack.enter_context(published.published(folder))
 
 
 def _call(*command, **settings):

@@ -2,12 +2,12 @@
 
 The address stands in ``_config.yml`` (``repository.url``), the version in
 ``bnlib/__init__.py``, and nowhere else by hand. ``python -m tools.stamp_address`` takes
-both to the chapters, README.md, CITATION.cff, CONTRIBUTING.md and pyproject.toml; with
+both to the notebooks, the links to Colab (``repository.branch``) and the texts; with
 ``--check`` it changes nothing and exits with 1 if a file differs.
 
 An address counts as ours if it ends in the name of our repository, the present one or
-one that a set-up cell or pyproject.toml still states. So a fork under another owner, or
-a new name, needs one edit of ``_config.yml``.
+one that a set-up cell still states. So a fork under another owner, or a new name, needs
+one edit of ``_config.yml``.
 """
 
 import argparse
@@ -16,62 +16,18 @@ import sys
 from pathlib import Path
 
 import nbformat
-import yaml
 
 from tools import normal_form as nb
+from tools.setup_cell import GITHUB, METADATA, address, source, version
 
 ROOT = Path(__file__).parents[1]
-TEXT_FILES = ("README.md", "CITATION.cff", "CONTRIBUTING.md", "pyproject.toml")
-GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git|/)?$")
-
-# The first code cell of every chapter. Its output is empty on Colab, in a clone and
-# where bnlib is installed. --no-deps: Colab's own NumPy and PyTorch stay as they are.
-SETUP_SOURCE = """\
-# @title Set-up: installs bnlib on Colab, does nothing elsewhere
-import importlib.util
-import subprocess
-import sys
-from pathlib import Path
-
-if importlib.util.find_spec("bnlib") is None:
-    here = Path.cwd()
-    clones = [p for p in (here, *here.parents) if (p / "bnlib/__init__.py").is_file()]
-    if clones:  # a copy of the repository in which bnlib is not installed
-        sys.path.insert(0, str(clones[0]))
-    else:
-        package = "bnlib @ git+{url}@v{version}"
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-        quiet = ["--disable-pip-version-check", "--root-user-action=ignore"]
-        subprocess.run([*pip, *quiet, package], check=True)
-        importlib.invalidate_caches()"""
-SETUP_METADATA = {
-    "tags": ["setup", "remove-cell"],
-    "cellView": "form",
-    "jupyter": {"source_hidden": True},
-}
-
-
-def address(root=ROOT):
-    """Return the public address, the only one that is written by hand."""
-    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    url = config["repository"]["url"]
-    if not GITHUB.match(url):
-        raise ValueError(
-            "repository.url in _config.yml must be https://github.com/OWNER/NAME, "
-            f"got {url}; correct it there"
-        )
-    return url.removesuffix("/").removesuffix(".git")
-
-
-def version(root=ROOT):
-    """Return the version of bnlib without importing it."""
-    source = (root / "bnlib" / "__init__.py").read_text(encoding="utf-8")
-    return re.search(r'^__version__ = "(.+)"', source, re.MULTILINE)[1]
-
-
-def setup_source(root=ROOT):
-    """Return the set-up cell of this address and version."""
-    return SETUP_SOURCE.format(url=address(root), version=version(root))
+TEXT_FILES = (
+    "README.md",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "_config.yml",
+)
 
 
 def chapters(root=ROOT):
@@ -91,14 +47,13 @@ def stamped(path, root=ROOT):
     if path.suffix == ".ipynb":
         return _stamped_chapter(path, url, names, root)
     text = _replace_addresses(text, url, names)
-    ours = re.escape(url)
-    text = re.sub(rf"({ours}(?:\.git)?@v)[\w.]+", rf"\g<1>{version(root)}", text)
+    now = version(root)
+    archive = rf"({re.escape(url)}/archive/refs/tags/v)\d+(?:\.\d+)*(?=\.zip)"
+    text = re.sub(archive, rf"\g<1>{now}", text)
     if path.name == "CITATION.cff":
-        text = re.sub(r"(?m)^version:.*$", f"version: {version(root)}", text)
-    if path.name == "pyproject.toml":
-        text = re.sub(
-            r'(?m)^version = ".*"$', f'version = "{version(root)}"', text, count=1
-        )
+        text = re.sub(r"(?m)^version:.*$", f"version: {now}", text)
+    if path.name == "_config.yml":
+        text = re.sub(r"(?m)^(  branch:) [\w.]+", rf"\g<1> v{now}", text)
     return text
 
 
@@ -126,10 +81,6 @@ def main(arguments=None, root=ROOT):
 def _our_names(root):
     """Collect the names that our repository has or had."""
     former = [cell.source for path in notebooks(root) for cell in _setup_cells(path)]
-    pyproject = root / "pyproject.toml"
-    if pyproject.is_file():
-        text = pyproject.read_text(encoding="utf-8")
-        former += re.findall(r"(?ms)^\[project\.urls\]$(.*?)(?=^\[|\Z)", text)
     stated = re.findall(r"https://github\.com/[\w.-]+/([\w-]+)", "\n".join(former))
     return {GITHUB.match(address(root))[2], *stated}
 
@@ -151,6 +102,13 @@ def _replace_addresses(text, url, names):
     return re.sub(pages, f"{owner.lower()}.github.io/{name}", text)
 
 
+def _pictures_of_the_tag(text, url, now):
+    """Let our pictures come from the tag, as the notebook that shows them does."""
+    owner, name = GITHUB.match(url).groups()
+    ours = re.escape(f"raw.githubusercontent.com/{owner}/{name}/")
+    return re.sub(rf"({ours})[\w.-]+/", rf"\g<1>v{now}/", text)
+
+
 def _stamped_chapter(path, url, names, root):
     notebook = nb.read(path)
     setup = [cell for cell in notebook.cells if "setup" in nb.tags(cell)]
@@ -161,9 +119,10 @@ def _stamped_chapter(path, url, names, root):
         )
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = _replace_addresses(cell.source, url, names)
-    setup[0].source = setup_source(root)
-    setup[0].metadata = nbformat.from_dict(SETUP_METADATA)
+            text = _replace_addresses(cell.source, url, names)
+            cell.source = _pictures_of_the_tag(text, url, version(root))
+    setup[0].source = source(root)
+    setup[0].metadata = nbformat.from_dict(METADATA)
     return nb.dumps(notebook)
 
 

@@ -1,8 +1,8 @@
 """Batch normalization folded into a whole model: fewer layers at inference.
 
-The arithmetic for two modules is in :mod:`bnlib.fold.pair`; this room finds the pairs,
-by tracing the model or, where that fails, in its ``nn.Sequential`` containers, and
-reports what it did with each BN.
+The arithmetic for two modules is in :mod:`bnlib.fold.pair`; this module finds the
+pairs, by tracing the model or, where that fails, in its ``nn.Sequential`` containers,
+and reports what it did with each BN.
 """
 
 import copy
@@ -11,20 +11,21 @@ from dataclasses import dataclass, field
 import torch
 from torch import fx, nn
 
-from bnlib.fold.pair import (
-    WouldBeWrong,
-    fold_batch_norm,
-    fold_into_next,
-    is_bn,
-    is_layer,
+from bnlib.fold.pair import WouldBeWrong, fold_batch_norm, fold_into_next, is_layer
+from bnlib.modules import (
+    Tracer,
+    as_inputs,
+    is_channel_norm,
+    relative_difference,
+    tensors_in,
 )
 
-__all__ = ["FoldReport", "fold", "fold_batch_norm", "fold_into_next"]
+__all__ = ["FoldReport", "fold"]
 
 
 @dataclass
 class FoldReport:
-    """What :func:`fold` did, as ``fold_report`` of the model that it returns.
+    """What :func:`fold` did; printed, one line for each BN.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class FoldReport:
         those in the model that was given.
     left : dict of str to str
         Name of each BN that is still there: the reason, in one sentence.
-    seen : {"graph", "modules"}
+    found_by : {"graph", "modules"}
         Whether pairs were found in the traced graph, or in the ``nn.Sequential``
         containers of a model that cannot be traced.
     difference : float or None
@@ -43,7 +44,7 @@ class FoldReport:
 
     folded: dict = field(default_factory=dict)
     left: dict = field(default_factory=dict)
-    seen: str = "graph"
+    found_by: str = "graph"
     difference: float | None = None
 
     def __str__(self):
@@ -79,8 +80,10 @@ def fold(model, example_input=None, *, strict=True):
 
     Returns
     -------
-    nn.Module
-        The folded model; its ``fold_report`` is a :class:`FoldReport`.
+    folded : nn.Module
+        The folded model.
+    report : FoldReport
+        Where each BN went, or why it stayed.
 
     Raises
     ------
@@ -91,17 +94,17 @@ def fold(model, example_input=None, *, strict=True):
     Examples
     --------
     >>> from bnlib.lab.models import mlp
-    >>> folded = fold(mlp((4, 8, 8, 3)).eval())
-    >>> print(folded.fold_report)
+    >>> folded, report = fold(mlp((4, 8, 8, 3)).eval())
+    >>> print(report)
     1: folded into 0
     4: folded into 3
     """
     _refuse_training(model)
     folded, rehearsal = copy.deepcopy(model), copy.deepcopy(model)
     output, ranks = _rehearse(rehearsal, example_input)
-    graph, seen = _wiring(rehearsal)
-    report = FoldReport(seen=seen)
-    names = [name for name, module in folded.named_modules() if is_bn(module)]
+    graph, found_by = _calls_in_order(rehearsal)
+    report = FoldReport(found_by=found_by)
+    names = [name for name, m in folded.named_modules() if is_channel_norm(m)]
     called = [n.target for n in graph.nodes if n.op == "call_module"]
     for name in dict.fromkeys([n for n in called if n in names] + names):
         try:
@@ -111,15 +114,14 @@ def fold(model, example_input=None, *, strict=True):
                 raise ValueError(f"at {name!r}, {reason}") from None
             report.left[name] = str(reason)
     if example_input is not None:
-        report.difference = _difference(_call(folded, example_input), output)
+        report.difference = _compare(folded(*as_inputs(example_input)), output)
     _renumber(folded)
-    folded.fold_report = report
-    return folded
+    return folded, report
 
 
 def _refuse_training(model):
     for name, module in model.named_modules():
-        if module.training and (module is model or is_bn(module)):
+        if module.training and (module is model or is_channel_norm(module)):
             what = f"its {type(module).__name__} {name!r}" if name else "the model"
             raise ValueError(
                 "model must be in eval mode, because in training mode BN normalizes "
@@ -127,18 +129,10 @@ def _refuse_training(model):
             )
 
 
-class _Tracer(fx.Tracer):
-    """Trace down to BN, modules of PyTorch and modules without children."""
-
-    def is_leaf_module(self, m, module_qualified_name):
-        whole = is_bn(m) or next(m.children(), None) is None
-        return whole or super().is_leaf_module(m, module_qualified_name)
-
-
-def _wiring(model):
+def _calls_in_order(model):
     """Return a graph of which module feeds which, and how it was found."""
     try:
-        return _Tracer().trace(model), "graph"
+        return Tracer(look_inside=False).trace(model), "graph"
     except Exception:  # tracing runs the model's own code, which may raise anything
         return _module_graph(model), "modules"
 
@@ -268,41 +262,22 @@ def _rehearse(model, example_input):
         return None, {}
     ranks = {}
     for name, module in model.named_modules():
-        if is_bn(module):
+        if is_channel_norm(module):
 
-            def note(module, args, name=name):
-                ranks[name] = args[0].dim()
+            def note(module, args, kwargs, name=name):
+                ranks[name] = tensors_in([args, kwargs])[0].dim()
 
-            module.register_forward_pre_hook(note)
-    return _call(model, example_input), ranks
-
-
-def _call(model, example_input):
-    return model(
-        *(example_input if isinstance(example_input, tuple) else [example_input])
-    )
+            module.register_forward_pre_hook(note, with_kwargs=True)
+    return model(*as_inputs(example_input)), ranks
 
 
-def _difference(got, want):
-    """Return the largest relative difference, or refuse more than rounding."""
-    got, want = _tensors(got), _tensors(want)
-    worst = max(
-        float((g - w).abs().max() / w.abs().max().clamp(min=torch.finfo(w.dtype).tiny))
-        for g, w in zip(got, want, strict=True)
-    )
-    if not worst < torch.finfo(want[0].dtype).eps ** 0.5:
+def _compare(got, want):
+    """Return the relative difference of the outputs, or refuse more than rounding."""
+    difference, to_rounding = relative_difference(got, want)
+    if not to_rounding:
         raise ValueError(
             "the folded model must agree with the model for example_input, got a "
-            f"relative difference of {worst:.1e}: forward does something that could "
-            "not be seen; fold its layers one by one with fold_batch_norm"
+            f"relative difference of {difference:.1e}: forward does something that "
+            "could not be seen; fold its layers one by one with fold_batch_norm"
         )
-    return worst
-
-
-def _tensors(output):
-    """List the floating-point tensors in an output, tuple, list or dict."""
-    if isinstance(output, torch.Tensor):
-        return [output] if output.is_floating_point() else []
-    if isinstance(output, dict):
-        output = output.values()
-    return [t for part in output for t in _tensors(part)]
+    return difference

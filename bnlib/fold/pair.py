@@ -6,8 +6,8 @@ linear layer or convolution is affine too, so the two are one layer:
     scale = gamma / sqrt(running_var + eps)
     weight <- scale * weight        bias <- scale * (bias - running_mean) + beta
 
-Any module with ``running_mean``, ``running_var``, ``weight``, ``bias`` and ``eps`` that
-acts like BN in eval mode counts as one. :mod:`bnlib.fold` finds the pairs in a model.
+Whatever has the attributes of BN (:func:`bnlib.modules.is_channel_norm`) and acts like
+it in eval mode counts as one. :mod:`bnlib.fold.model` finds the pairs in a model.
 """
 
 import copy
@@ -17,15 +17,19 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
-__all__ = ["fold_batch_norm", "fold_into_next"]
+from bnlib.modules import (
+    CONVOLUTIONS,
+    NORM_ATTRIBUTES,
+    TRANSPOSED_CONVOLUTIONS,
+    is_channel_norm,
+    relative_difference,
+)
 
-_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *_TRANSPOSED)
-_BN_ATTRIBUTES = ("running_mean", "running_var", "weight", "bias", "eps")
+__all__ = ["fold_batch_norm", "fold_into_next"]
 
 
 class WouldBeWrong(ValueError):
-    """Folding is asked for but gives another function; fold passes this on."""
+    """The layer after BN pads with zeros, so the folded layer errs at the border."""
 
 
 @torch.no_grad()
@@ -64,8 +68,8 @@ def fold_batch_norm(layer, bn):
     _refuse_sizes(bn, "out", getattr(layer, "out_channels", None) or layer.out_features)
     scale, shift = _scale_and_shift(bn, like=layer.weight)
     folded = copy.deepcopy(layer)
-    if isinstance(layer, _TRANSPOSED):  # weight: (in, out / groups, *kernel)
-        weight = (_by_group(layer) * _across(scale, layer)).flatten(0, 1)
+    if isinstance(layer, TRANSPOSED_CONVOLUTIONS):  # (in, out / groups, *kernel)
+        weight = (_by_group(layer) * _group_values(scale, layer)).flatten(0, 1)
     else:
         weight = layer.weight * scale.reshape(-1, *[1] * (layer.weight.dim() - 1))
     if layer.bias is not None:
@@ -100,7 +104,7 @@ def fold_into_next(bn, layer):
         the shift of BN then reaches the border less than the inside.
     """
     _refuse_unfit(layer, bn)
-    if isinstance(layer, _TRANSPOSED):
+    if isinstance(layer, TRANSPOSED_CONVOLUTIONS):
         raise ValueError(
             "the layer after bn must not be a transposed convolution, got "
             f"{type(layer).__name__}, whose border sees less of the shift of bn than "
@@ -115,22 +119,18 @@ def fold_into_next(bn, layer):
     _refuse_sizes(bn, "in", getattr(layer, "in_channels", None) or layer.in_features)
     scale, shift = _scale_and_shift(bn, like=layer.weight)
     by_group = _by_group(layer)  # (groups, out / groups, in / groups, *kernel)
-    weight = (by_group * _across(scale, layer)).flatten(0, 1)
-    bias = (by_group * _across(shift, layer)).flatten(2).sum(2).flatten()
+    weight = (by_group * _group_values(scale, layer)).flatten(0, 1)
+    bias = (by_group * _group_values(shift, layer)).flatten(2).sum(2).flatten()
     if layer.bias is not None:
         bias = bias + layer.bias
     return _with_parameters(copy.deepcopy(layer), weight, bias)
-
-
-def is_bn(module):
-    return all(hasattr(module, name) for name in _BN_ATTRIBUTES)
 
 
 def is_layer(module):
     """Tell the foldable layers, subclasses that compute something else excluded."""
     return any(
         isinstance(module, kind) and type(module).forward is kind.forward
-        for kind in _LAYERS
+        for kind in (nn.Linear, *CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS)
     )
 
 
@@ -138,12 +138,12 @@ def _refuse_unfit(layer, bn):
     if not is_layer(layer):
         raise TypeError(
             "layer must be a linear layer or a convolution, got "
-            f"{type(layer).__name__}; keep bn (a BN before the layer is the business "
-            "of fold_into_next)"
+            f"{type(layer).__name__}; keep bn (or call fold_into_next for a BN that "
+            "comes before the layer)"
         )
-    if not is_bn(bn):
+    if not is_channel_norm(bn):
         raise TypeError(
-            f"bn must have {', '.join(_BN_ATTRIBUTES)}, got {type(bn).__name__}; "
+            f"bn must have {', '.join(NORM_ATTRIBUTES)}, got {type(bn).__name__}; "
             "pass a batch normalization"
         )
     if bn.running_mean is None:
@@ -194,8 +194,7 @@ def _refuse_unlike_bn(bn, scale, shift, ndim):
     x = x.reshape(*x.shape, *[1] * (ndim - 2))
     channels = (-1, *[1] * (ndim - 2))
     want = x * scale.reshape(channels) + shift.reshape(channels)
-    error = (bn(x) - want).abs().max() / want.abs().max()
-    if not error < torch.finfo(scale.dtype).eps ** 0.5:
+    if not relative_difference(bn(x), want)[1]:
         raise ValueError(
             "bn must compute gamma * (x - running_mean) / sqrt(running_var + eps) + "
             f"beta in eval mode, got {type(bn).__name__}, which does not; keep it"
@@ -207,8 +206,8 @@ def _by_group(layer):
     return layer.weight.unflatten(0, (getattr(layer, "groups", 1), -1))
 
 
-def _across(v, layer):
-    """Reshape ``v`` to run along axes 0 and 2 of the weight that _by_group returns."""
+def _group_values(v, layer):
+    """Reshape (C,) to (groups, 1, C / groups, 1, ...), to multiply with _by_group."""
     kernel = [1] * (layer.weight.dim() - 2)
     return v.reshape(getattr(layer, "groups", 1), 1, -1, *kernel)
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch.func import functional_call, stack_module_state, vmap
 
 from bnlib.lab import train
+from bnlib.modules import has_running_statistics, keep_modes
 from bnlib.nn import reestimate
 
 __all__ = ["Ensemble", "accuracies", "train_many"]
@@ -255,14 +256,10 @@ def accuracies(ensemble, x, y, *, batch_size=500, each=False):
     x, y = train._tensors_like(ensemble.template, (x, y))
     if each:
         _check_each(x, y, len(ensemble))
-    modes = {module: module.training for module in ensemble.template.modules()}
-    ensemble.eval()
-    try:
+    with keep_modes(ensemble.template):
+        ensemble.eval()
         parts = x.split(batch_size, dim=int(each))
         scores = torch.cat([ensemble(part, each=each) for part in parts], dim=1)
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
     right = (scores.argmax(2) == y) & ~scores.isnan().any(2)
     return right.double().mean(1).numpy()
 
@@ -319,8 +316,7 @@ def _architecture(model):
 def _check_momentum(model):
     """Refuse the cumulative average: its weight is a number that ``item()`` reads."""
     for name, module in model.named_modules():
-        tracks = getattr(module, "running_mean", None) is not None
-        if tracks and module.momentum is None:
+        if has_running_statistics(module) and module.momentum is None:
             raise ValueError(
                 "a stacked batch norm must have a number as momentum, got None in "
                 f"{name!r}; set momentum=0.1, or train one network after the other"

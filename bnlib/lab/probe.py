@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from bnlib.lab.train import _default_loss, _tensors_like
+from bnlib.modules import has_running_statistics, keep_modes
 
 __all__ = [
     "CovariateShift",
@@ -59,12 +60,11 @@ def untouched(model):
     tensors = [*model.parameters(), *model.buffers()]
     numbers = [t.detach().clone() for t in tensors]
     grads = [(p, p.grad, p.requires_grad) for p in model.parameters()]
-    modes = {module: module.training for module in model.modules()}
     for parameter, _, _ in grads:
         parameter.grad = None  # what accumulates inside must not reach the old one
     devices = sorted({t.device.index for t in tensors if t.device.type == "cuda"})
     try:
-        with torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(devices=devices), keep_modes(model):
             yield model
     finally:
         with torch.no_grad():
@@ -73,8 +73,6 @@ def untouched(model):
         for parameter, grad, learns in grads:
             parameter.grad = grad
             parameter.requires_grad_(learns)
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def gradients(model, x, y, loss=None):
@@ -305,7 +303,7 @@ def loss_slice(model, x, y, directions, span, statistics="batch", *, loss=None):
     with untouched(model):
         model.eval()
         for module in model.modules():
-            if getattr(module, "running_mean", None) is not None:
+            if has_running_statistics(module):
                 # Not train(), which would wake the noise inside a NoisyBatchNorm.
                 module.training = statistics == "batch"
         parameters = dict(model.named_parameters())

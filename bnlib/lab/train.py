@@ -10,6 +10,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from bnlib.modules import keep_modes
+
 __all__ = ["History", "accuracy", "train"]
 
 
@@ -148,13 +150,9 @@ def accuracy(model, x, y, *, batch_size=500):
         If x and y differ in length or are empty.
     """
     x, y = _tensors_like(model, (x, y))
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
+    with keep_modes(model):
+        model.eval()
         scores = torch.cat([model(part) for part in x.split(batch_size)])
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
     right = (scores.argmax(1) == y) & ~scores.isnan().any(1)
     return right.double().mean().item()
 

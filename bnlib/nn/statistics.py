@@ -3,8 +3,8 @@
 from contextlib import contextmanager
 
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm as TorchBatchNorm
 
+from bnlib.modules import has_running_statistics, is_batch_norm, keep_modes, tensors_in
 from bnlib.nn.base import batch_axes, moments
 from bnlib.nn.layers import BatchNorm
 from bnlib.running import Population, merge
@@ -25,9 +25,9 @@ def reestimate(model, loader):
     Parameters
     ----------
     model : torch.nn.Module
-        Holds batch norms of ``bnlib.nn`` or ``torch.nn``. Their ``running_mean``,
-        ``running_var`` (unbiased, divided by ``count - 1``) and
-        ``num_batches_tracked`` are replaced in place; modes and all else are kept.
+        Holds batch norms of ``bnlib.nn``, ``torch.nn`` or your own. Replaced in place
+        are their ``running_mean``, ``running_var`` (unbiased, divided by ``count - 1``)
+        and, where they have it, ``num_batches_tracked``; modes and all else are kept.
     loader : iterable
         Batches: a tensor, or a tuple or list whose first item is the input.
 
@@ -52,8 +52,7 @@ def reestimate(model, loader):
     layers = {
         name: layer
         for name, layer in model.named_modules()
-        if isinstance(layer, BatchNorm | TorchBatchNorm)
-        and layer.running_mean is not None
+        if is_batch_norm(layer) and has_running_statistics(layer)
     }
     if not layers:
         raise ValueError(
@@ -71,7 +70,8 @@ def reestimate(model, loader):
         layer = layers[name]
         layer.running_mean.copy_(torch.from_numpy(total.mean))
         layer.running_var.copy_(torch.from_numpy(total.unbiased_var))
-        layer.num_batches_tracked.fill_(num_batches)
+        if getattr(layer, "num_batches_tracked", None) is not None:
+            layer.num_batches_tracked.fill_(num_batches)
     return seen
 
 
@@ -81,25 +81,26 @@ def _watching(model, layers):
     seen = {}
 
     def watch(name):
-        def hook(layer, inputs):
-            batch = _population(layer, inputs[0])
+        def hook(layer, args, kwargs):
+            batch = _population(layer, tensors_in([args, kwargs])[0])
             seen[name] = merge(seen[name], batch) if name in seen else batch
 
         return hook
 
-    modes = {module: module.training for module in model.modules()}
     buffers = {b: b.clone() for layer in layers.values() for b in layer.buffers()}
-    hooks = [m.register_forward_pre_hook(watch(name)) for name, m in layers.items()]
+    hooks = [
+        layer.register_forward_pre_hook(watch(name), with_kwargs=True)
+        for name, layer in layers.items()
+    ]
     try:
-        model.eval()
-        for layer in layers.values():
-            layer.training = True  # without its children: injected noise stays off
-        yield seen
+        with keep_modes(model):
+            model.eval()
+            for layer in layers.values():
+                layer.training = True  # without its children: injected noise stays off
+            yield seen
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in modes.items():
-            module.training = mode
         for buffer, value in buffers.items():
             buffer.copy_(value)
 

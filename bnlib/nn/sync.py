@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm as TorchBatchNorm
 
+from bnlib.modules import is_batch_norm
 from bnlib.nn.base import batch_axes, per_channel
 from bnlib.nn.layers import BatchNorm
 
@@ -228,15 +229,12 @@ def convert_sync_batch_norm(model, process_group=None):
     Raises
     ------
     TypeError
-        If a layer is a variant of :class:`bnlib.nn.BatchNorm`, or a lazy one that has
-        not seen data.
+        If a batch norm is a variant or your own, or a lazy one that has not seen data.
     ValueError
         If there is no batch norm.
     """
     found = [
-        (name, layer)
-        for name, layer in model.named_modules()
-        if isinstance(layer, BatchNorm | TorchBatchNorm)
+        (name, layer) for name, layer in model.named_modules() if is_batch_norm(layer)
     ]
     if not found:
         raise ValueError(
@@ -270,7 +268,7 @@ def _groups_of(model):
 
 def _replace(module, group, done):
     """Put a SyncBatchNorm in the place of each batch norm in ``module``."""
-    if isinstance(module, BatchNorm | TorchBatchNorm):
+    if is_batch_norm(module):
         if module not in done:
             done[module] = _synchronized(module, group)
         return done[module]

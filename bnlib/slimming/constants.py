@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import fx, nn
 
-from bnlib.fold.pair import is_bn
+from bnlib.modules import as_inputs, is_channel_norm, keep_modes, tensors_in
 
 __all__ = ["Constant", "add_constant", "constants", "masked", "output"]
 
@@ -81,7 +81,7 @@ def constants(wiring, gone, example_input):
         Name of each layer that reads dead channels: what it gets.
     """
     follow = _Follow(wiring, gone)
-    follow.run(*_as_tuple(example_input))
+    follow.run(*as_inputs(example_input))
     return {name: _merged(parts) for name, parts in follow.heard.items()}
 
 
@@ -133,15 +133,11 @@ def output(model, example_input):
 
     Returns
     -------
-    list of Tensor
-        The floating-point tensors in what it returns.
+    object
+        What it returns.
     """
-    modes = {module: module.training for module in model.modules()}
-    try:
-        return _tensors(model.eval()(*_as_tuple(example_input)))
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+    with keep_modes(model):
+        return model.eval()(*as_inputs(example_input))
 
 
 class _Follow(fx.Interpreter):
@@ -153,14 +149,14 @@ class _Follow(fx.Interpreter):
 
     def placeholder(self, target, args, kwargs):
         value = super().placeholder(target, args, kwargs)
-        return torch.full_like(value, torch.nan) if _is_floating(value) else value
+        return torch.full_like(value, torch.nan) if tensors_in(value) else value
 
     def call_module(self, target, args, kwargs):
-        module = self.fetch_attr(target)
-        if is_bn(module) and module.weight is not None:
-            return self._norm(target, module, args[0])
+        module, x = self.fetch_attr(target), tensors_in([args, kwargs])
+        if is_channel_norm(module) and module.weight is not None:
+            return self._norm(target, module, x[0])
         if target in self.wiring.inputs:
-            return self._layer(target, module, args[0])
+            return self._layer(target, module, x[0])
         return super().call_module(target, args, kwargs)
 
     def _norm(self, target, norm, x):
@@ -194,12 +190,13 @@ def _merged(parts):
 
 
 def _norm_behind(wiring, name):
-    """Return the name of the norm that alone reads the layer, None without one."""
-    calls = [n for n in wiring.module.graph.nodes if n.target == name]
-    readers = {user for call in calls for user in call.users}
-    names = {n.target if n.op == "call_module" else None for n in readers}
-    (norm,) = names if len(names) == 1 else (None,)
-    return norm if norm in wiring.norms and len(calls) == len(readers) else None
+    """Return the name of the norm that reads this layer and no other, None without."""
+    nodes = wiring.module.graph.nodes
+    readers = {user for n in nodes if n.target == name for user in n.users}
+    for norm in wiring.norms:
+        if readers == {n for n in nodes if n.target == norm}:
+            return norm
+    return None
 
 
 def _dead(ids, gone):
@@ -208,19 +205,3 @@ def _dead(ids, gone):
 
 def _is_transposed(layer):
     return getattr(layer, "transposed", False)
-
-
-def _is_floating(value):
-    return isinstance(value, torch.Tensor) and value.is_floating_point()
-
-
-def _as_tuple(example_input):
-    return example_input if isinstance(example_input, tuple) else (example_input,)
-
-
-def _tensors(result):
-    if isinstance(result, dict):
-        result = list(result.values())
-    if isinstance(result, (list, tuple)):
-        return [t for part in result for t in _tensors(part)]
-    return [result] if _is_floating(result) else []

@@ -2,7 +2,8 @@
 
     penalty = l1_gamma(model, 1e-2)              # train(..., before_step=penalty)
     cut = plan(model, 0.7, example_input=x)      # print it, edit it
-    small = prune(absorb(model, cut), cut)       # then fine-tune
+    absorbed, report = absorb(model, cut)        # print this, too
+    small = prune(absorbed, cut)                 # then fine-tune
 
 Liu et al. (2017), "Learning efficient convolutional networks through network slimming",
 https://arxiv.org/abs/1708.06519. Which channels belong together is found by
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from bnlib.fold.pair import is_bn
+from bnlib.modules import is_channel_norm, relative_difference
 from bnlib.slimming.constants import add_constant, constants, masked, output
 from bnlib.slimming.size import Summary, summary
 from bnlib.slimming.wiring import trace
@@ -49,7 +50,8 @@ def l1_gamma(model, strength):
     Parameters
     ----------
     model : nn.Module
-        Its norms with running statistics or without count, and no other parameter.
+        The penalty is on the weights of its batch norms (and instance norms), whether
+        they keep running statistics or not, and on no other parameter.
     strength : float
         Weight of the sum of all absolute gammas in the loss, lambda in the paper.
 
@@ -73,7 +75,7 @@ def l1_gamma(model, strength):
             f"strength must be a finite number of at least 0, got {strength}; "
             "0 switches the penalty off"
         )
-    norms = [m for m in model.modules() if is_bn(m) and m.weight is not None]
+    norms = [m for m in model.modules() if is_channel_norm(m) and m.weight is not None]
     if not norms:
         raise ValueError(
             f"model must have a batch normalization with a gamma, got "
@@ -250,7 +252,9 @@ def prune(model, plan):
     pruned = copy.deepcopy(model)
     for name, module in pruned.named_modules():
         if name in wiring.outputs or name in wiring.inputs:
-            _slice(module, *(_stay(d.get(name), gone) for d in _two(wiring)))
+            inputs = _kept_positions(wiring.inputs.get(name), gone)
+            outputs = _kept_positions(wiring.outputs.get(name), gone)
+            _slice(module, inputs, outputs)
     _compare(pruned, masked(model, wiring, gone), plan.example_input)
     return pruned
 
@@ -279,9 +283,10 @@ def absorb(model, plan):
 
     Returns
     -------
-    nn.Module
-        A new model of the same size. Its ``absorb_report`` is a dict: name of each
-        layer that took something in: "exact", or why not.
+    absorbed : nn.Module
+        A new model of the same size.
+    report : dict of str to str
+        Name of each layer that took something in: "exact", or why it is not.
 
     Raises
     ------
@@ -289,12 +294,11 @@ def absorb(model, plan):
         If the plan does not fit the model, or leaves a layer without channel.
     """
     wiring, gone = _prepare(model, plan)
-    absorbed = masked(model, wiring, gone)
-    absorbed.absorb_report = {}
+    absorbed, report = masked(model, wiring, gone), {}
     for name, constant in constants(wiring, gone, plan.example_input).items():
         if add_constant(absorbed, wiring, name, constant.response):
-            absorbed.absorb_report[name] = constant.remark
-    return absorbed
+            report[name] = constant.remark
+    return absorbed, report
 
 
 # --- which channels form a group, and where the threshold lies ------------------------
@@ -347,10 +351,6 @@ def _apply_threshold(groups, ratio, floor):
 # --- taking channels out ------------------------------------------------------------
 
 
-def _two(wiring):
-    return wiring.inputs, wiring.outputs
-
-
 def _prepare(model, plan):
     """Return the wiring of ``model`` and the set of channels that go."""
     wiring = trace(model, plan.example_input)
@@ -375,8 +375,8 @@ def _prepare(model, plan):
     return wiring, gone
 
 
-def _stay(ids, gone):
-    """Return the positions that stay, None if all do."""
+def _kept_positions(ids, gone):
+    """Return the positions of the channels that stay, None if all do."""
     if ids is None or not gone.intersection(ids.tolist()):
         return None
     return torch.tensor([k for k, i in enumerate(ids.tolist()) if i not in gone])
@@ -424,11 +424,10 @@ def _compare(pruned, reference, example_input):
             "the tensors, not from numbers in the code"
         ) from None
     want = output(reference, example_input)
-    for g, w in zip(got, want, strict=True):
-        error = float((g - w).abs().max() / w.abs().max().clamp(min=1e-30))
-        if not error < torch.finfo(w.dtype).eps ** 0.5:
-            raise ValueError(
-                "the pruned model must agree with the masked one, got a relative "
-                f"difference of {error:.1e}: forward does something with channels that "
-                "could not be seen; prune its parts one by one"
-            )
+    difference, to_rounding = relative_difference(got, want)
+    if not to_rounding:
+        raise ValueError(
+            "the pruned model must agree with the masked one, got a relative "
+            f"difference of {difference:.1e}: forward does something with channels "
+            "that could not be seen; prune its parts one by one"
+        )

@@ -1,16 +1,14 @@
 """How large a model is: parameters and multiplications, layer by layer."""
 
-import sys
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
-from torch import nn
-from tqdm import tqdm
+from torch.utils.flop_counter import FlopCounterMode
+
+from bnlib.modules import as_inputs, keep_modes
 
 __all__ = ["Summary", "summary"]
-
-_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 @dataclass
@@ -21,11 +19,11 @@ class Summary:
     ----------
     layers : list of tuple (str, str, tuple of int, int, int)
         Of each module with parameters of its own: name, type, shape of its output
-        without the batch axis, parameters, and multiplications for one example.
+        without the batch axis, parameters, and multiply-adds for one example.
     parameters : int
         Of the whole model; one that is used twice counts once.
     macs : int
-        Multiply-adds of its linear layers and convolutions for one example.
+        Multiply-adds for one example, also those outside of these modules.
     """
 
     layers: list
@@ -59,21 +57,18 @@ class Summary:
 
 
 @torch.no_grad()
-def summary(model, input, *, progress=None):
+def summary(model, example_input):
     """Count the parameters and the multiply-adds of a model.
 
-    Counted are the multiplications of ``nn.Linear`` and the convolutions, as is usual;
-    norms, activations, biases and what a forward computes by itself are not.
+    Counted are convolutions and matrix products, wherever forward computes them, with
+    ``torch.utils.flop_counter``; norms, activations and biases are not, as is usual.
 
     Parameters
     ----------
     model : nn.Module
         Run once in eval mode; neither its modes nor its statistics change.
-    input : Tensor or tuple of Tensor
+    example_input : Tensor or tuple of Tensor
         What it is called with; the first axis counts examples.
-    progress : bool, optional
-        Whether to show a progress bar over the modules on stderr. By default it is
-        shown in a terminal only.
 
     Returns
     -------
@@ -85,60 +80,51 @@ def summary(model, input, *, progress=None):
     ValueError
         If the input holds no example.
     """
-    inputs = input if isinstance(input, tuple) else (input,)
+    inputs = as_inputs(example_input)
     if inputs[0].dim() == 0 or len(inputs[0]) == 0:
         raise ValueError(
-            "input must hold at least one example along its first axis, got shape "
-            f"{tuple(inputs[0].shape)}; one is enough"
+            "example_input must hold at least one example along its first axis, got "
+            f"shape {tuple(inputs[0].shape)}; one is enough"
         )
-    calls = _calls(model, inputs, progress)
-    layers = [
-        (name, *calls.get(module, ((), 0)), module)
-        for name, module in model.named_modules()
-        if next(module.parameters(recurse=False), None) is not None
-    ]
-    rows = [
-        (name, type(m).__name__, shape, _own(m), macs // len(inputs[0]))
-        for name, shape, macs, m in layers
-    ]
-    total = sum(p.numel() for p in model.parameters())
-    return Summary(rows, total, sum(row[-1] for row in rows))
+    macs, shapes = _run(model, inputs)
+    rows = []
+    for name, module in model.named_modules():
+        own = sum(p.numel() for p in module.parameters(recurse=False))
+        if own:
+            share = macs[module] // len(inputs[0])
+            rows.append(
+                (name, type(module).__name__, shapes.get(module, ()), own, share)
+            )
+    parameters = sum(p.numel() for p in model.parameters())
+    return Summary(rows, parameters, sum(macs.values()) // len(inputs[0]))
 
 
-def _own(module):
-    return sum(p.numel() for p in module.parameters(recurse=False))
+def _run(model, inputs):
+    """Run the model; return multiply-adds and output shape of each of its modules."""
+    macs, shapes, running = Counter(), {}, []
 
+    def note():
+        """Enter what was counted since the last note for the module at work."""
+        if running:
+            macs[running[-1]] += flops.get_total_flops() // 2 - sum(macs.values())
 
-def _calls(model, inputs, progress):
-    """Run the model; return shape of the output and multiplications of each module."""
-    seen = {}
-    leaves = [m for m in model.modules() if next(m.children(), None) is None]
-    disable = None if progress is None else not progress
-    modes = {module: module.training for module in model.modules()}
-    bar = tqdm(total=len(leaves), disable=disable, leave=False, file=sys.stderr)
+    def enter(module, args):
+        note()
+        running.append(module)
 
-    def note(module, args, output):
-        bar.update()
+    def leave(module, args, output):
+        note()
+        running.pop()
         if isinstance(output, torch.Tensor):
-            macs = seen.get(module, ((), 0))[1] + _macs(module, args[0], output)
-            seen[module] = tuple(output.shape[1:]), macs
+            shapes[module] = tuple(output.shape[1:])
 
-    hooks = [m.register_forward_hook(note) for m in leaves]
+    modules = list(model.modules())
+    hooks = [m.register_forward_pre_hook(enter) for m in modules]
+    hooks += [m.register_forward_hook(leave) for m in modules]
     try:
-        with bar:
+        with keep_modes(model), FlopCounterMode(display=False) as flops:
             model.eval()(*inputs)
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in modes.items():
-            module.training = mode
-    return seen
-
-
-def _macs(module, x, y):
-    """Count multiply-adds: weights that each output needs, or that each input meets."""
-    if isinstance(module, _TRANSPOSED):
-        return x.numel() * module.weight[0].numel()
-    if isinstance(module, (nn.Linear, *_CONVOLUTIONS)):
-        return y.numel() * module.weight[0].numel()
-    return 0
+    return macs, shapes

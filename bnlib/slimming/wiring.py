@@ -14,14 +14,18 @@ import torch
 from torch import fx, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from bnlib.fold.pair import is_bn
+from bnlib.modules import (
+    CONVOLUTIONS,
+    TRANSPOSED_CONVOLUTIONS,
+    Tracer,
+    as_inputs,
+    is_channel_norm,
+)
 
 __all__ = ["Channels", "trace"]
 
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 # Modules of PyTorch that treat each channel by itself,
-_ALONE = """
+CHANNELWISE_MODULES = """
     ReLU ReLU6 LeakyReLU ELU CELU SELU GELU SiLU Mish Softplus Softsign Sigmoid Tanh
     Hardtanh Hardsigmoid Hardswish PReLU Identity Upsample UpsamplingNearest2d
     Dropout Dropout1d Dropout2d Dropout3d AlphaDropout
@@ -30,18 +34,18 @@ _ALONE = """
     ZeroPad1d ZeroPad2d ZeroPad3d ReflectionPad1d ReflectionPad2d ReplicationPad2d
 """
 # and functions and methods that do.
-_ALONE_FUNCTIONS = """
+CHANNELWISE_FUNCTIONS = """
     relu relu_ relu6 leaky_relu elu celu selu gelu silu mish softplus sigmoid tanh
     hardtanh hardsigmoid hardswish clamp abs neg exp sqrt dropout dropout1d dropout2d
-    contiguous clone detach float double to interpolate pad boolean_dispatch
+    contiguous clone detach float double to interpolate pad
     max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d
     adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d
     adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
 """
-_TOGETHER = {"add", "add_", "iadd", "sub", "isub", "mul", "mul_", "imul", "truediv"}
-_TOGETHER |= {"div", "maximum"}
-_RESHAPED = {"flatten", "view", "reshape", "squeeze"}
-_REDUCED = {"mean", "sum", "amax", "amin"}
+# Functions of several tensors, channel by channel: the channels then stay together.
+COUPLING_FUNCTIONS = "add add_ sub mul mul_ truediv div maximum"
+RESHAPING_FUNCTIONS = "flatten view reshape squeeze"
+REDUCING_FUNCTIONS = "mean sum amax amin"
 
 
 @dataclass
@@ -99,21 +103,12 @@ def trace(model, example_input):
     """
     module = _traced(copy.deepcopy(model).eval())
     walk = _Walk(module)
-    inputs = example_input if isinstance(example_input, tuple) else (example_input,)
-    walk.run(*inputs)
+    walk.run(*as_inputs(example_input))
     return walk.channels()
 
 
-class Tracer(fx.Tracer):
-    """Trace down to the modules of PyTorch and to norms, through a reader's own."""
-
-    def is_leaf_module(self, m, module_qualified_name):
-        """Tell what is not looked into."""
-        return is_bn(m) or super().is_leaf_module(m, module_qualified_name)
-
-
 def _traced(model):
-    if is_bn(model) or type(model).__module__.startswith("torch.nn"):
+    if is_channel_norm(model) or type(model).__module__.startswith("torch.nn"):
         model = model if isinstance(model, nn.Sequential) else nn.Sequential(model)
     try:
         return fx.GraphModule(model, Tracer().trace(model))
@@ -142,8 +137,11 @@ class _Walk(fx.Interpreter):
             for node in n.all_input_nodes:
                 self._keep(self.ids.get(node, ()), "it is an output of the model")
         elif isinstance(value, torch.Tensor):
-            self.shape[n] = tuple(value.shape)
-            self.ids[n] = getattr(self, f"_{n.op}")(n, self.shape[n])
+            shape = self.shape[n] = tuple(value.shape)
+            ids = getattr(self, f"_{n.op}")(n, shape)
+            # Should the walk have misunderstood an operation, it ends here.
+            fits = not ids or shape[1:2] == (len(ids),)
+            self.ids[n] = ids if fits else self._refuse(n, shape)
         elif self._tensors(n) and not _asks_for_shape(n):
             self._refuse(n)
         return value
@@ -172,7 +170,9 @@ class _Walk(fx.Interpreter):
 
     def _norms(self):
         modules = {name: self.module.get_submodule(name) for name in self.outputs}
-        return tuple(n for n, m in modules.items() if is_bn(m) and m.weight is not None)
+        return tuple(
+            n for n, m in modules.items() if is_channel_norm(m) and m.weight is not None
+        )
 
     # --- what each kind of node does to the channels ---------------------------------
 
@@ -190,13 +190,13 @@ class _Walk(fx.Interpreter):
         before = self.shape[n.all_input_nodes[0]] if n.all_input_nodes else ()
         if is_parametrized(module):
             return self._refuse(n, shape, "its weight is parametrized")
-        if is_bn(module) or (
+        if is_channel_norm(module) or (
             isinstance(module, nn.PReLU) and module.weight.numel() > 1
         ):
             return self._note(self.outputs, n.target, ids)
-        if isinstance(module, (nn.Linear, *_CONVOLUTIONS, *_TRANSPOSED)):
+        if isinstance(module, (nn.Linear, *CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS)):
             return self._layer(n, module, ids, before, shape)
-        if type(module).__name__ in _ALONE.split():
+        if type(module).__name__ in CHANNELWISE_MODULES.split():
             return ids
         if isinstance(module, nn.Flatten):
             return self._flattened(n, ids, before, shape)
@@ -211,7 +211,7 @@ class _Walk(fx.Interpreter):
             new = self.outputs.get(n.target) or self._new(shape[1])
             self.produced[n.target] = new
             return self._note(self.outputs, n.target, new)
-        if groups != module.in_channels or isinstance(module, _TRANSPOSED):
+        if groups != module.in_channels or isinstance(module, TRANSPOSED_CONVOLUTIONS):
             return self._refuse(n, shape, f"it has {groups} groups of channels")
         # Depthwise: each output channel lives and dies with its one input channel.
         return self._note(self.outputs, n.target, _repeat(ids, shape[1] // len(ids)))
@@ -220,16 +220,19 @@ class _Walk(fx.Interpreter):
         tensors, name = self._tensors(n), _name(n)
         ids = self.ids[tensors[0]] if tensors else ()
         before = self.shape[tensors[0]] if tensors else ()
-        if name in _TOGETHER:
+        if name in COUPLING_FUNCTIONS.split():
             return self._joined(n, tensors, shape)
         if name in ("cat", "concat") and _axis(n, 1, len(shape)) == 1:
-            return [i for node in tensors for i in self.ids[node]]
+            # Not the distinct tensors: cat([x, x]) has the channels of x twice.
+            parts = n.args[0] if n.args else n.kwargs["tensors"]
+            if isinstance(parts, list | tuple):
+                return [i for node in parts for i in self.ids[node]]
         if len(tensors) == 1:
-            if name in _ALONE_FUNCTIONS.split() and shape[1:2] == before[1:2]:
+            if name in CHANNELWISE_FUNCTIONS.split():
                 return ids
-            if name in _RESHAPED:
+            if name in RESHAPING_FUNCTIONS.split():
                 return self._flattened(n, ids, before, shape)
-            if name in _REDUCED and shape[:2] == before[:2]:
+            if name in REDUCING_FUNCTIONS.split() and shape[:2] == before[:2]:
                 return ids
         return self._refuse(n, shape)
 

@@ -12,7 +12,7 @@ import pytest
 from jupyter_client import AsyncKernelManager
 from traitlets import default
 
-from tools import normal_form, stamp_address
+from tools import normal_form, setup_cell, stamp_address
 from tools.colab import Room, closure, declared
 from tools.compare import text_difference
 from tools.notebooks import run
@@ -89,10 +89,10 @@ def test_a_chapter_without_torch_makes_the_same_claims(path, room):
             assert text is None, f"{normal_form.place(stored, was)}: {text}"
 
 
-def test_the_address_has_what_the_chapters_install(room):
-    source = stamp_address.setup_source()
+def test_the_release_has_what_the_chapters_install(room):
+    source = setup_cell.source()
     assert room.call("-c", source) == ""
     assert "site-packages" in where_bnlib_is(room)
-    # A second time nothing is installed: without the repository it would fail.
-    nowhere = {"GIT_CONFIG_KEY_0": "url.file:///nowhere.insteadOf"}
+    # A second time nothing is installed: pip would reach nobody.
+    nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
     assert room.call("-c", source, **nowhere) == ""

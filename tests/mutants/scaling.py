@@ -9,7 +9,7 @@ MUTANTS = [
         "Z1",
         FILE,
         "u / np.where(span > 0, std, 1)",
-        "u / np.where(std > 0, std, 1)",
+        "u / np.where(span > 1, std, 1)",
         TESTS,
     ),
     Mutant("Z2", FILE, "u -= u.mean(axis=axis, keepdims=True)", "pass", TESTS),

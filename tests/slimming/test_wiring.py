@@ -1,5 +1,7 @@
 """The wiring of channels: what belongs together, what stays, what is refused."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,7 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from bnlib.lab.models import depthwise_net, residual_net, vgg
-from bnlib.slimming import plan
+from bnlib.slimming import plan, prune, wiring
 from bnlib.slimming.wiring import trace
 
 X = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -32,46 +34,46 @@ class Written(nn.Module):
 
 
 def test_vgg_wiring_layer_by_layer():
-    wiring = trace(vgg((8, "M", 16), dtype=torch.float32), X)
-    assert list(wiring.inputs) == ["0", "4", "9"]
-    assert wiring.norms == ("1", "5")
+    found = trace(vgg((8, "M", 16), dtype=torch.float32), X)
+    assert list(found.inputs) == ["0", "4", "9"]
+    assert found.norms == ("1", "5")
     for conv, norm, after in (("0", "1", "4"), ("4", "5", "9")):
-        ids = wiring.outputs[conv].tolist()
-        assert ids == wiring.outputs[norm].tolist() == wiring.inputs[after].tolist()
-        assert {wiring.producers[i] for i in ids} == {(conv,)}
-        assert not set(ids) & set(wiring.fixed)
-    assert {wiring.fixed[i] for i in wiring.outputs["9"]} == {
+        ids = found.outputs[conv].tolist()
+        assert ids == found.outputs[norm].tolist() == found.inputs[after].tolist()
+        assert {found.producers[i] for i in ids} == {(conv,)}
+        assert not set(ids) & set(found.fixed)
+    assert {found.fixed[i] for i in found.outputs["9"]} == {
         "it is an output of the model"
     }
-    assert wiring.fixed[int(wiring.inputs["0"][0])] == "it is an input of the model"
+    assert found.fixed[int(found.inputs["0"][0])] == "it is an input of the model"
 
 
 @pytest.mark.parametrize("order", ["pre", "post"])
 def test_stream_of_a_residual_net_is_one_set_of_channels(order):
     net = residual_net(3, 6, order=order, dtype=torch.float32)
-    wiring = trace(net, X)
-    stem = wiring.outputs["0"].tolist()
+    found = trace(net, X)
+    stem = found.outputs["0"].tolist()
     convs = [n for n, m in net.named_modules() if isinstance(m, nn.Conv2d)]
     inside, last = convs[1::2], convs[2::2]
     for name in last:
-        assert wiring.outputs[name].tolist() == stem
+        assert found.outputs[name].tolist() == stem
     for name in inside:
-        assert wiring.inputs[name].tolist() == stem
-        assert not set(wiring.outputs[name].tolist()) & set(stem)
-    assert wiring.producers[stem[0]] == ("0", *last)
+        assert found.inputs[name].tolist() == stem
+        assert not set(found.outputs[name].tolist()) & set(stem)
+    assert found.producers[stem[0]] == ("0", *last)
 
 
 def test_depthwise_layer_shares_the_channels_of_its_input():
-    wiring = trace(depthwise_net(6, 2, dtype=torch.float32), X)
-    assert wiring.outputs["3"].tolist() == wiring.outputs["0"].tolist()
-    assert "3" not in wiring.inputs
-    assert wiring.outputs["6"].tolist() != wiring.outputs["3"].tolist()
+    found = trace(depthwise_net(6, 2, dtype=torch.float32), X)
+    assert found.outputs["3"].tolist() == found.outputs["0"].tolist()
+    assert "3" not in found.inputs
+    assert found.outputs["6"].tolist() != found.outputs["3"].tolist()
 
 
 def test_flatten_repeats_each_channel_for_its_positions():
-    wiring = trace(block(nn.Flatten(), nn.Linear(8 * 64, 3)), X)
-    ids = wiring.outputs["0"].repeat(64)
-    assert wiring.inputs["3"].tolist() == ids.tolist()
+    found = trace(block(nn.Flatten(), nn.Linear(8 * 64, 3)), X)
+    ids = found.outputs["0"].repeat(64)
+    assert found.inputs["3"].tolist() == ids.tolist()
 
 
 SEPARATE = {
@@ -90,6 +92,193 @@ def test_functions_that_leave_channels_apart(name):
     assert list(cut.groups) == ["stem"]
 
 
+# --- every name that the walk lets pass -----------------------------------------------
+
+PLAIN = """
+    ReLU ReLU6 LeakyReLU ELU CELU SELU GELU SiLU Mish Softplus Softsign Sigmoid Tanh
+    Hardtanh Hardsigmoid Hardswish PReLU Identity
+    Dropout Dropout1d Dropout2d Dropout3d AlphaDropout
+"""
+WITH_SIZE = """
+    MaxPool1d MaxPool2d MaxPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d
+    AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d
+    ZeroPad1d ZeroPad2d ZeroPad3d ReflectionPad1d ReflectionPad2d ReplicationPad2d
+"""
+ARGUMENTS = {
+    **dict.fromkeys(PLAIN.split(), ()),
+    **dict.fromkeys(WITH_SIZE.split(), (2,)),
+    **dict.fromkeys(("Upsample", "UpsamplingNearest2d"), (None, 2)),
+}
+LINES = {  # functions and methods of data with one axis behind the channels
+    "dropout1d": lambda x: F.dropout1d(x, 0.5, training=False),
+    "max_pool1d": lambda x: F.max_pool1d(x, 2),
+    "avg_pool1d": lambda x: F.avg_pool1d(x, 2),
+    "adaptive_max_pool1d": lambda x: F.adaptive_max_pool1d(x, 2),
+    "adaptive_avg_pool1d": lambda x: F.adaptive_avg_pool1d(x, 2),
+}
+VOLUMES = {
+    "max_pool3d": lambda x: F.max_pool3d(x, 2),
+    "avg_pool3d": lambda x: F.avg_pool3d(x, 2),
+    "adaptive_max_pool3d": lambda x: F.adaptive_max_pool3d(x, 2),
+    "adaptive_avg_pool3d": lambda x: F.adaptive_avg_pool3d(x, 2),
+}
+FUNCTIONS = {
+    "relu": F.relu,
+    "relu_": lambda x: x.relu_(),
+    "relu6": lambda x: F.relu6(x),
+    "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
+    "elu": lambda x: F.elu(x),
+    "celu": lambda x: F.celu(x),
+    "selu": lambda x: F.selu(x),
+    "gelu": lambda x: F.gelu(x),
+    "silu": lambda x: F.silu(x),
+    "mish": lambda x: F.mish(x),
+    "softplus": lambda x: F.softplus(x),
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "hardtanh": lambda x: F.hardtanh(x),
+    "hardsigmoid": lambda x: F.hardsigmoid(x),
+    "hardswish": lambda x: F.hardswish(x),
+    "clamp": lambda x: x.clamp(max=1),
+    "abs": torch.abs,
+    "neg": torch.neg,
+    "exp": torch.exp,
+    "sqrt": lambda x: torch.sqrt(x * x + 1),
+    "dropout": lambda x: F.dropout(x, 0.5, training=False),
+    "dropout2d": lambda x: F.dropout2d(x, 0.5, training=False),
+    "contiguous": lambda x: x.contiguous(),
+    "clone": lambda x: x.clone(),
+    "detach": lambda x: x.detach(),
+    "float": lambda x: x.float(),
+    "double": lambda x: x.double().float(),
+    "to": lambda x: x.to(torch.float32),
+    "interpolate": lambda x: F.interpolate(x, scale_factor=2),
+    "pad": lambda x: F.pad(x, (1, 1, 1, 1)),
+    "max_pool2d": lambda x: F.max_pool2d(x, 2),
+    "avg_pool2d": lambda x: F.avg_pool2d(x, 2),
+    "adaptive_max_pool2d": lambda x: F.adaptive_max_pool2d(x, 2),
+    "adaptive_avg_pool2d": lambda x: F.adaptive_avg_pool2d(x, 2),
+}
+COUPLING = {
+    "add": lambda x: x + x.relu(),
+    "add_": lambda x: x.relu().add_(x),
+    "sub": lambda x: x - x.tanh(),
+    "mul": lambda x: x * x.tanh(),
+    "mul_": lambda x: x.relu().mul_(x),
+    "truediv": lambda x: x / (1 + x.abs()),
+    "div": lambda x: torch.div(x, 1 + x.abs()),
+    "maximum": lambda x: torch.maximum(x, -x),
+}
+TO_LINEAR = {
+    "flatten": lambda x: torch.flatten(x, 1),
+    "view": lambda x: x.view(x.size(0), -1),
+    "reshape": lambda x: x.reshape(x.size(0), -1),
+    "mean": lambda x: x.mean((2, 3)),
+    "sum": lambda x: x.sum((2, 3)),
+    "amax": lambda x: x.amax((2, 3)),
+    "amin": lambda x: x.amin((2, 3)),
+    "squeeze": lambda x: F.adaptive_avg_pool2d(x, 1).squeeze(-1).squeeze(-1),
+}
+CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+
+
+def test_cases_are_all_names_that_the_walk_lets_pass():
+    def are(names, *cases):
+        return sorted(names.split()) == sorted(name for case in cases for name in case)
+
+    assert are(wiring.CHANNELWISE_MODULES, ARGUMENTS)
+    assert are(wiring.CHANNELWISE_FUNCTIONS, LINES, FUNCTIONS, VOLUMES)
+    assert are(wiring.COUPLING_FUNCTIONS, COUPLING)
+    reshaping = f"{wiring.RESHAPING_FUNCTIONS} {wiring.REDUCING_FUNCTIONS}"
+    assert are(reshaping, TO_LINEAR)
+
+
+def assert_prunes(dims, function, name=None, last=None):
+    """Take 3 of 8 channels out of a stem whose output goes through ``function``."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 1, *[6] * dims)
+    model = Written(function, last or CONVOLUTIONS[dims](8, 4, 1)).eval()
+    model.stem, model.norm = CONVOLUTIONS[dims](1, 8, 3), NORMS[dims](8)
+    nn.init.normal_(model.norm.weight)
+    nn.init.uniform_(model.norm.bias, 0.5, 2)  # so that no channel is silent
+    model = model.eval()
+    found = trace(model, x)
+    names = {wiring._name(n) for n in found.module.graph.nodes if "call" in n.op}
+    assert name is None or name in names  # the case is about what it says
+    cut = plan(model, 3 / 8, floor=0, example_input=x)
+    kept = cut.groups["stem"].kept
+    masked = copy.deepcopy(model)
+    masked.norm.weight.data[~kept] = masked.norm.bias.data[~kept] = 0
+    each = masked.last.weight.shape[1] // 8
+    masked.last.weight.data[:, ~kept.repeat_interleave(each)] = 0
+    with torch.no_grad():
+        want = masked(x)
+        torch.testing.assert_close(prune(model, cut)(x), want)
+        assert not torch.allclose(model(x), want, rtol=1e-2)
+    assert int(kept.sum()) == 5
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_channelwise_module_is_pruned_through(name):
+    dims = int(name[-2]) if name[-2:] in ("1d", "2d", "3d") else 2
+    assert_prunes(dims, getattr(nn, name)(*ARGUMENTS[name]))
+
+
+@pytest.mark.parametrize("name", [*LINES, *FUNCTIONS, *VOLUMES, *COUPLING])
+def test_channelwise_function_is_pruned_through(name):
+    dims = 1 if name in LINES else 3 if name in VOLUMES else 2
+    assert_prunes(dims, (LINES | FUNCTIONS | VOLUMES | COUPLING)[name], name)
+
+
+@pytest.mark.parametrize("name", TO_LINEAR)
+def test_function_before_a_linear_layer_is_pruned_through(name):
+    positions = 16 if name in ("flatten", "view", "reshape") else 1
+    assert_prunes(2, TO_LINEAR[name], name, nn.Linear(8 * positions, 3))
+
+
+CONCATENATED = {
+    "axis 1": lambda x: torch.cat([x.relu(), x.tanh()], 1),
+    "axis -3": lambda x: torch.cat([x.relu(), x.tanh()], dim=-3),
+    "concat": lambda x: torch.concat((x.relu(), x.tanh()), dim=1),
+    "by keyword": lambda x: torch.cat(tensors=[x.relu(), x.tanh()], dim=1),
+    "with itself": lambda x: torch.cat([x, x], 1),
+}
+
+
+@pytest.mark.parametrize("name", CONCATENATED)
+def test_concatenated_channels_follow_each_other(name):
+    model, x = Written(CONCATENATED[name], nn.Conv2d(16, 3, 1)).eval(), X
+    nn.init.normal_(model.norm.weight)
+    ids = trace(model, x).outputs["stem"].tolist()
+    assert trace(model, x).inputs["last"].tolist() == [*ids, *ids]
+    cut = plan(model, 0.5, example_input=x)
+    kept = cut.groups["stem"].kept
+    masked = copy.deepcopy(model)
+    masked.norm.weight.data[~kept] = masked.norm.bias.data[~kept] = 0
+    with torch.no_grad():
+        torch.testing.assert_close(prune(model, cut)(x), masked(x))
+
+
+def test_order_of_concatenated_tensors_is_that_of_the_call():
+    def three(x):
+        return torch.cat([x, F.relu(x), x], 1)
+
+    found = trace(Written(three, nn.Conv2d(24, 3, 1)), X)
+    assert found.inputs["last"].tolist() == found.outputs["stem"].tolist() * 3
+
+
+def test_walk_that_misunderstands_an_operation_ends_in_a_sentence(monkeypatch):
+    monkeypatch.setattr(wiring._Walk, "_call_method", lambda *_: [0, 1, 2])
+    model = Written(lambda x: x.repeat(1, 2, 1, 1), nn.Conv2d(16, 3, 1))
+    with pytest.raises(
+        ValueError, match="got 'repeat' in the model's forward: it does"
+    ):
+        plan(model, 0.5, example_input=X)
+
+
+# --- what is refused ------------------------------------------------------------------
+
 LOST = {
     "'2' (GroupNorm)": block(nn.GroupNorm(2, 8), nn.Conv2d(8, 2, 1)),
     "'2' (Conv2d): it has 2 groups": block(nn.Conv2d(8, 8, 1, groups=2)),
@@ -104,9 +293,16 @@ LOST = {
     "'chunk' in the model's forward": Written(
         lambda x: x.chunk(2, 1)[0] * 1.0, nn.Conv2d(4, 4, 1)
     ),
+    "'pad' in": Written(lambda x: F.pad(x, (0, 0, 0, 0, 1, 1)), nn.Conv2d(10, 4, 1)),
+    "'sum' in": Written(lambda x: x.sum(0)),  # channels first: (8, 8, 8)
+    "'split' in the model's forward": Written(lambda x: torch.cat(x.split(4, 1), 1)),
     "'permute' in": Written(lambda x: x.permute(0, 3, 2, 1), nn.Conv2d(8, 4, 1)),
     "'view' in the model's forward: it is written for 512 features": Written(
         lambda x: x.view(2, 512), nn.Linear(512, 2)
+    ),
+    "'amax' in": Written(lambda x: x.amax(1, keepdim=True), nn.Conv2d(1, 4, 1)),
+    "'mul' in the model's forward: it repeats one channel for all": Written(
+        lambda x: x * x[:, :1].detach()
     ),
     "'mean' in": Written(lambda x: x.mean(1, keepdim=True), nn.Conv2d(1, 4, 1)),
     "'cat' in": Written(lambda x: torch.cat([x, x], 2)),
@@ -163,8 +359,8 @@ def test_model_that_cannot_be_traced_is_refused():
 
 
 def test_single_norm_or_layer_can_be_traced():
-    wiring = trace(nn.BatchNorm2d(1), X)
-    assert wiring.norms == ("0",)
+    found = trace(nn.BatchNorm2d(1), X)
+    assert found.norms == ("0",)
 
 
 def test_model_keeps_mode_and_statistics():

@@ -1,25 +1,22 @@
 """One address, one version: both are written by hand in one place only."""
 
-import re
-import subprocess
-import sys
-
 import pytest
 from samples import chapter, code, text
 
 from tools import normal_form
-from tools.stamp_address import SETUP_METADATA, main, setup_source
+from tools.setup_cell import METADATA
+from tools.stamp_address import main
 
 FILES = {
-    "_config.yml": "repository:\n  url: https://github.com/new-org/new-name\n",
+    "_config.yml": "repository:\n  url: https://github.com/new-org/new-name\n"
+    "  branch: v0.1.0 # stays\n",
     "bnlib/__init__.py": '__version__ = "0.3.0"\n',
-    "README.md": "pip install git+https://github.com/org/old-name@v0.1.0\n"
+    "README.md": "https://github.com/org/old-name/archive/refs/tags/v0.1.0.zip\n"
     "[site](https://org.github.io/old-name/), not https://github.com/numpy/numpy\n",
     "CITATION.cff": "version: 0.1.0\nrepository: https://github.com/org/old-name\n",
-    "pyproject.toml": '[project]\nname = "bnlib"\nversion = "0.1.0"\n\n[project.urls]\n'
-    'Source = "https://github.com/org/old-name"\n',
 }
-RAW = "https://raw.githubusercontent.com/{}/main/a.svg"
+FORMER = 'set_up(needed="0.1.0", repository="https://github.com/org/old-name")'
+RAW = "https://raw.githubusercontent.com/{}/a.svg"
 
 
 @pytest.fixture
@@ -31,8 +28,8 @@ def root(tmp_path):
     (tmp_path / "book").mkdir()
     notebook = chapter(
         text("# Chapter 1: A sample"),
-        code("outdated", tags=["setup"]),
-        text(f"![a graph]({RAW.format('org/old-name')})"),
+        code(FORMER, tags=["setup"]),
+        text(f"![a graph]({RAW.format('org/old-name/main')})"),
     )
     normal_form.write(notebook, tmp_path / "book" / "01-sample.ipynb")
     return tmp_path
@@ -41,15 +38,17 @@ def root(tmp_path):
 def test_address_and_version_reach_every_file(root):
     assert main([], root) == 0
     notebook = normal_form.read(root / "book" / "01-sample.ipynb")
-    assert 'git+https://github.com/new-org/new-name@v0.3.0"' in notebook.cells[1].source
-    assert notebook.cells[1].metadata == SETUP_METADATA
-    assert RAW.format("new-org/new-name") in notebook.cells[2].source
+    archive = "https://github.com/new-org/new-name/archive/refs/tags/v0.3.0.zip"
+    assert 'needed="0.3.0"' in notebook.cells[1].source
+    assert '"https://github.com/new-org/new-name"' in notebook.cells[1].source
+    assert notebook.cells[1].metadata == METADATA
+    assert RAW.format("new-org/new-name/v0.3.0") in notebook.cells[2].source
     everything = "".join((root / name).read_text() for name in FILES)
     assert "old-name" not in everything
     assert "https://new-org.github.io/new-name/" in everything
-    assert "git+https://github.com/new-org/new-name@v0.3.0" in everything
+    assert f"{archive}\n" in everything
     assert (root / "CITATION.cff").read_text().startswith("version: 0.3.0\n")
-    assert 'version = "0.3.0"' in (root / "pyproject.toml").read_text()
+    assert "  branch: v0.3.0 # stays\n" in (root / "_config.yml").read_text()
 
 
 def test_other_projects_keep_their_address(root):
@@ -74,7 +73,7 @@ def test_check_names_the_files_that_differ_and_changes_none(root, capsys):
         "book/01-sample.ipynb",
         "README.md",
         "CITATION.cff",
-        "pyproject.toml",
+        "_config.yml",
     ]
     assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before
     main([], root)
@@ -103,20 +102,3 @@ def test_a_chapter_needs_exactly_one_set_up_cell(root, number, tags):
     normal_form.write(chapter(*cells), root / "book" / "02-other.ipynb")
     with pytest.raises(ValueError, match="02-other.ipynb must have one set-up cell"):
         main([], root)
-
-
-def test_the_set_up_cell_finds_a_clone_that_is_not_installed(root):
-    (root / "book" / "deep").mkdir()
-    script = "\n".join([setup_source(root), "import bnlib", "print(bnlib.__version__)"])
-    command = [sys.executable, "-S", "-c", script]  # -S: as if nothing were installed
-    done = subprocess.run(
-        command, cwd=root / "book" / "deep", capture_output=True, text=True
-    )
-    assert (done.stdout, done.stderr) == ("0.3.0\n", "")
-
-
-def test_the_set_up_cell_is_plain_python_without_output(root):
-    source = setup_source(root)
-    assert source.startswith("# @title ")
-    assert not re.search(r"^\s*[%!]|print", source, re.MULTILINE)
-    compile(source, "<set-up>", "exec")

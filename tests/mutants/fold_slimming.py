@@ -1,0 +1,285 @@
+"""Bugs of folding, of slimming and of what both ask about modules."""
+
+from tests.mutants.mutant import Mutant
+
+PAIR, MODEL = "bnlib/fold/pair.py", "bnlib/fold/model.py"
+PRUNING, CONSTANTS = "bnlib/slimming/pruning.py", "bnlib/slimming/constants.py"
+WIRING, SIZE = "bnlib/slimming/wiring.py", "bnlib/slimming/size.py"
+MODULES = "bnlib/modules.py"
+OF_FOLD, OF_PRUNING = "tests/fold/test_fold.py", "tests/slimming/test_pruning.py"
+OF_WIRING, OF_SIZE = "tests/slimming/test_wiring.py", "tests/slimming/test_size.py"
+OF_MODULES = "tests/test_modules.py"
+
+MUTANTS = [
+    # --- two modules folded into one ---
+    Mutant("F1", PAIR, "any(k > 1 for k", "all(k > 1 for k", OF_FOLD),
+    Mutant("F2", PAIR, " or module._forward_pre_hooks", "", OF_FOLD),
+    Mutant(
+        "F3",
+        PAIR,
+        "(layer.bias - bn.running_mean) * scale",
+        "layer.bias * scale - bn.running_mean * scale",
+        OF_FOLD,
+    ),
+    Mutant(
+        "F4",
+        PAIR,
+        "torch.rsqrt(bn.running_var + bn.eps)",
+        "1 / (bn.running_var.sqrt() + bn.eps)",
+        OF_FOLD,
+    ),
+    Mutant(
+        "F5",
+        PAIR,
+        "isinstance(layer, TRANSPOSED_CONVOLUTIONS):  #",
+        "False:  #",
+        OF_FOLD,
+    ),
+    Mutant(
+        "F6",
+        PAIR,
+        "requires_grad=trainable)\n    layer.bias",
+        ")\n    layer.bias",
+        OF_FOLD,
+    ),
+    Mutant("F7", PAIR, "bias = bias + layer.bias", "bias = bias", OF_FOLD),
+    Mutant(
+        "F8",
+        PAIR,
+        'layer.padding_mode != "zeros"',
+        'layer.padding_mode == "circular"',
+        OF_FOLD,
+    ),
+    Mutant(
+        "F9", PAIR, "if not relative_difference(bn(x), want)[1]:", "if False:", OF_FOLD
+    ),
+    Mutant("F10", PAIR, " and type(module).forward is kind.forward", "", OF_FOLD),
+    # --- folding a whole model ---
+    Mutant("G1", MODEL, "if not to_rounding:", "if difference > 1e-4:", OF_FOLD),
+    Mutant("G2", MODEL, "[n for n in called if n in names] + names", "names", OF_FOLD),
+    Mutant(
+        "G3",
+        MODEL,
+        'if side == "before" and any(len(n.users)',
+        "if any(len(n.users)",
+        OF_FOLD,
+    ),
+    Mutant(
+        "G4",
+        MODEL,
+        "if strict and isinstance(reason, WouldBeWrong)",
+        "if isinstance(reason, WouldBeWrong)",
+        OF_FOLD,
+    ),
+    Mutant(
+        "G5",
+        MODEL,
+        "if not len(near) == len(calls) == uses:",
+        "if not len(near) == len(calls):",
+        OF_FOLD,
+    ),
+    Mutant(
+        "G6",
+        MODEL,
+        "folded, rehearsal = copy.deepcopy(model), copy.deepcopy(model)",
+        "folded, rehearsal = copy.deepcopy(model), model",
+        OF_FOLD,
+    ),
+    Mutant("G7", MODEL, "nn.Identity().eval()", "nn.Identity()", OF_FOLD),
+    Mutant("G8", MODEL, "ranks.get(name, 2) != 2", "False", OF_FOLD),
+    Mutant("G9", MODEL, "    _renumber(folded)\n    return", "    return", OF_FOLD),
+    # --- pruning ---
+    Mutant("S1", PRUNING, "count = round(ratio *", "count = int(ratio *", OF_PRUNING),
+    Mutant(
+        "S2", PRUNING, "g.scores[g.kept].min()", "g.scores[g.kept].max()", OF_PRUNING
+    ),
+    Mutant(
+        "S3",
+        PRUNING,
+        '"*" if smallest <= self.threshold',
+        '"*" if smallest > self.threshold',
+        OF_PRUNING,
+    ),
+    Mutant("S4", PRUNING, "math.ceil(floor *", "math.floor(floor *", OF_PRUNING),
+    Mutant("S5", PRUNING, "if not to_rounding:", "if difference > 1e-6:", OF_PRUNING),
+    Mutant(
+        "S6",
+        PRUNING,
+        "strength * norm.weight.sign()",
+        "strength * norm.weight",
+        OF_PRUNING,
+    ),
+    Mutant(
+        "S7",
+        PRUNING,
+        "requires_grad=value.requires_grad",
+        "requires_grad=True",
+        OF_PRUNING,
+    ),
+    Mutant(
+        "S8", PRUNING, "pruned = copy.deepcopy(model)", "pruned = model", OF_PRUNING
+    ),
+    Mutant(
+        "S9",
+        PRUNING,
+        "means = [sum(scores[i]) / len(scores[i]) for i in ids]",
+        "means = [scores[i][0] for i in ids]",
+        OF_PRUNING,
+    ),
+    Mutant(
+        "S10",
+        PRUNING,
+        "if here != there:",
+        "if here.keys() != there.keys():",
+        OF_PRUNING,
+    ),
+    Mutant(
+        "S11",
+        PRUNING,
+        "max(1, math.ceil(floor * len(g.scores)))",
+        "math.ceil(floor * len(g.scores))",
+        OF_PRUNING,
+    ),
+    Mutant(
+        "S12",
+        PRUNING,
+        "if is_channel_norm(m) and",
+        "if isinstance(m, nn.modules.batchnorm._BatchNorm) and",
+        OF_PRUNING,
+    ),
+    # --- what dead channels say ---
+    Mutant(
+        "D1",
+        CONSTANTS,
+        "requires_grad=trainable)",
+        "requires_grad=True)",
+        OF_PRUNING,
+    ),
+    Mutant(
+        "D2",
+        CONSTANTS,
+        "if readers == {n for n",
+        "if readers & {n for n",
+        OF_PRUNING,
+    ),
+    Mutant(
+        "D3",
+        CONSTANTS,
+        "norm.running_mean -= response",
+        "norm.running_mean += response",
+        OF_PRUNING,
+    ),
+    Mutant(
+        "D4",
+        CONSTANTS,
+        "torch.zeros_like(norm.weight) if norm.bias is None",
+        "torch.ones_like(norm.weight) if norm.bias is None",
+        OF_PRUNING,
+    ),
+    Mutant(
+        "D5",
+        CONSTANTS,
+        "if readers == {n for n",
+        "if readers <= {n for n",
+        OF_PRUNING,
+    ),
+    Mutant(
+        "D6",
+        CONSTANTS,
+        "for part in parts]).mean(0)",
+        "for part in parts]).sum(0)",
+        OF_PRUNING,
+    ),
+    # --- the walk along the channels ---
+    Mutant("W1", WIRING, " GELU ", " ", OF_WIRING),
+    Mutant("W2", WIRING, "    ZeroPad1d ZeroPad2d ZeroPad3d", "   ", OF_WIRING),
+    Mutant("W3", WIRING, ' maximum"', '"', OF_WIRING),
+    Mutant("W4", WIRING, "return axis % ndim if", "return axis if", OF_WIRING),
+    Mutant("W5", WIRING, "and shape[:2] == before[:2]", "", OF_WIRING),
+    Mutant(
+        "W6",
+        WIRING,
+        "for other in wide[1:]:",
+        "for other in wide[2:]:",
+        OF_WIRING,
+    ),
+    Mutant(
+        "W7",
+        WIRING,
+        'parts = n.args[0] if n.args else n.kwargs["tensors"]',
+        "parts = n.all_input_nodes",
+        OF_WIRING,
+    ),
+    Mutant("W8", WIRING, "if fits else self._refuse(n, shape)", "", OF_WIRING),
+    Mutant(
+        "W9", WIRING, "_repeat(ids, shape[1] // len(ids))\n\n", "ids\n\n", OF_WIRING
+    ),
+    # --- sizes ---
+    Mutant(
+        "Q1",
+        SIZE,
+        "parameters = sum(p.numel() for p in model.parameters())",
+        "parameters = sum(row[3] for row in rows)",
+        OF_SIZE,
+    ),
+    Mutant(
+        "Q2",
+        SIZE,
+        "sum(macs.values()) // len(inputs[0])",
+        "sum(macs.values())",
+        OF_SIZE,
+    ),
+    Mutant(
+        "Q3",
+        SIZE,
+        "        for hook in hooks:\n            hook.remove()",
+        "        pass",
+        OF_SIZE,
+    ),
+    Mutant(
+        "Q4", SIZE, "flops.get_total_flops() // 2", "flops.get_total_flops()", OF_SIZE
+    ),
+    Mutant("Q5", SIZE, "model.eval()(*inputs)", "model(*inputs)", OF_SIZE),
+    Mutant(
+        "Q6",
+        SIZE,
+        "        note()\n        running.append",
+        "        running.append",
+        OF_SIZE,
+    ),
+    # --- what is asked of modules ---
+    Mutant(
+        "U1",
+        MODULES,
+        "            module.training = mode",
+        "            pass",
+        OF_MODULES,
+    ),
+    Mutant("U2", MODULES, " and not by_example", "", OF_MODULES),
+    Mutant(
+        "U3", MODULES, "math.nan if any(map(math.isnan, errors)) else ", "", OF_MODULES
+    ),
+    Mutant("U4", MODULES, "for w in want]\n", "for w in want[:1]] * 9\n", OF_MODULES),
+    Mutant(
+        "U5",
+        MODULES,
+        "        value = value.values()",
+        "        value = list(value)",
+        OF_MODULES,
+    ),
+    Mutant("U6", MODULES, "whole = whole or is_channel_norm(m)", "pass", OF_MODULES),
+    Mutant(
+        "U7",
+        MODULES,
+        "if [t.shape for t in got] != [t.shape for t in want]:",
+        "if len(got) != len(want):",
+        OF_MODULES,
+    ),
+    Mutant(
+        "U8",
+        MODULES,
+        "    try:\n        yield model\n    finally:\n",
+        "    yield model\n    if True:\n",
+        OF_MODULES,
+    ),
+]
