@@ -151,13 +151,8 @@ UNMET = {
     "Population": "what population_statistics returns",
     "Residual": "the block of residual_net, for nets of one's own",
     "Summary": "what summary returns",
-    "best_of_grid": "for the sweeps of chapters 5 to 8",
-    "cpu_time": "for the timings of chapters 4, 5, 8 and 11",
-    "fails_everywhere": "for the sweeps of chapters 5 to 8",
     "fold_batch_norm": "one step of fold, for a reader's own pair of layers",
     "fold_into_next": "the same where the norm comes first",
-    "for_seeds": "for the sweeps of chapters 5 to 8",
-    "mean_sd": "for the tables of chapters 5 to 8",
     "heal": "for the clinic page, until it exists",
     "merge": "what adds up batches in population_statistics and reestimate",
 }

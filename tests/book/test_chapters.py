@@ -174,6 +174,20 @@ def test_a_solution_is_folded_everywhere(path, cells):
 
 
 @each_exercise
+def test_what_a_cell_tells_the_learner_to_call_can_be_called(path, cells, capsys):
+    names = fresh(path)
+    told = [
+        c
+        for cell in cells
+        for c in re.findall(r"\b(?:hint|case)\([^)]*\)", cell.source)
+    ]
+    assert told
+    for expression in told:
+        eval(expression, names)
+    assert "There is no exercise" not in capsys.readouterr().out
+
+
+@each_exercise
 def test_the_starter_counts_as_not_attempted(path, cells, capsys):
     names = fresh(path)
     run(role(cells, "starter"), names)
