@@ -19,7 +19,7 @@ TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 
 # The rows of `make matrix`; those without versions of their own run in $(VENV).
 ROWS  ?= all
-MODES := $(filter all threads-% aten-%,$(ROWS))
+MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
 
 .PHONY: help book test bench mutants conventions execute lint stamp lock matrix links serve clean chromium
 
@@ -92,8 +92,9 @@ stamp: $(LINT)/.ready
 lock: $(LINT)/.ready
 	@$(LINT)/bin/python -m tools.lock
 
-#: make matrix    run the notebooks with other versions, threads and instruction sets, and
-#:                write tests/matrix.md; ROWS="colab threads-2" CHAPTERS="01 02" choose
+#: make matrix    run the notebooks with other versions, threads, instruction sets and
+#:                seeds, and write tests/matrix.md; ROWS="colab seeds-100" CHAPTERS="01 02"
+#:                choose
 matrix: $(if $(MODES),$(VENV)/.tests,$(LINT)/.ready)
 	@$(if $(MODES),$(BIN),$(LINT)/bin)/python -m tools.matrix --rows $(ROWS) --chapters $(CHAPTERS)
 

@@ -56,6 +56,25 @@ def test_the_variables_of_a_row_reach_the_kernel(tmp_path):
     assert verdicts == ["≈ 1", "✔"]
 
 
+def test_a_row_of_other_seeds_changes_them_all_and_keeps_the_claims(tmp_path):
+    path = tmp_path / "01-sample.ipynb"
+    source = "SEEDS = range(5)\nprint('✔ F1.key · it holds · ' + str(list(SEEDS)))"
+    printed = "✔ F1.key · it holds · [0, 1, 2, 3, 4]\n"
+    matrix.nb.write(chapter(code(source, printed=printed)), path)
+    sign, said = matrix.verdict(path, matrix.OwnKernelManager, ROWS["seeds-100"])
+    assert sign == "≈ 1"
+    assert "100" in said
+    assert matrix.verdict(path, matrix.OwnKernelManager, Row()) == ("✔", "")
+
+
+def test_a_claim_with_a_key_that_is_missing_is_a_failure():
+    stored = printed("✔ F1.one · it holds · 0.5 < 1\n✔ F1.two · it holds · 0.5 < 1\n")
+    now = printed("✔ F1.one · it holds · 0.5 < 1\n")
+    sign, said = judge(stored, now, False)
+    assert sign == "✘"
+    assert "F1.two" in said
+
+
 def test_the_notebooks_run_in_the_python_of_the_row(tmp_path):
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nMARK=here exec {sys.executable} "$@"\n')
