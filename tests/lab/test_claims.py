@@ -17,6 +17,7 @@ from bnlib.lab.claims import ClaimFailed, claim, mean_sd
         (3e-17, "<", 1e-12, None, "measured 0 (to rounding), needs < 1e-12"),
         (0.0, "<", 1e-12, None, "measured 0 (to rounding), needs < 1e-12"),
         (0.0, "<", 1.5, None, "measured 0, needs < 1.5"),
+        (3e-17, "~", 0, 0.1, "measured 0 (to rounding), needs ~ 0 ± 0.1"),
         (0, "==", 0, None, "measured 0, needs == 0"),
         (1.2093, "~", 1.211, 0.01, "measured 1.2, needs ~ 1.211 ± 0.01"),
         (np.array(2.0), "<=", 2, None, "measured 2, needs <= 2"),

@@ -85,6 +85,15 @@ def test_one_new_marker_is_a_difference_and_is_located(drawing):
     assert "near pixel (304, 48)" in message
 
 
+@pytest.mark.parametrize("gray, seen", [(20, False), (60, True)])
+def test_a_block_may_change_by_rounding_and_not_by_the_paleness_of_a_line(
+    drawing, gray, seen
+):
+    paler = drawing.copy()
+    paler[64:80, 64:80] -= gray  # one block, everywhere by as much
+    assert (figure_difference(png(drawing), png(paler)) is not None) == seen
+
+
 def test_another_size_is_a_difference(drawing):
     message = figure_difference(png(drawing), png(drawing[:, :500]))
     assert message == "the figure was 600 x 400 pixels, now it is 500 x 400"
