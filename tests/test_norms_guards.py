@@ -107,3 +107,11 @@ def test_whole_numbers_are_taken_as_parameters():
     y, _ = batch_norm(IMAGE, [2] * 6, np.ones(6, dtype=np.uint8))
     expected, _ = batch_norm(IMAGE, np.full(6, 2.0), np.ones(6))
     np.testing.assert_array_equal(y, expected)
+
+
+def test_the_backward_pass_puts_numpys_buffer_back():
+    x = np.random.default_rng(0).normal(size=(4, 3, 32, 32))
+    _, cache = batch_norm(x)
+    before = np.getbufsize()
+    backward(x, cache)
+    assert np.getbufsize() == before
