@@ -408,17 +408,16 @@ def backward(d_y, cache):
 
 def _backward_part(cache, blocks):
     """Fill ``d_x``, and add this part's share to ``d_gamma`` and ``d_beta``."""
-    d_y, d_x, x, rest, inv_std, gamma, d_gamma, d_beta = blocks[0]
-    axes, parameter_axes = cache.axes, cache.parameter_axes
+    axes, (d_y, d_x, x, rest, inv_std, gamma, d_gamma, d_beta) = cache.axes, blocks[0]
     if cache.one_gamma:  # what d_x needs is what the parameters need: chapter 3
         plain = sum(_sum(axes, d_y) for d_y, *_ in blocks)
         along = sum(_sum(axes, d_y, x) for d_y, _, x, *_ in blocks) - rest * plain
-        d_beta += plain.sum(parameter_axes, keepdims=True)
-        d_gamma += (along * inv_std).sum(parameter_axes, keepdims=True)
+        d_beta += plain.sum(cache.parameter_axes, keepdims=True)
+        d_gamma += (along * inv_std).sum(cache.parameter_axes, keepdims=True)
     else:
         np.multiply(d_y, _wide(inv_std, x), out=d_x)
-        d_beta += _sum(parameter_axes, d_y)
-        d_gamma += _sum(parameter_axes, d_x, x)
+        d_beta += _sum(cache.parameter_axes, d_y)
+        d_gamma += _sum(cache.parameter_axes, d_x, x)
         d_x *= _wide(gamma, x)
         plain, along = _sum(axes, d_x), _sum(axes, d_x, x)
     count = sum(x.size for _, _, x, *_ in blocks) // inv_std.size
@@ -565,7 +564,8 @@ def _buffers_for(shape, axes):
 def _wide(v, x):
     """Repeat ``v`` along short rows of ``x``, if several examples share the copy."""
     narrow = v.shape[-1] < x.shape[-1] < LONG and v.shape[0] < x.shape[0]
-    return (v.repeat(x.shape[-1], -1) if narrow else v).astype(x.dtype, copy=False)
+    v = v.astype(x.dtype, copy=False)
+    return v.repeat(x.shape[-1], -1) if narrow else v
 
 
 # --- shapes and axes ----------------------------------------------------------------

@@ -28,8 +28,8 @@ MUTANTS = [
     Mutant(
         "N9",
         FILE,
-        "d_gamma += _sum(parameter_axes, d_x, x)",
-        "d_gamma += _sum(parameter_axes, d_x, d_x)",
+        "d_gamma += _sum(cache.parameter_axes, d_x, x)",
+        "d_gamma += _sum(cache.parameter_axes, d_x, d_x)",
         TESTS,
     ),
     Mutant("N10", FILE, "_wide(inv_std * gamma, x)", "_wide(inv_std, x)", TESTS),
