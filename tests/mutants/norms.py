@@ -34,7 +34,7 @@ MUTANTS = [
     ),
     Mutant("N10", FILE, "_wide(inv_std * gamma, x)", "_wide(inv_std, x)", TESTS),
     Mutant("N11", FILE, "v if given else None", "None", TESTS),
-    Mutant("N13", FILE, "eps, None, **layout", "eps, '', **layout", TESTS),
+    Mutant("N13", FILE, "eps, None, **layout", "eps, 'x', **layout", TESTS),
     Mutant("N14", FILE, "y *= scale if gamma is None", "y *= scale if True", TESTS),
     Mutant("N15", FILE, 'finite_statistics("x", x, var)', "pass", TESTS),
     Mutant(
