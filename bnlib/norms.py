@@ -477,9 +477,10 @@ def _forward_part(cache, eps, blocks):
         left, exact_var = 0, _sum(axes, x, x) / (x.size // var.size)
     else:  # the mean of the first block, until all are known
         mean[...] = _sum(axes, x) / (x.size // mean.size)
-        # What is left has a place in batch and instance norm, but costs digits of the
-        # variance where the guess was bad. In the others it has none, and at 1e4 a
-        # float32 mean is wrong in the fourth digit after the point.
+        # Batch and instance norm have a place for what is left, the shift; only more
+        # than two standard deviations would cost digits of the variance. The others
+        # have none, and at 1e4 a float32 mean is wrong in the fourth digit after the
+        # point: there it is subtracted if it is above the rounding of the differences.
         limit = 4 if cache.one_gamma else 4 * np.finfo(x.dtype).eps ** 2
         mean[...], left, exact_var = _center(axes, mean, [b[:2] for b in blocks], limit)
     rest[...], var[...], inv_std[...] = left, exact_var, 1 / np.sqrt(exact_var + eps)
@@ -524,8 +525,8 @@ def _sum(axes, *factors):
     """
     last = factors[0].ndim - 1 in axes
     factor = "...s" if last else "n..."
-    sums = np.einsum(",".join([factor] * len(factors)) + "->...", *factors)
-    return sums[..., None].sum(axes, np.float64, keepdims=True) if last else sums[None]
+    out = np.einsum(",".join([factor] * len(factors)) + "->...", *factors)
+    return out[..., None].astype(float).sum(axes, keepdims=True) if last else out[None]
 
 
 # --- memory: blocks that fit the cache, rows that NumPy's loops like ----------------
