@@ -1,6 +1,6 @@
 """The small package behind the course *Batch Normalization, Measured*."""
 
-from bnlib.exercises import case, check, hint
+from bnlib.exercises import case, check, hint, progress
 from bnlib.lab.claims import claim
 from bnlib.norms import (
     backward,
@@ -27,6 +27,7 @@ __all__ = [
     "instance_norm",
     "layer_norm",
     "min_max",
+    "progress",
     "rms_norm",
     "z_score",
 ]
