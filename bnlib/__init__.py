@@ -1,6 +1,13 @@
 """The small package behind the course *Batch Normalization, Measured*."""
 
-from bnlib.exercises import case, check, hint, progress
+from bnlib.exercises import (
+    case,
+    check,
+    check_project,
+    hint,
+    progress,
+    write_project,
+)
 from bnlib.lab.claims import claim
 from bnlib.norms import (
     backward,
@@ -21,6 +28,7 @@ __all__ = [
     "batch_norm_inference",
     "case",
     "check",
+    "check_project",
     "claim",
     "group_norm",
     "hint",
@@ -29,5 +37,6 @@ __all__ = [
     "min_max",
     "progress",
     "rms_norm",
+    "write_project",
     "z_score",
 ]

@@ -1,8 +1,11 @@
 """Feedback for the course's exercises: ``check`` judges an answer, ``hint`` helps.
 
-Each chapter has a file ``chNN_topic.py`` with a tuple ``EXERCISES``.
+Each chapter has a file ``chNN_topic.py`` with a tuple ``EXERCISES``; the steps of the
+project are in ``project_*.py``.
 """
 
+import math
+import re
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
@@ -17,6 +20,7 @@ from bnlib.exercises.engine import words
 from bnlib.exercises.engine.checker import diagnose
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
 from bnlib.exercises.engine.words import Verdict, wrap
+from bnlib.exercises.project import check_project, write_project
 from bnlib.exercises.reasons import REASONS
 
 __all__ = [
@@ -26,10 +30,12 @@ __all__ = [
     "Misconception",
     "case",
     "check",
+    "check_project",
     "get",
     "hint",
     "names",
     "progress",
+    "write_project",
 ]
 
 # Wrong answers in a row after which the next hint is offered.
@@ -48,7 +54,7 @@ def _registry():
     # Loaded at the first use, so that `import bnlib` stays fast.
     exercises = []
     for module in iter_modules(__path__):
-        if module.name.startswith("ch") and module.name[2:4].isdigit():
+        if re.fullmatch(r"ch\d\d_.*|project_.*", module.name):
             exercises += import_module(f"{__name__}.{module.name}").EXERCISES
     return _by_name([_with_reason(exercise) for exercise in exercises])
 
@@ -62,7 +68,9 @@ def _with_reason(exercise):
 
 def _by_name(exercises):
     def order(exercise):
-        return tuple(int(part) for part in exercise.number.split("."))
+        # The project comes last.
+        chapter, _, number = exercise.number.partition(".")
+        return int(chapter) if chapter.isdigit() else math.inf, int(number)
 
     found = {exercise.name: exercise for exercise in sorted(exercises, key=order)}
     if len(found) < len(exercises):

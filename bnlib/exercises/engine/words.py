@@ -276,10 +276,11 @@ def again(exercise, number):
     str
         One line of code with a few words before it.
     """
-    call = f'{exercise.function}(*case("{exercise.number}", {number}))'
+    found = f'case("{exercise.number}", {number})'
     if exercise.drive:
-        call = f'run, *args = case("{exercise.number}", {number}); '
-        call += f"run({exercise.function}, *args)"
+        call = f"run, *args = {found}; run({exercise.function}, *args)"
+        return f"By hand: from bnlib import case; {call}"
+    call = f"{exercise.function}(*{found})"
     return f"Once more by hand: from bnlib import case; {call}"
 
 
