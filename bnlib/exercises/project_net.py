@@ -40,8 +40,8 @@ def _with_layer(answer, use):
     layer, status = _own_layer(answer)
     problem = Unfit(
         "This step is tried with nets that contain your layer, and your BatchNorm does "
-        "not pass step 2 yet. Mend it there, or take BatchNorm = published.BatchNorm in "
-        "a cell of its own."
+        "not pass step 2 yet. Mend it there, or take BatchNorm = published.BatchNorm "
+        "in a cell of its own."
     )
     try:
         result = use(layer)
