@@ -49,13 +49,14 @@ def _staged(
     through_var=1,
     scaled=True,
     by_rows=False,
+    along_last=False,
     power=3,
     swapped=False,
     inside=True,
 ):
     axes = (0, *range(2, x.ndim)) if positions else (0,)
     count = len(x) if by_rows else x.size / x.shape[1]
-    wide = 1, -1, *[1] * (x.ndim - 2)
+    wide = (-1,) if along_last else (1, -1, *[1] * (x.ndim - 2))
     centered = x - x.mean(axes, keepdims=True)
     var = x.var(axes, keepdims=True, ddof=ddof)
     std = np.sqrt(var + eps) if inside else np.sqrt(var) + eps
@@ -134,6 +135,12 @@ FORWARD_AND_BACKWARD = Exercise(
             wrong=partial(_staged, by_rows=True),
         ),
         Misconception(
+            "gamma and beta along the last axis",
+            "NumPy lines up shapes from the right, so a gamma of shape (C,) meets the "
+            "width of an image. Reshape both to (1, C, 1, ...), as many axes as x has.",
+            wrong=partial(_staged, along_last=True),
+        ),
+        Misconception(
             "a statistic for every position",
             "axis=0 alone treats each pixel as a feature of its own. All axes but the "
             "channels' belong to the means, and to the sums of the backward pass.",
@@ -166,7 +173,8 @@ FORWARD_AND_BACKWARD = Exercise(
     ),
     hints=(
         "Write the forward pass as stages with a name each: centered, var, std, x_hat, "
-        "y. For shapes of any length, take the axes (0, *range(2, x.ndim)).",
+        "y. For any number of axes, average over (0, *range(2, x.ndim)), and reshape "
+        "gamma and beta to (1, C, 1, ...).",
         "Go back one stage at a time: d_x_hat = gamma * d_y; d_var is the sum of "
         "d_x_hat * centered times the derivative of 1 / std; d_mean = -sum(d_x_hat / "
         "std).",
@@ -240,7 +248,13 @@ def _train(layer, batches):
     """Pass the batches with a backward pass each; return the last output and d_x."""
     import torch
 
-    for x in batches:
+    for number, x in enumerate(batches):
+        if number and any(_remembers(layer, name) for name in _STATISTICS[:2]):
+            raise Unfit(
+                "After one batch your running statistics still know how they were "
+                "computed (requires_grad is True): a second backward pass or a "
+                "deepcopy fails, and memory grows. Store detached values."
+            )
         x = x.clone().requires_grad_()
         layer.zero_grad()
         y = _output(layer, x)
@@ -268,6 +282,10 @@ def _try_layer(answer, what, batches, new, eps, momentum):
     in_eval = _output(layer.eval(), new)
     _output(layer, 10 * new)  # must leave no trace
     return y, str(y.dtype), in_eval, *_statistics(layer), d_x, *gradients
+
+
+def _remembers(layer, name):
+    return getattr(getattr(layer, name, None), "requires_grad", False)
 
 
 def _statistics(layer):
@@ -564,6 +582,13 @@ LAYER = Exercise(
             "Far from zero E[x^2] - E[x]^2 subtracts two nearly equal numbers. Take "
             "the mean of (x - mean)^2, as torch.var does.",
             wrong=partial(_flawed, one_pass=True),
+        ),
+        Misconception(
+            "autocast not thought of",
+            "Under autocast x comes in bfloat16 and the parameters are float32. "
+            "Compute in z = x.to(self.weight.dtype), and return the output in the "
+            "dtype of x.",
+            wrong=partial(_flawed, half=True, wide_output=True),
         ),
         Misconception(
             "statistics in half precision",

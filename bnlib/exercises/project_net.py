@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from bnlib.exercises.engine.checker import diagnose
-from bnlib.exercises.engine.compare import describe
+from bnlib.exercises.engine.compare import describe, snapshot
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception, Unfit
 from bnlib.exercises.engine.state import state
 from bnlib.exercises.project_layer import LAYER, published
@@ -56,20 +56,32 @@ def _with_layer(answer, use):
     return result
 
 
-def _seeded(seed, make):
-    """Return a net in float64 whose parameters and statistics come from a seed."""
+def _started(seed, make):
+    """Return a net in float64 whose first weights come from a seed alone."""
     import torch
 
+    default = torch.get_default_dtype()  # the generator draws by dtype
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        net = make().double()
-        for layer in net.modules():
-            if hasattr(layer, "running_mean"):
-                layer.running_mean.normal_(0.5, 1.0)
-                layer.running_var.uniform_(0.3, 3.0)
-                layer.num_batches_tracked.fill_(7)
-                layer.weight.data.normal_(0.0, 1.0)
-                layer.bias.data.normal_(0.5, 1.0)
+        torch.set_default_dtype(torch.float32)
+        try:
+            return make().double()
+        finally:
+            torch.set_default_dtype(default)
+
+
+def _seeded(seed, make):
+    """Return a net as above, with statistics and parameters as after a training."""
+    import torch
+
+    net = _started(seed, make)
+    generator = torch.Generator().manual_seed(seed)
+    for layer in _norms(net):
+        layer.running_mean.normal_(0.5, 1.0, generator=generator)
+        layer.running_var.uniform_(0.3, 3.0, generator=generator)
+        layer.num_batches_tracked.fill_(7)
+        layer.weight.data.normal_(0.0, 1.0, generator=generator)
+        layer.bias.data.normal_(0.5, 1.0, generator=generator)
     return net
 
 
@@ -108,37 +120,37 @@ def _untouched(what, flaw):
 # --- step 3 ---------------------------------------------------------------------------
 
 
-def _steps_to(net, x, y, lr, target, most, flaw):
+def _steps_to(net, x, y, lr, target, most, flaws):
     from torch.nn import functional as F
 
-    most = {"one too few": most - 1}.get(flaw, most)
+    most -= "one_too_few" in flaws
     for step in range(most + 1):
         loss = F.cross_entropy(net(x), y)
-        judged = F.cross_entropy(_as_in_use(net)(x), y) if flaw == "eval" else loss
-        reached = not judged > target if flaw == "NaN" else judged <= target
+        judged = F.cross_entropy(_as_in_use(net)(x), y) if "eval" in flaws else loss
+        reached = not judged > target if "NaN" in flaws else judged <= target
         if reached:
-            return step + (flaw == "from one")
-        if flaw != "added up":
+            return step + ("from_one" in flaws)
+        if "added_up" not in flaws:
             net.zero_grad()
         loss.backward()
         for p in net.parameters():
             p.data -= lr * p.grad
-    return most if flaw == "most for never" else math.inf
+    return most if "most_for_never" in flaws else math.inf
 
 
 def _as_in_use(net):
     return copy.deepcopy(net).eval()
 
 
-def _fewest_steps(make_net, x, y, rates, target, most, *, flaw=""):
+def _fewest_steps(make_net, x, y, rates, target, most, **flaws):
     net = make_net()
     found = []
     for lr in rates:
-        net = net if flaw == "one net" else make_net()
-        found.append((_steps_to(net, x, y, lr, target, most, flaw), lr))
-    if flaw == "first rate":
+        net = net if "one_net" in flaws else make_net()
+        found.append((_steps_to(net, x, y, lr, target, most, flaws), lr))
+    if "first_rate" in flaws:
         return next((pair for pair in found if pair[0] < math.inf), found[0])
-    if flaw == "exchanged":
+    if "exchanged" in flaws:
         return min(found)[::-1]
     return min(found)
 
@@ -158,26 +170,19 @@ def _try_fewest(answer, norm, rates, target, most):
             last = nn.ReLU(), nn.Linear(8, 3)
             return nn.Sequential(first, norms[0], nn.ReLU(), second, norms[1], *last)
 
-        return answer(partial(_seeded_start, make), x, y, rates, target, most)
+        return answer(partial(_started, 3, make), x, y, rates, target, most)
 
     return _with_layer(answer, use)
 
 
-def _seeded_start(make):
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(3)
-        return make().double()
-
-
 def _fewest_cases():
     grid = 0.3, 1.0, 3.0
+    # The short ones first: they tell most misconceptions apart.
     return [
-        Case((True, grid, 0.8, 15), "nets with your layer"),
-        Case((False, grid, 0.8, 15), "the same nets without"),
         Case((True, (0.3,), 0.8, 5), "a target that takes all updates"),
         Case((False, (0.1, 1e160), 0.8, 5), "a rate too small and one that diverges"),
+        Case((True, grid, 0.8, 15), "nets with your layer"),
+        Case((False, grid, 0.8, 15), "the same nets without"),
     ]
 
 
@@ -200,54 +205,54 @@ FEWEST_STEPS = Exercise(
             "one net for all rates",
             "The second rate goes on where the first one stopped. Call make_net() for "
             "each rate: it gives a new net with the same first weights.",
-            wrong=partial(_fewest_steps, flaw="one net"),
+            wrong=partial(_fewest_steps, one_net=True),
         ),
         Misconception(
             "gradients added up",
             "backward() adds to the gradients that are there. Set them to zero before "
             "each step, with net.zero_grad().",
-            wrong=partial(_fewest_steps, flaw="added up"),
+            wrong=partial(_fewest_steps, added_up=True),
         ),
         Misconception(
             "NaN taken for the target",
             "A net that diverges has the loss NaN, and NaN > target is False. Ask for "
             "loss <= target, which is False as well.",
-            wrong=partial(_fewest_steps, flaw="NaN"),
+            wrong=partial(_fewest_steps, NaN=True),
         ),
         Misconception(
             "steps counted from one",
             "A net that starts at the target needs 0 updates: look at the loss first, "
             "then count the update.",
-            wrong=partial(_fewest_steps, flaw="from one"),
+            wrong=partial(_fewest_steps, from_one=True),
         ),
         Misconception(
             "the last update not looked at",
             "most updates are allowed, and the loss after the last of them counts: it "
             "is looked at most + 1 times.",
-            wrong=partial(_fewest_steps, flaw="one too few"),
+            wrong=partial(_fewest_steps, one_too_few=True),
         ),
         Misconception(
             "the loss in eval mode",
             "Asked is the loss of the batch in training mode. After a few steps the "
             "running statistics still lag far behind it.",
-            wrong=partial(_fewest_steps, flaw="eval"),
+            wrong=partial(_fewest_steps, eval=True),
         ),
         Misconception(
             "the first rate that gets there",
             "All rates are tried, and the one with the fewest steps counts, wherever "
             "in the grid it stands.",
-            wrong=partial(_fewest_steps, flaw="first rate"),
+            wrong=partial(_fewest_steps, first_rate=True),
         ),
         Misconception(
             "a number of steps for never",
             "A rate that does not get there within most updates counts as infinity: "
             "most itself would be taken for a success at the last step.",
-            wrong=partial(_fewest_steps, flaw="most for never"),
+            wrong=partial(_fewest_steps, most_for_never=True),
         ),
         Misconception(
             "steps and rate exchanged",
             "Both values are right, but the steps come first and the rate second.",
-            wrong=partial(_fewest_steps, flaw="exchanged"),
+            wrong=partial(_fewest_steps, exchanged=True),
         ),
     ),
     hints=(
@@ -264,23 +269,23 @@ FEWEST_STEPS = Exercise(
 # --- step 4 ---------------------------------------------------------------------------
 
 
-def _batch_noise(layer, x, size, *, flaw="", modes=(True, True), whole_first=False):
+def _batch_noise(layer, x, size, *, modes=(True, True), whole_first=False, **flaws):
     import torch
 
-    layer = layer if flaw == "changed" else copy.deepcopy(layer)
-    used = len(x) if flaw == "incomplete" else len(x) - len(x) % size
+    layer = layer if "changed" in flaws else copy.deepcopy(layer)
+    used = len(x) if "incomplete" in flaws else len(x) - len(x) % size
 
     def whole():
-        return x if flaw == "input" else layer.train(modes[1])(x)
+        return x if "input" in flaws else layer.train(modes[1])(x)
 
     with torch.no_grad():
         first = whole() if whole_first else None
         layer.train(modes[0])
         parts = torch.cat([layer(part) for part in x[:used].split(size)])
         gaps = parts - (first if whole_first else whole())[:used]
-    if flaw == "mean":
+    if "mean" in flaws:
         return gaps.abs().mean().item()
-    if flaw == "square":
+    if "square" in flaws:
         return gaps.square().mean().item()
     return gaps.square().mean().sqrt().item()
 
@@ -312,7 +317,7 @@ def _try_noise(answer, x, size):
         if result is None:
             raise Unfit("Your function returned None; is a `return` missing?")
         try:
-            number = float(result)
+            number = float(snapshot(result))
         except (TypeError, ValueError):
             raise Unfit(
                 f"Your result is {describe(result)}, expected one number."
@@ -353,7 +358,7 @@ BATCH_NOISE = Exercise(
             "changed the layer that was given",
             "A pass in training mode moves the running statistics, and train() or "
             "eval() the mode. Work on a copy: copy.deepcopy(layer).",
-            wrong=partial(_batch_noise, flaw="changed"),
+            wrong=partial(_batch_noise, changed=True),
         ),
         Misconception(
             "the batches in eval mode",
@@ -377,24 +382,24 @@ BATCH_NOISE = Exercise(
             "compared with the input",
             "The layer changes x in any case. Compare two outputs of the same "
             "examples: in small batches and in one batch.",
-            wrong=partial(_batch_noise, flaw="input"),
+            wrong=partial(_batch_noise, input=True),
         ),
         Misconception(
             "an incomplete batch counted",
             "The last batch is smaller if size does not divide the number of examples. "
             "Leave its examples out; the one large batch has all.",
-            wrong=partial(_batch_noise, flaw="incomplete"),
+            wrong=partial(_batch_noise, incomplete=True),
         ),
         Misconception(
             "the mean size of the differences",
             "Asked is the root of the mean square, which weighs large differences "
             "more.",
-            wrong=partial(_batch_noise, flaw="mean"),
+            wrong=partial(_batch_noise, mean=True),
         ),
         Misconception(
             "the root forgotten",
             "The mean of the squares is the square of what is asked.",
-            wrong=partial(_batch_noise, flaw="square"),
+            wrong=partial(_batch_noise, square=True),
         ),
     ),
     hints=(
@@ -410,41 +415,41 @@ BATCH_NOISE = Exercise(
 # --- step 5 ---------------------------------------------------------------------------
 
 
-def _fold(net, *, flaw=""):
+def _fold(net, **flaws):
     import torch
     from torch import nn
 
     layers = []
     with torch.no_grad():
-        for layer in net if flaw == "changed" else copy.deepcopy(net):
+        for layer in net if "changed" in flaws else copy.deepcopy(net):
             # Which layer the norm would go into; across an activation it is wrong.
-            back = layers[::-1] if flaw == "across" else layers[-1:]
+            back = layers[::-1] if "across" in flaws else layers[-1:]
             kinds = nn.Linear | nn.Conv2d
             before = next((b for b in back if isinstance(b, kinds)), None)
             if before is None or not hasattr(layer, "running_mean"):
                 layers.append(layer)
                 continue
-            _fold_pair(before, layer, flaw)
-            if flaw == "left":
+            _fold_pair(before, layer, flaws)
+            if "left" in flaws:
                 layers.append(layer)
     return nn.Sequential(*layers)
 
 
-def _fold_pair(before, norm, flaw):
+def _fold_pair(before, norm, flaws):
     from torch import nn
 
-    eps = 0 if flaw == "eps" else norm.eps
+    eps = 0 if "eps" in flaws else norm.eps
     std = (
         norm.running_var + eps
-        if flaw == "variance"
+        if "variance" in flaws
         else (norm.running_var + eps) ** 0.5
     )
-    scale = (1 if flaw == "gamma" else norm.weight) / std
-    bias = 0 if before.bias is None or flaw == "bias" else before.bias
-    mean = 0 if flaw == "mean" else norm.running_mean
+    scale = (1 if "gamma" in flaws else norm.weight) / std
+    bias = 0 if before.bias is None or "bias" in flaws else before.bias
+    mean = 0 if "mean" in flaws else norm.running_mean
     before.weight *= scale.view(-1, *[1] * (before.weight.ndim - 1))
-    shift = (bias - mean) * scale if flaw != "bias scale" else bias - mean * scale
-    before.bias = nn.Parameter(shift + (0 if flaw == "beta" else norm.bias))
+    shift = (bias - mean) * scale if "bias_scale" not in flaws else bias - mean * scale
+    before.bias = nn.Parameter(shift + (0 if "beta" in flaws else norm.bias))
 
 
 def _try_fold(answer, kind, x):
@@ -500,7 +505,7 @@ def _fold_cases():
 
 
 def _fold_flaw(flaw, name, why):
-    return Misconception(name, why, wrong=partial(_fold, flaw=flaw))
+    return Misconception(name, why, wrong=partial(_fold, **{flaw: True}))
 
 
 FOLD = Exercise(
@@ -531,7 +536,7 @@ FOLD = Exercise(
             "is (bias - mean) * scale + beta.",
         ),
         _fold_flaw(
-            "bias scale",
+            "bias_scale",
             "the old bias not scaled",
             "The norm divides the whole output of the layer, its bias included: (bias "
             "- mean) * scale + beta.",
@@ -571,7 +576,7 @@ FOLD = Exercise(
             "The factors are in the weights now. A norm that stays would apply them a "
             "second time.",
         ),
-        _untouched("the net with its norms", partial(_fold, flaw="changed")),
+        _untouched("the net with its norms", partial(_fold, changed=True)),
     ),
     hints=(
         "In eval mode the norm is y = scale * x + shift per channel. Write scale and "
@@ -587,25 +592,26 @@ FOLD = Exercise(
 # --- step 6 ---------------------------------------------------------------------------
 
 
-def _adapt(net, batches, *, flaw=""):
+def _adapt(net, batches, **flaws):
     import torch
 
-    given, net = net, net if flaw == "changed" else copy.deepcopy(net)
+    given, net = net, net if "changed" in flaws else copy.deepcopy(net)
     norms = _norms(net)
     momenta = [norm.momentum for norm in norms]
-    net.train(flaw != "eval")
+    net.train("eval" not in flaws)
     for norm in norms:
-        norm.momentum = {"default": norm.momentum, "last": 1.0}.get(flaw)
-        if flaw != "old counted":
+        if "default" not in flaws:
+            norm.momentum = 1.0 if "last" in flaws else None
+        if "old_counted" not in flaws:
             norm.num_batches_tracked.zero_()
     with torch.no_grad():
-        for batch in batches[:1] if flaw == "first" else batches:
+        for batch in batches[:1] if "first" in flaws else batches:
             net(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = norm.momentum if flaw == "not put back" else momentum
-    if flaw == "changed":
+        norm.momentum = norm.momentum if "not_put_back" in flaws else momentum
+    if "changed" in flaws:
         return given.eval()
-    return net.train(flaw == "left training")
+    return net.train("left_training" in flaws)
 
 
 def _try_adapt(answer, images, x):
@@ -649,7 +655,7 @@ def _adapt_cases():
 
 
 def _adapt_flaw(flaw, name, why):
-    return Misconception(name, why, wrong=partial(_adapt, flaw=flaw))
+    return Misconception(name, why, wrong=partial(_adapt, **{flaw: True}))
 
 
 ADAPT = Exercise(
@@ -668,7 +674,7 @@ ADAPT = Exercise(
     ),
     misconceptions=(
         _adapt_flaw(
-            "old counted",
+            "old_counted",
             "the old batches counted as well",
             "With momentum None the weight of a batch is 1 / num_batches_tracked. Set "
             "the count to 0 first, and nothing is left of the old statistics.",
@@ -697,18 +703,18 @@ ADAPT = Exercise(
             "training mode, and switch back afterwards.",
         ),
         _adapt_flaw(
-            "left training",
+            "left_training",
             "left in training mode",
             "The adapted net is to be used: return it in eval mode, or its outputs "
             "depend on the batch again.",
         ),
         _adapt_flaw(
-            "not put back",
+            "not_put_back",
             "momentum not put back",
             "Whoever trains the adapted net on gets another momentum than the layer "
             "was made with. Note it before, and put it back.",
         ),
-        _untouched("the net for its old data", partial(_adapt, flaw="changed")),
+        _untouched("the net for its old data", partial(_adapt, changed=True)),
     ),
     hints=(
         "Training mode moves the statistics and eval mode does not. Decide what is "
@@ -725,24 +731,24 @@ ADAPT = Exercise(
 # --- step 7 ---------------------------------------------------------------------------
 
 
-def _prune(net, share, *, flaw=""):
+def _prune(net, share, **flaws):
     import torch
     from torch import nn
 
-    net = net if flaw == "changed" else copy.deepcopy(net)
+    net = net if "changed" in flaws else copy.deepcopy(net)
     places = [i for i, layer in enumerate(net) if hasattr(layer, "running_mean")]
-    scores = [_score(net[i].weight.detach(), flaw) for i in places]
+    scores = [_score(net[i].weight.detach(), flaws) for i in places]
     everywhere = torch.cat(scores).sort().values
     with torch.no_grad():
         for i, score in zip(places, scores, strict=True):
-            ranked = score.sort().values if flaw == "by layer" else everywhere
+            ranked = score.sort().values if "by_layer" in flaws else everywhere
             kept = score >= ranked[int(share * len(ranked))]
-            if flaw != "no floor":
+            if "no_floor" not in flaws:
                 kept[score.argmax()] = True
             linear, norm, following = net[i - 1], net[i], net[i + 2]
             constant = norm.bias[~kept]
-            constant = constant if flaw == "no ReLU" else torch.relu(constant)
-            if flaw != "constant":
+            constant = constant if "no_ReLU" in flaws else torch.relu(constant)
+            if "constant" not in flaws:
                 following.bias += following.weight[:, ~kept] @ constant
             following.weight = nn.Parameter(following.weight[:, kept])
             for part in (linear, norm):
@@ -753,10 +759,10 @@ def _prune(net, share, *, flaw=""):
     return net
 
 
-def _score(gamma, flaw):
-    if flaw == "signed":
+def _score(gamma, flaws):
+    if "signed" in flaws:
         return gamma
-    return -gamma.abs() if flaw == "largest" else gamma.abs()
+    return -gamma.abs() if "largest" in flaws else gamma.abs()
 
 
 def _try_prune(answer, widths, share, shrink, x):
@@ -799,7 +805,7 @@ def _prune_cases():
 
 
 def _prune_flaw(flaw, name, why):
-    return Misconception(name, why, wrong=partial(_prune, flaw=flaw))
+    return Misconception(name, why, wrong=partial(_prune, **{flaw: True}))
 
 
 PRUNE = Exercise(
@@ -818,7 +824,7 @@ PRUNE = Exercise(
     ),
     misconceptions=(
         _prune_flaw(
-            "by layer",
+            "by_layer",
             "a threshold for each layer",
             "One threshold holds for the whole net: rank the gammas of all norms "
             "together, so that layers may lose unlike shares.",
@@ -830,7 +836,7 @@ PRUNE = Exercise(
             "weights times this constant to its bias.",
         ),
         _prune_flaw(
-            "no ReLU",
+            "no_ReLU",
             "beta handed on without its ReLU",
             "Between the norm and the next layer stands a ReLU: a removed unit hands "
             "on relu(beta), which is 0 for a negative beta.",
@@ -847,12 +853,12 @@ PRUNE = Exercise(
             "ones.",
         ),
         _prune_flaw(
-            "no floor",
+            "no_floor",
             "a layer lost all its units",
             "A global threshold may lie above all gammas of a layer. Keep its largest "
             "in any case, or nothing of the input comes through.",
         ),
-        _untouched("the large net", partial(_prune, flaw="changed")),
+        _untouched("the large net", partial(_prune, changed=True)),
     ),
     hints=(
         "Answer three questions for each norm: which of its units stay, what the "

@@ -101,6 +101,11 @@ STAGED = {
         staged(("count = (0, *range(2, x.ndim)), x.size / x.shape[1]",
                 "count = (0, *range(2, x.ndim)), len(x)")),
     ],
+    "gamma and beta along the last axis": [
+        staged(("y = gamma.reshape(wide) * x_hat + beta.reshape(wide)",
+                "y = gamma * x_hat + beta"),
+               ("d_x_hat = gamma.reshape(wide) * d_y", "d_x_hat = gamma * d_y")),
+    ],
     "a statistic for every position": [rows_for_positions],
     "d_gamma and d_beta exchanged": [
         staged(("return y, d_gamma, d_beta,", "return y, d_beta, d_gamma,")),
@@ -274,6 +279,9 @@ LAYER = {
     ],
     "statistics in half precision": [
         flat((".to(self.weight.dtype)  # (C, M)", "")),
+    ],
+    "autocast not thought of": [
+        flat((".to(self.weight.dtype)  # (C, M)", ""), (".to(x.dtype)", "")),
     ],
     "bfloat16 not expected": [
         layer(("x.to(self.weight.dtype)", "x")),

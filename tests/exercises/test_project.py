@@ -9,6 +9,7 @@ import pytest
 
 from bnlib.exercises import check, check_project, get, names, write_project
 from bnlib.exercises.engine.checker import diagnose
+from bnlib.exercises.engine.compare import difference, quietly
 from bnlib.exercises.project import CAN, STEPS
 
 torch = pytest.importorskip("torch")
@@ -206,7 +207,7 @@ def test_a_starter_beside_a_wrong_layer_is_a_starter():
 
 
 def test_nets_with_the_layer_learn_in_fewer_steps():
-    with_norm, without, *_ = get("fewest_steps").cases()
+    *_, with_norm, without = get("fewest_steps").cases()
     exercise = get("fewest_steps")
     run = exercise.run(published.fewest_steps)
     fast, slow = run(*with_norm.args), run(*without.args)
@@ -214,6 +215,68 @@ def test_nets_with_the_layer_learn_in_fewer_steps():
     # Neither stands at the edge of the grid.
     rates = with_norm.args[1]
     assert rates[0] < fast[1] < rates[-1] and rates[0] < slow[1] < rates[-1]
+
+
+@pytest.mark.parametrize("name", [step.name for step in STEPS[2:]])
+def test_nets_do_not_depend_on_the_notebooks_default_dtype(name):
+    exercise, default = get(name), torch.get_default_dtype()
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        torch.set_default_dtype(dtype)
+        try:
+            run = exercise.run(getattr(published, exercise.function))
+            results.append([quietly(run, case.args) for case in exercise.cases()])
+        finally:
+            torch.set_default_dtype(default)
+    assert difference(*results, rtol=0, atol=0) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "slips", "known"),
+    [
+        (
+            "prune_net",
+            [
+                (" @ constant", " @ (0 * constant)"),
+                ("= True  # a layer", "|= False  #"),
+            ],
+            "what a removed unit still says forgotten and a layer lost all its units",
+        ),
+        (
+            "adapt_net",
+            [("norm.num_batches_tracked.zero_()", "pass"), ("= momentum", "= None")],
+            "the old batches counted as well and momentum not put back",
+        ),
+        (
+            "fold_net",
+            [(" + layer.bias", ""), ("running_var + layer.eps", "running_var")],
+            "beta forgotten and eps forgotten",
+        ),
+    ],
+)
+def test_two_slips_at_once_are_both_named(name, slips, known):
+    answer = getattr(published, get(name).function)
+    assert diagnose(get(name), changed(answer, *slips)).misconception == known
+
+
+def test_a_first_version_of_the_layer_hears_both_of_its_errors():
+    first = changed(
+        published.BatchNorm,
+        ("mean.detach(), var.detach()", "mean, var"),
+        ("x.to(self.weight.dtype)", "x"),
+        (".to(x.dtype)", ""),
+        ("self.running_mean.lerp_(mean, new)", "pass"),
+        (
+            "self.running_var.lerp_(var * count / (count - 1), new)",
+            "self.running_mean = (1 - new) * self.running_mean + new * mean\n"
+            "        var = var * count / (count - 1)\n"
+            "        self.running_var = (1 - new) * self.running_var + new * var",
+        ),
+    )
+    verdict = diagnose(get("batch_norm_layer"), first)
+    assert "still know how they were computed" in " ".join(verdict.text.split())
+    names = "statistics that keep their graph and autocast not thought of"
+    assert verdict.misconception == names
 
 
 def test_it_works_from_the_cells_of_a_notebook(room):

@@ -297,12 +297,12 @@ def inputs(exercise, args):
     Returns
     -------
     list of str
-        One paragraph, or none if an argument is not small.
+        One paragraph, or none if an argument is not small, or never reaches the answer.
     """
-    shown = [_small(arg) for arg in args]
+    shown = [None] if exercise.drive else [_small(arg) for arg in args]
     if None in shown or sum(map(_size, args)) > MOST_INPUTS:
         return []
-    pairs = zip(exercise.inputs, shown, strict=True)
+    pairs = zip(exercise.arguments, shown, strict=True)
     return ["Input: " + "; ".join(f"{name} = {text}" for name, text in pairs)]
 
 
