@@ -68,9 +68,10 @@ def _with_reason(exercise):
 
 def _by_name(exercises):
     def order(exercise):
-        # The project comes last.
+        # Pages that are no chapters come last, by their letters.
         chapter, _, number = exercise.number.partition(".")
-        return int(chapter) if chapter.isdigit() else math.inf, int(number)
+        page = (int(chapter), "") if chapter.isdigit() else (math.inf, chapter)
+        return page, int(number)
 
     found = {exercise.name: exercise for exercise in sorted(exercises, key=order)}
     if len(found) < len(exercises):

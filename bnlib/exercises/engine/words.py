@@ -11,6 +11,8 @@ from bnlib.exercises.engine.sandbox import TimeLimit
 WIDTH = 88
 # Words in errors of NumPy and torch that come from shapes that do not fit.
 _OF_SHAPES = ("broadcast", "mismatch", "not aligned", "size of tensor", "must match")
+# Pages that are no chapters, by the letter with which their exercises begin.
+_PAGES = {"P": "The project"}
 # Arguments are shown if they have at most so many numbers together.
 MOST_INPUTS = 24
 
@@ -121,8 +123,7 @@ def part(exercise):
     str
         ``"Chapter 2"`` or ``"The project"``.
     """
-    in_project = not exercise.chapter.isdigit()
-    return "The project" if in_project else f"Chapter {exercise.chapter}"
+    return _PAGES.get(exercise.chapter, f"Chapter {exercise.chapter}")
 
 
 def pointer(following):
