@@ -1,6 +1,7 @@
 """Feedback for the course's exercises: ``check`` judges an answer, ``hint`` helps.
 
-Each chapter has a file ``chNN_topic.py`` with a tuple ``EXERCISES``.
+Each chapter has a file ``chNN_topic.py`` with a tuple ``EXERCISES``, the page *The bug
+hunt* has ``hunt.py``, with the numbers H.1, H.2, ...
 """
 
 from copy import deepcopy
@@ -38,14 +39,16 @@ def _registry():
     # Loaded at the first use, so that `import bnlib` stays fast.
     exercises = []
     for module in iter_modules(__path__):
-        if module.name.startswith("ch") and module.name[2:4].isdigit():
+        of_chapter = module.name.startswith("ch") and module.name[2:4].isdigit()
+        if of_chapter or module.name == "hunt":
             exercises += import_module(f"{__name__}.{module.name}").EXERCISES
     return _by_name(exercises)
 
 
 def _by_name(exercises):
     def order(exercise):
-        return tuple(int(part) for part in exercise.number.split("."))
+        chapter, position = exercise.number.split(".")  # "2.1", or "H.1" for the last
+        return int(chapter) if chapter.isdigit() else 99, int(position)
 
     found = {exercise.name: exercise for exercise in sorted(exercises, key=order)}
     if len(found) < len(exercises):

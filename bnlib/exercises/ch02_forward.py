@@ -5,7 +5,7 @@ makes the right answer and the wrong ones; the cases are chosen so that every sw
 shows.
 """
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -418,199 +418,188 @@ OUTPUT_STD = Exercise(
 )
 
 
-def _variance(x, ddof=0):
-    return np.square(x - x.mean()).sum() / (len(x) - ddof)
+# 2.4 -------------------------------------------------------------------------------
+
+# Rounded to float32, a number is off by at most this share of it.
+_ROUNDING = 2.0**-24
 
 
-def _one_pass(x):
-    return np.square(x).mean() - np.square(x.mean())
+@cache
+def _one_pass_error(mean, std):
+    """Return the median relative error of the one-pass variance in float32."""
+    rng = np.random.default_rng(24)
+    x = (mean + std * rng.normal(size=(200, 1024))).astype(np.float32)
+    with np.errstate(all="ignore"):
+        one_pass = (x * x).mean(axis=1) - x.mean(axis=1) ** 2
+        error = np.abs(one_pass / x.astype(float).var(axis=1) - 1)
+    return float(np.median(np.nan_to_num(error, nan=np.inf)))
 
 
-def _clipped(x):
-    return max(_one_pass(x), x.dtype.type(0))
+def _breaking_mean(std):
+    # Squares near mean**2 are rounded by that share of mean**2, beside std**2.
+    return std * np.sqrt(0.1 / _ROUNDING)
 
 
-def _one_pass_made_positive(x):
-    return abs(_one_pass(x))
+def _breaking_fault(result, std):
+    mean = float(result)
+    if mean <= 0:
+        return "Your result is not above 0; asked is a positive mean."
+    near, far = _one_pass_error(mean / 3, std), _one_pass_error(3 * mean, std)
+    if near < 0.1 <= far:
+        return None
+    text = (
+        f"Your result is {mean:.3g}. Measured: an error of {near:.2g} at a third of it"
+    )
+    side = "too large" if near >= 0.1 else "too small"
+    return f"{text} and of {far:.2g} at three times it, so it is {side}."
 
 
-def _converted_late(result, x):
-    # Near zero right, far from it wrong, in a way that depends on where it was rounded.
-    want, far = _variance(x.astype(float)), abs(x.mean()) > 1e3
-    if not far:
-        return abs(result - want) <= 1e-4 * want
-    known = (_one_pass(x), _clipped(x), _one_pass_made_positive(x))
-    return abs(result - want) > 0.01 * want and not np.isin(result, known)
+def _within_ten(number):
+    return lambda result, std: 0.1 < float(result) / number(std) < 10
 
 
-def _variance_cases():
-    # Far from zero these values give a negative one-pass variance in float32, and the
-    # same one in whatever order the squares are added.
-    rng = np.random.default_rng(23)
-    near = rng.normal(1.0, 2.0, size=40).astype(np.float32)
-    far = np.array([13784.0, 13781.5, 13781.0], dtype=np.float32)
-    below = -np.array([5205.5, 5206.0, 5207.5], dtype=np.float32)
-    return [
-        Case((near,), "40 values around 1"),
-        Case((far,), "3 values around 13782"),
-        Case((below,), "3 values around -5206"),
-    ]
-
-
-VARIANCE = Exercise(
+BREAKING_MEAN = Exercise(
     number="2.4",
-    name="variance",
-    title="Far from zero",
-    signature="variance(x)",
-    reference=_variance,
-    cases=_variance_cases,
+    name="breaking_mean",
+    title="Where one pass breaks",
+    signature="breaking_mean(std)",
+    reference=_breaking_mean,
+    accept=_breaking_fault,
+    cases=lambda: [Case((s,), f"std={s:g}") for s in (1.0, 0.01, 300.0)],
     misconceptions=(
         Misconception(
-            "one-pass variance",
-            "E[x^2] - E[x]^2 subtracts two huge, nearly equal numbers, and float32 "
-            "keeps only seven digits of each. Subtract the mean first, square "
-            "afterwards.",
-            wrong=_one_pass,
+            "the same mean for every spread",
+            "Change the unit of x: mean and std change together, and so must your "
+            "answer. What counts is the mean in units of the std.",
+            recognize=_within_ten(lambda std: 1290.0),
         ),
         Misconception(
-            "negative variance clipped",
-            "Clipping at 0 hides the NaN, not the error: the digits were lost before. "
-            "The channel would then be divided by sqrt(eps) alone. Subtract the mean "
-            "first.",
-            wrong=_clipped,
+            "the error grows with the mean itself",
+            "float32 keeps 7 digits of the squares, not of x. The error is 1e-7 times "
+            "mean**2, beside std**2: it grows with the square of mean / std.",
+            recognize=_within_ten(lambda std: std * 0.1 / _ROUNDING),
         ),
         Misconception(
-            "negative variance made positive",
-            "abs hides the sign, not the error: all digits were lost before. Subtract "
-            "the mean first, square afterwards.",
-            wrong=_one_pass_made_positive,
+            "the spread upside down",
+            "A narrow feature is lost sooner: its variance is small beside the rounded "
+            "squares. The mean that breaks it grows with std.",
+            recognize=_within_ten(lambda std: 1290.0 / std),
         ),
         Misconception(
-            "more digits too late",
-            "The squares were rounded to float32 before they were converted, and what "
-            "is lost by then does not come back. Subtract the mean first; then float32 "
-            "is enough.",
-            recognize=_converted_late,
-        ),
-        Misconception(
-            "divided by M - 1",
-            "To normalize, the sum of squares is divided by the number of values M.",
-            wrong=partial(_variance, ddof=1),
+            "the square of the ratio",
+            "0.1 / 6e-8 is mean**2 / std**2. The root of it is still to be taken.",
+            recognize=_within_ten(lambda std: std**2 * 0.1 / _ROUNDING),
         ),
     ),
     hints=(
-        "Write down E[x^2] for values around 13782 and count its digits. float32 keeps "
-        "about seven.",
-        "Numbers that are nearly equal should be subtracted while they are still "
-        "small: before squaring.",
-        "Compute d = x - x.mean() first, then the mean of d * d.",
+        "A float32 square near mean**2 is rounded by about 6e-8 times mean**2. Compare "
+        "that with the variance, std**2.",
+        "The relative error is about 6e-8 * (mean / std)**2. Set it to 0.1 and solve "
+        "for the mean.",
     ),
-    rtol=1e-4,
-    atol=0.0,
 )
 
 
-def _identity(x, eps, *, ddof=0, scale="sqrt(var + eps)", sign=1, unit=0):
-    std = _SCALES[scale](x.var(axis=0, ddof=ddof), eps)
-    return std, sign * x.mean(axis=0) / std**unit
+# 2.5 -------------------------------------------------------------------------------
 
 
-def _forward_again(x, eps):
-    std, mean = _identity(x, eps)
-    return 1 / std, -mean / std
+def _other_batch(a, eps):
+    return a.mean(axis=0) + 3 * (a - a.mean(axis=0))
 
 
-def _identity_swapped(x, eps):
-    return _identity(x, eps)[::-1]
+def _means_kept(result, a):
+    off = np.abs(result.mean(axis=0) - a.mean(axis=0))
+    return bool((off <= 1e-6 * a.std(axis=0)).all())
 
 
-def _start_values(x, eps):
-    return np.ones(x.shape[1]), np.zeros(x.shape[1])
+def _change_by_layer(result, a, eps):
+    """Return by how much the layer made for a changes a batch, in std of a."""
+    gamma, beta = np.sqrt(a.var(axis=0) + eps), a.mean(axis=0)
+    centered = result - result.mean(axis=0)
+    y = gamma * centered / np.sqrt(result.var(axis=0) + eps) + beta
+    return np.sqrt(np.square(y - result).mean(axis=0)) / a.std(axis=0)
 
 
-def _identity_cases():
+def _other_batch_fault(result, a, eps):
+    if not _means_kept(result, a):
+        return (
+            "Your result has other means than a; asked is a batch with the same ones."
+        )
+    change = _change_by_layer(result, a, eps).min()
+    if change >= 0.5:
+        return None
+    return (
+        f"The layer moves your result by {change:.2g} standard deviations of a, in the "
+        "feature that moves least; asked is at least 0.5."
+    )
+
+
+def _is_multiple(result, a, eps):
+    factor = (result * a).sum() / np.square(a).sum()
+    return abs(factor - 1) > 1e-6 and np.allclose(result, factor * a)
+
+
+def _is_reordered(result, a, eps):
+    return np.allclose(np.sort(result, axis=0), np.sort(a, axis=0))
+
+
+def _changes_too_little(result, a, eps):
+    moved = not _is_reordered(result, a, eps) and _means_kept(result, a)
+    return moved and _change_by_layer(result, a, eps).max() < 0.5
+
+
+def _other_batch_cases():
     rng = np.random.default_rng(24)
 
     def case(n, c, eps):
-        x = 4 + np.arange(c) + 0.5 * (1 + np.arange(c)) * rng.normal(size=(n, c))
-        return Case((x, eps), f"x of shape ({n}, {c}), eps={eps:g}")
+        a = 4 + np.arange(c) + 0.5 * (1 + np.arange(c)) * rng.normal(size=(n, c))
+        return Case((a, eps), f"a of shape ({n}, {c}), eps={eps:g}")
 
-    return [case(6, 3, 0.1), case(4, 2, 0.01), case(9, 4, 0.5)]
+    return [case(6, 3, 1e-5), case(4, 2, 0.01), case(9, 4, 0.1)]
 
 
-IDENTITY = Exercise(
+OTHER_BATCH = Exercise(
     number="2.5",
-    name="identity_parameters",
-    title="The layer that does nothing",
-    signature="identity_parameters(x, eps)",
-    reference=_identity,
-    cases=_identity_cases,
-    outputs=("gamma", "beta"),
+    name="other_batch",
+    title="The layer that does nothing?",
+    signature="other_batch(a, eps)",
+    reference=_other_batch,
+    accept=_other_batch_fault,
+    cases=_other_batch_cases,
     misconceptions=(
         Misconception(
-            "gamma without eps",
-            "The layer divides by sqrt(var + eps), so gamma must be exactly that. With "
-            "the plain std every value ends a little too close to the mean.",
-            wrong=partial(_identity, scale="sqrt(var)"),
+            "a multiple of the batch",
+            "Multiplied around zero, the batch gets another mean, which was to stay. "
+            "Stretch it around its own mean: subtract the mean first, add it "
+            "afterwards.",
+            recognize=_is_multiple,
         ),
         Misconception(
-            "eps beside the standard deviation",
-            "The layer divides by sqrt(var + eps), with eps under the root. gamma must "
-            "be the same number.",
-            wrong=partial(_identity, scale="sqrt(var) + eps"),
+            "the mean moved",
+            "A batch with another mean is changed, that is true, and too easy. Here "
+            "the mean of each feature must stay: what else does the layer take away?",
+            recognize=lambda result, a, eps: not _means_kept(result, a),
         ),
         Misconception(
-            "beta with the wrong sign",
-            "The layer has subtracted the mean. beta gives it back, so it is the mean "
-            "itself, not its negative.",
-            wrong=partial(_identity, sign=-1),
+            "the same values in another order",
+            "Mean and spread do not know the order of the rows, so the layer does with "
+            "these values what it does with a: nothing.",
+            recognize=_is_reordered,
         ),
         Misconception(
-            "gamma is the variance",
-            "The layer divides by a standard deviation, not by a variance: the root "
-            "belongs to gamma too.",
-            wrong=partial(_identity, scale="var + eps"),
-        ),
-        Misconception(
-            "normalized a second time",
-            "Dividing by the spread and subtracting the mean is what the layer has "
-            "done already. gamma and beta must undo it: multiply by the spread, add "
-            "the mean.",
-            wrong=_forward_again,
-        ),
-        Misconception(
-            "gamma and beta in the wrong order",
-            "Both values are right, but the function should return gamma first and "
-            "beta second.",
-            wrong=_identity_swapped,
-        ),
-        Misconception(
-            "beta in units of the spread",
-            "beta is added after the multiplication by gamma, so it is the mean "
-            "itself, in the unit of x.",
-            wrong=partial(_identity, unit=1),
-        ),
-        Misconception(
-            "spread taken with M - 1",
-            "The layer divides by the biased variance (divided by the number of "
-            "values), so gamma must undo that one.",
-            wrong=partial(_identity, ddof=1),
-        ),
-        Misconception(
-            "the values that training starts with",
-            "gamma = 1 and beta = 0 leave the normalized values as they are. What is "
-            "asked is to get x back.",
-            wrong=_start_values,
+            "too small a change",
+            "The layer gives every batch the spread of a. If the spread of yours is "
+            "nearly the same, it changes little: make it at least half as large again.",
+            recognize=_changes_too_little,
         ),
     ),
     hints=(
-        "Solve y = x for one channel: gamma * (x - mean) / sqrt(var + eps) + beta = x "
-        "must hold for every value x of the batch.",
-        "The factors in front of x must be equal on both sides, and so must the rest. "
-        "The first gives gamma, the second beta.",
-        "gamma is np.sqrt(x.var(axis=0) + eps), with eps inside, and beta is the mean "
-        "along axis 0.",
+        "The layer sets two numbers of each feature: the mean and the spread. The "
+        "first must stay, so change the other.",
+        "Stretch the values around their mean: mean + k * (a - mean) has the mean of a "
+        "and k times its spread. The layer takes the k away.",
     ),
 )
 
-EXERCISES = (FORWARD, IMAGES, OUTPUT_STD, VARIANCE, IDENTITY)
+
+EXERCISES = (FORWARD, IMAGES, OUTPUT_STD, BREAKING_MEAN, OTHER_BATCH)

@@ -150,10 +150,6 @@ def is_layer_norm(x, gamma, eps):
     return gamma * d / np.sqrt((d**2).mean(-1, keepdims=True) + eps)
 
 
-def uses_var(x, gamma, eps):
-    return gamma * x / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
-
-
 def eps_after_root(x, gamma, eps):
     return gamma * x / (np.sqrt(np.mean(x * x, axis=-1, keepdims=True)) + eps)
 
@@ -346,7 +342,6 @@ MUTANTS = {
         "gamma forgotten": [rms_no_gamma],
         "eps left out": [rms_no_eps],
         "the mean subtracted": [is_layer_norm],
-        "divided by the standard deviation": [uses_var],
         "eps outside of the root": [eps_after_root],
         "the length of the vector": [unit_length],
         "tokens mixed": [per_sequence],

@@ -1,7 +1,7 @@
 """What every exercise of the book must show, and the garbage that it must survive.
 
 An exercise is proven by answers written by hand, as a learner would write them, in
-`answers_chNN*.py`:
+`answers_*.py`:
 
     RIGHT = {"forward": [function, ...]}
     MUTANTS = {"forward": {"eps left out": [function, ...]}}
@@ -22,7 +22,7 @@ LOOP_LIMIT = 0.2
 
 def _collect():
     right, mutants = {}, {}
-    for path in sorted(Path(__file__).parent.glob("answers_ch*.py")):
+    for path in sorted(Path(__file__).parent.glob("answers_*.py")):
         module = import_module(path.stem)
         assert not right.keys() & module.RIGHT.keys(), f"twice: {path}"
         right |= module.RIGHT
@@ -188,6 +188,8 @@ _CHANGES_OF_A_NET = (
 def _changes(arg):
     if hasattr(arg, "named_modules"):
         return _CHANGES_OF_A_NET
+    if isinstance(arg, dict):
+        return (dict.clear,)
     if isinstance(arg, list):
         inner = [lambda arg, c=c: c(arg[0]) for c in _changes(arg[0])] if arg else []
         return (list.pop, *inner)
