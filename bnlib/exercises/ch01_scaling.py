@@ -701,8 +701,8 @@ WORSE_DIVIDED = Exercise(
         ),
     ),
     hints=(
-        "After the division the feature has std 1 and the mean mean / std. When is "
-        "that column nearly a multiple of the column of ones?",
+        "After the division the feature has std 1 and the mean mean / std. Ask when "
+        "that column is nearly a multiple of the column of ones.",
         "Before it, the columns have a like size if the mean is about 1. So look for a "
         "mean of about 1 with a small spread.",
         "np.linspace(0.95, 1.05, n) has mean 1 and a std near 0.03: mean / std is "

@@ -577,7 +577,7 @@ OTHER_BATCH = Exercise(
         Misconception(
             "the mean moved",
             "A batch with another mean is changed, that is true, and too easy. Here "
-            "the mean of each feature must stay: what else does the layer take away?",
+            "the mean of each feature must stay: find what else the layer takes away.",
             recognize=lambda result, a, eps: not _means_kept(result, a),
         ),
         Misconception(

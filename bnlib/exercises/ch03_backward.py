@@ -754,11 +754,6 @@ def _false_gradient_fault(result, d_y, x_hat, inv_std, gamma):
     return None
 
 
-def _popular(d_y, x_hat, inv_std, gamma):
-    *_, right, unit = _share_seen(0 * d_y, d_y, x_hat, inv_std, gamma)
-    return right < 1e-9 * unit
-
-
 def _false_gradient_cases():
     rng = np.random.default_rng(36)
     x = rng.normal(size=(8, 3))
@@ -812,21 +807,10 @@ FALSE_GRADIENT = Exercise(
             "right answer is 0.",
             wrong=partial(_d_x, mean=0, var=0),
         ),
-        Misconception(
-            "noise that the tests see",
-            "Something is added that is there for every d_y, so the tests, whose right "
-            "answer is 0, get something else. Build on the right gradient, which is 0 "
-            "in both.",
-            recognize=lambda result, *args: (
-                (np.linalg.norm(result) > 1e-6 if _popular(*args) else True)
-                and np.linalg.norm(result) > 0
-            ),
-            weak=True,
-        ),
     ),
     hints=(
-        "In both tests the right gradient is 0. What can you do to a right gradient so "
-        "that 0 stays 0?",
+        "In both tests the right gradient is 0. Look for something to do to a right "
+        "gradient that keeps 0 at 0.",
         "Multiply it, turn its sign, mix its rows: whatever keeps 0 at 0 passes both "
         "tests.",
         "With right = gamma * inv_std * (d_y - d_y.mean(0) - x_hat * (d_y * "
@@ -893,8 +877,8 @@ PASSED_SHARE = Exercise(
         ),
     ),
     hints=(
-        "A random gradient has a like share in each of the N directions. How many of "
-        "them does the layer take away?",
+        "A random gradient has a like share in each of the N directions. Ask how many "
+        "of them the layer takes away.",
         "Two. Squared lengths of perpendicular parts add up: (N - 2) / N of the "
         "squared length is left.",
     ),

@@ -628,7 +628,9 @@ def _one_sided(result, mean, var, n):
 
 def _momentum_forgotten(result, mean, var, n):
     spread = result.var(axis=0, ddof=1) / var
-    return not _one_sided(result, mean, var, n) and bool((spread >= 99).all())
+    return not _one_sided(result, mean, var, n) and bool(
+        ((spread >= 99) & (spread < 991)).all()
+    )
 
 
 def _poison_cases():

@@ -547,8 +547,9 @@ FAIR_BASELINE = Exercise(
         ),
     ),
     hints=(
-        "Read the table of section How much faster? from top to bottom: which change "
-        "of the plain net takes the largest part of the factor away?",
+        "Read the table of the section on how much faster from top to bottom, and "
+        "find the change of the plain net that takes the largest part of the factor "
+        "away.",
         "A ReLU in place of the sigmoid. Then the rate: Adam is at its best near 0.03, "
         "SGD near 0.3. Ask whether adam is among the choices.",
     ),

@@ -639,13 +639,14 @@ FLATTER = Exercise(
         ),
         Misconception(
             "left as it was",
-            "The function is the same, and so is its flatness. What may change about a "
-            "row before a norm?",
+            "The function is the same, and so is its flatness. One thing may change "
+            "about a row before a norm: find it.",
             wrong=lambda weight, factor: weight,
         ),
     ),
     hints=(
-        "Which change of the weights before a batch norm does its output not notice?",
+        "Ask which change of the weights before a batch norm its output does not "
+        "notice.",
         "Their length. A push of fixed length is then smaller in comparison: multiply "
         "the weight by the factor.",
     ),

@@ -420,8 +420,8 @@ TUNED_PRIOR = Exercise(
         ),
     ),
     hints=(
-        "Two tables of shape (priors, seeds) come out of the runs. Which of the two "
-        "may choose, and which one is reported?",
+        "Two tables of shape (priors, seeds) come out of the runs. Decide which of "
+        "the two may choose, and which one is reported.",
         "Take the mean of the validation accuracies over the seeds, find the prior at "
         "which it is largest, and return the mean of the test accuracies there.",
     ),

@@ -86,8 +86,7 @@ STEPS_TO_ZERO = Exercise(
     hints=(
         "A pull of size strength at the rate lr moves gamma by strength * lr per step, "
         "and momentum multiplies that by 1 / (1 - m) once it is under way.",
-        "So the way per step is strength * lr / (1 - momentum). How many of them make "
-        "gamma?",
+        "So the way per step is strength * lr / (1 - momentum). Divide gamma by it.",
     ),
 )
 
@@ -389,8 +388,8 @@ BORDER_SHARE = Exercise(
         ),
     ),
     hints=(
-        "Which positions of the output read at least one of the zeros around the "
-        "image?",
+        "Find the positions of the output that read at least one of the zeros around "
+        "the image.",
         "The outermost ring. All but the inner square of side - 2.",
     ),
 )

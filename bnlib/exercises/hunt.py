@@ -77,7 +77,7 @@ STANDARDIZE = Repair(
         ),
     ),
     hints=(
-        "Which train do the mean and the std of the third line belong to?",
+        "Ask which train the mean and the std of the third line belong to.",
         "Take mean and std once, before the first line changes train, and use them for "
         "both sets.",
     ),
@@ -163,8 +163,8 @@ IMAGE_NORM = Repair(
         ),
     ),
     hints=(
-        "Take a channel of values around 4000 with std 1. How many digits has a "
-        "square, and how many does float32 keep?",
+        "Take a channel of values around 13782 with std 1. Count the digits of a "
+        "square; float32 keeps seven.",
         "Replace the difference of two large means by the mean of (x - mean)**2.",
     ),
 )
@@ -226,9 +226,10 @@ STAGED = Repair(
         ),
     ),
     hints=(
-        "Multiply x by 10 in your mind. How does each line scale, and how should it?",
-        "d_var is the derivative of (var + eps)**-0.5 times a sum. Which power of "
-        "inv_std is (var + eps)**-1.5?",
+        "Multiply x by 10 in your mind, and ask of each line how it scales and how it "
+        "should.",
+        "d_var is the derivative of (var + eps)**-0.5 times a sum. That derivative "
+        "has the power -1.5, and (var + eps)**-0.5 is inv_std.",
     ),
 )
 
@@ -290,8 +291,8 @@ STORED = Repair(
         ),
     ),
     hints=(
-        "Do one batch by hand, with a variance of 4 and momentum 0.1. What should come "
-        "out, and what does?",
+        "Do one batch by hand, with a variance of 4 and momentum 0.1, and compare "
+        "what comes out with what should.",
         "The weights of the batches add up to 1 - (1 - momentum)**T; the rest is the "
         "weight of the start. The division is right if the start was 0.",
     ),
@@ -369,7 +370,8 @@ ADVANTAGE = Repair(
         ),
     ),
     hints=(
-        "At which rate are the plain nets judged? Would their owner have chosen it?",
+        "Look at the rate at which the plain nets are judged, and ask whether their "
+        "owner would have chosen it.",
         "Mean over the seeds, then the largest value over the rates, for each side by "
         "itself; then the difference.",
     ),
@@ -451,7 +453,7 @@ LINE = Repair(
         ),
     ),
     hints=(
-        "Print theta in the loop. From which point does the second step start?",
+        "Print theta in the loop, and see from which point the second step starts.",
         "-= changes the array of the caller as well. Compute theta - a * direction "
         "afresh for each a.",
     ),
@@ -517,7 +519,7 @@ PRE_BLOCK = Repair(
         ),
     ),
     hints=(
-        "What is x when the last line adds it?",
+        "Ask what x is when the last line adds it.",
         "Give what has been normalized and rectified a name of its own, and keep x.",
     ),
 )
@@ -658,8 +660,8 @@ MERGED = Repair(
         ),
     ),
     hints=(
-        "One rank has 6 values, the other 2. Whose mean counts more in the mean of the "
-        "eight?",
+        "One rank has 6 values, the other 2. In the mean of the eight the first one "
+        "counts three times as much.",
         "weights = counts / counts.sum(), and weights @ means in place of the plain "
         "mean; the same for the squares.",
     ),
@@ -771,7 +773,7 @@ REESTIMATE = Repair(
         ),
     ),
     hints=(
-        "In which mode does a batch norm write its running statistics?",
+        "Ask in which mode a batch norm writes its running statistics.",
         "Training mode. net.eval() belongs behind the loop, net.train() before it.",
     ),
 )
@@ -833,8 +835,8 @@ SLIM_STEP = Repair(
         ),
     ),
     hints=(
-        "Halve gamma. What becomes of the pull in the starter, and what should become "
-        "of it?",
+        "Halve gamma, and look at what becomes of the pull in the starter, and what "
+        "should become of it.",
         "The price is strength * |gamma|. Its gradient is strength * np.sign(gamma).",
     ),
 )

@@ -132,10 +132,6 @@ def handed_on(d_y, x_hat, inv_std, gamma):
     return d_y * gamma * inv_std
 
 
-def noisy(d_y, x_hat, inv_std, gamma):
-    return _right(d_y, x_hat, inv_std, gamma) + 1
-
-
 # --- 3.7 passed_share
 
 
@@ -604,7 +600,6 @@ MUTANTS = {
         "the variance term left out": [blind_to_the_variance],
         "the mean term left out": [blind_to_the_mean],
         "the gradient passed on": [handed_on],
-        "noise that the tests see": [noisy],
     },
     "passed_share": {
         "the share of the directions": [directions],

@@ -738,7 +738,7 @@ def test_package_and_the_first_chapters_do_not_import_torch():
         sys.modules["torch"] = sys.modules["matplotlib"] = None
         from bnlib.exercises import check, get, names
         for name in names():
-            if int(get(name).number.partition(".")[0]) <= 3:
+            if get(name).number.partition(".")[0] in "123":
                 get(name).cases()
                 check(name, lambda *args: ...)
     """

@@ -237,7 +237,7 @@ def test_terms_that_are_not_finite_say_nothing():
         lambda x, y: x,
         terms=lambda x, y: [Terms({"x": x, "z": x / 0}, {"x": 1, "z": 0}, {})],
     )
-    assert diagnose(exercise, lambda x, y: 2 * x).misconception is None
+    assert diagnose(exercise, lambda x, y: 2 * x + x**2).misconception is None
 
 
 def test_exercise_without_terms_says_nothing():

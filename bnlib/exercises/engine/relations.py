@@ -6,7 +6,7 @@ simple relation that holds in all cases, such as a sign, a factor or an order.
 
 import numpy as np
 
-from bnlib.exercises.engine.compare import quietly
+from bnlib.exercises.engine.compare import difference, quietly
 from bnlib.exercises.engine.exercise import Misconception
 from bnlib.exercises.engine.recognize import Finding
 
@@ -111,10 +111,14 @@ def _relation(results, wants, cases):
 def _arrays(got, want):
     """Return both as flat arrays of floats, or None."""
     try:
-        parts = [np.concatenate([np.ravel(v) for v in _items(x)]) for x in (got, want)]
-        got, want = (part.astype(float) for part in parts)
-    except (TypeError, ValueError):
+        got, want = (
+            np.concatenate([np.ravel(v) for v in _items(x)]) for x in (got, want)
+        )
+    except (TypeError, ValueError):  # ragged
         return None
+    if got.dtype.kind not in "biuf" or want.dtype.kind not in "biuf":
+        return None
+    got, want = got.astype(float), want.astype(float)
     same = got.shape == want.shape and got.size and np.isfinite(got).all()
     return (got, want) if same and np.isfinite(want).all() else None
 
@@ -172,5 +176,5 @@ def _order(exercise, results, wants):
 
 
 def _places(part, got):
-    same = [np.shape(part) == np.shape(g) and _is(part, g) for g in got]
-    return np.flatnonzero(same)
+    how = {"rtol": 1e-6, "atol": 1e-9, "dtype": False}
+    return [i for i, g in enumerate(got) if difference(g, part, **how) is None]
