@@ -602,4 +602,208 @@ OTHER_BATCH = Exercise(
 )
 
 
-EXERCISES = (FORWARD, IMAGES, OUTPUT_STD, BREAKING_MEAN, OTHER_BATCH)
+def _variance(x, ddof=0):
+    return np.square(x - x.mean()).sum() / (len(x) - ddof)
+
+
+def _one_pass(x):
+    return np.square(x).mean() - np.square(x.mean())
+
+
+def _clipped(x):
+    return max(_one_pass(x), x.dtype.type(0))
+
+
+def _one_pass_made_positive(x):
+    return abs(_one_pass(x))
+
+
+def _converted_late(result, x):
+    # Near zero right, far from it wrong, in a way that depends on where it was rounded.
+    want, far = _variance(x.astype(float)), abs(x.mean()) > 1e3
+    if not far:
+        return abs(result - want) <= 1e-4 * want
+    known = (_one_pass(x), _clipped(x), _one_pass_made_positive(x))
+    return abs(result - want) > 0.01 * want and not np.isin(result, known)
+
+
+def _variance_cases():
+    # Far from zero these values give a negative one-pass variance in float32, and the
+    # same one in whatever order the squares are added.
+    rng = np.random.default_rng(23)
+    near = rng.normal(1.0, 2.0, size=40).astype(np.float32)
+    far = np.array([13784.0, 13781.5, 13781.0], dtype=np.float32)
+    below = -np.array([5205.5, 5206.0, 5207.5], dtype=np.float32)
+    return [
+        Case((near,), "40 values around 1"),
+        Case((far,), "3 values around 13782"),
+        Case((below,), "3 values around -5206"),
+    ]
+
+
+VARIANCE = Exercise(
+    number="2.6",
+    name="variance",
+    title="Far from zero",
+    signature="variance(x)",
+    reference=_variance,
+    cases=_variance_cases,
+    misconceptions=(
+        Misconception(
+            "one-pass variance",
+            "E[x^2] - E[x]^2 subtracts two huge, nearly equal numbers, and float32 "
+            "keeps only seven digits of each. Subtract the mean first, square "
+            "afterwards.",
+            wrong=_one_pass,
+        ),
+        Misconception(
+            "negative variance clipped",
+            "Clipping at 0 hides the NaN, not the error: the digits were lost before. "
+            "The channel would then be divided by sqrt(eps) alone. Subtract the mean "
+            "first.",
+            wrong=_clipped,
+        ),
+        Misconception(
+            "negative variance made positive",
+            "abs hides the sign, not the error: all digits were lost before. Subtract "
+            "the mean first, square afterwards.",
+            wrong=_one_pass_made_positive,
+        ),
+        Misconception(
+            "more digits too late",
+            "The squares were rounded to float32 before they were converted, and what "
+            "is lost by then does not come back. Subtract the mean first; then float32 "
+            "is enough.",
+            recognize=_converted_late,
+        ),
+        Misconception(
+            "divided by M - 1",
+            "To normalize, the sum of squares is divided by the number of values M.",
+            wrong=partial(_variance, ddof=1),
+        ),
+    ),
+    hints=(
+        "Write down E[x^2] for values around 13782 and count its digits. float32 keeps "
+        "about seven.",
+        "Numbers that are nearly equal should be subtracted while they are still "
+        "small: before squaring.",
+        "Compute d = x - x.mean() first, then the mean of d * d.",
+    ),
+    rtol=1e-4,
+    atol=0.0,
+)
+
+
+def _identity(x, eps, *, ddof=0, scale="sqrt(var + eps)", sign=1, unit=0):
+    std = _SCALES[scale](x.var(axis=0, ddof=ddof), eps)
+    return std, sign * x.mean(axis=0) / std**unit
+
+
+def _forward_again(x, eps):
+    std, mean = _identity(x, eps)
+    return 1 / std, -mean / std
+
+
+def _identity_swapped(x, eps):
+    return _identity(x, eps)[::-1]
+
+
+def _start_values(x, eps):
+    return np.ones(x.shape[1]), np.zeros(x.shape[1])
+
+
+def _identity_cases():
+    rng = np.random.default_rng(24)
+
+    def case(n, c, eps):
+        x = 4 + np.arange(c) + 0.5 * (1 + np.arange(c)) * rng.normal(size=(n, c))
+        return Case((x, eps), f"x of shape ({n}, {c}), eps={eps:g}")
+
+    return [case(6, 3, 0.1), case(4, 2, 0.01), case(9, 4, 0.5)]
+
+
+IDENTITY = Exercise(
+    number="2.7",
+    name="identity_parameters",
+    title="The layer that does nothing",
+    signature="identity_parameters(x, eps)",
+    reference=_identity,
+    cases=_identity_cases,
+    outputs=("gamma", "beta"),
+    misconceptions=(
+        Misconception(
+            "gamma without eps",
+            "The layer divides by sqrt(var + eps), so gamma must be exactly that. With "
+            "the plain std every value ends a little too close to the mean.",
+            wrong=partial(_identity, scale="sqrt(var)"),
+        ),
+        Misconception(
+            "eps beside the standard deviation",
+            "The layer divides by sqrt(var + eps), with eps under the root. gamma must "
+            "be the same number.",
+            wrong=partial(_identity, scale="sqrt(var) + eps"),
+        ),
+        Misconception(
+            "beta with the wrong sign",
+            "The layer has subtracted the mean. beta gives it back, so it is the mean "
+            "itself, not its negative.",
+            wrong=partial(_identity, sign=-1),
+        ),
+        Misconception(
+            "gamma is the variance",
+            "The layer divides by a standard deviation, not by a variance: the root "
+            "belongs to gamma too.",
+            wrong=partial(_identity, scale="var + eps"),
+        ),
+        Misconception(
+            "normalized a second time",
+            "Dividing by the spread and subtracting the mean is what the layer has "
+            "done already. gamma and beta must undo it: multiply by the spread, add "
+            "the mean.",
+            wrong=_forward_again,
+        ),
+        Misconception(
+            "gamma and beta in the wrong order",
+            "Both values are right, but the function should return gamma first and "
+            "beta second.",
+            wrong=_identity_swapped,
+        ),
+        Misconception(
+            "beta in units of the spread",
+            "beta is added after the multiplication by gamma, so it is the mean "
+            "itself, in the unit of x.",
+            wrong=partial(_identity, unit=1),
+        ),
+        Misconception(
+            "spread taken with M - 1",
+            "The layer divides by the biased variance (divided by the number of "
+            "values), so gamma must undo that one.",
+            wrong=partial(_identity, ddof=1),
+        ),
+        Misconception(
+            "the values that training starts with",
+            "gamma = 1 and beta = 0 leave the normalized values as they are. What is "
+            "asked is to get x back.",
+            wrong=_start_values,
+        ),
+    ),
+    hints=(
+        "Solve y = x for one channel: gamma * (x - mean) / sqrt(var + eps) + beta = x "
+        "must hold for every value x of the batch.",
+        "The factors in front of x must be equal on both sides, and so must the rest. "
+        "The first gives gamma, the second beta.",
+        "gamma is np.sqrt(x.var(axis=0) + eps), with eps inside, and beta is the mean "
+        "along axis 0.",
+    ),
+)
+
+
+EXERCISES = (
+    FORWARD,
+    IMAGES,
+    OUTPUT_STD,
+    BREAKING_MEAN,
+    OTHER_BATCH,
+    VARIANCE,
+    IDENTITY,
+)

@@ -689,6 +689,117 @@ POISON = Exercise(
 )
 
 
+# --- 4.7 ------------------------------------------------------------------------------
+
+
+def _merge(
+    n_a, mean_a, var_a, n_b, mean_b, var_b, *, equal=False, between=1, ddof=0, power=2
+):
+    n = n_a + n_b
+    share = 0.5 if equal else n_b / n
+    apart = mean_b - mean_a
+    mean = mean_a + share * apart
+    var = (1 - share) * var_a + share * var_b
+    var = var + between * share * (1 - share) * apart**2 * n ** (2 - power)
+    return n, mean, var * n / (n - ddof)
+
+
+def _merge_whole_distance(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n, mean, var = _merge(n_a, mean_a, var_a, n_b, mean_b, var_b, between=0)
+    return n, mean, var + (mean_b - mean_a) ** 2
+
+
+def _merge_terms(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = {"n_a/n * mean_a": n_a / n * mean_a, "n_b/n * mean_b": n_b / n * mean_b}
+    apart = "n_a/n * n_b/n * (mean_a - mean_b)**2"
+    var = {"n_a/n * var_a": n_a / n * var_a, "n_b/n * var_b": n_b / n * var_b}
+    var[apart] = n_a * n_b / n**2 * (mean_a - mean_b) ** 2
+    counts = {"n": n, "n_a": n_a, "n_b": n_b}
+    return [
+        Terms(values, dict.fromkeys(values, 1), counts, part)
+        for part, values in enumerate((mean, var), 1)
+    ]
+
+
+def _merge_cases():
+    rng = np.random.default_rng(43)
+
+    def case(n_a, n_b, c):
+        parts = []
+        for n in (n_a, n_b):
+            part = rng.normal(rng.normal(0, 3, size=c), 1.5, size=(n, c))
+            parts += [n, part.mean(axis=0), part.var(axis=0)]
+        return Case(tuple(parts), f"{n_a} and {n_b} examples, {c} channels")
+
+    return [case(32, 8, 3), case(5, 20, 2), case(7, 1, 4)]
+
+
+MERGE_BATCHES = Exercise(
+    number="4.7",
+    name="merge_batches",
+    title="Two batches, one population",
+    signature="merge_batches(n_a, mean_a, var_a, n_b, mean_b, var_b)",
+    reference=_merge,
+    cases=_merge_cases,
+    terms=_merge_terms,
+    outputs=("n", "mean", "var"),
+    misconceptions=(
+        Misconception(
+            "averages of averages",
+            "Both batches count the same here, though one is larger, and the distance "
+            "between their means is lost. Weight by the counts and add the spread "
+            "between the batches.",
+            wrong=partial(_merge, equal=True, between=0),
+        ),
+        Misconception(
+            "spread between the means forgotten",
+            "Two batches may each be narrow and lie far apart. The distance of the two "
+            "means belongs to the variance of the whole.",
+            wrong=partial(_merge, between=0),
+        ),
+        Misconception(
+            "equal sizes assumed",
+            "This is right for two batches of one size. The larger one must weigh more "
+            "in the mean and in the variance, in proportion to its count.",
+            wrong=partial(_merge, equal=True),
+        ),
+        Misconception(
+            "the whole distance added",
+            "The squared distance of the two means enters with the weight n_a * n_b / "
+            "n**2, at most one quarter: values lie around the common mean.",
+            wrong=_merge_whole_distance,
+        ),
+        Misconception(
+            "product of the counts divided by n once",
+            "n_a * n_b / n belongs to the sum of squares of the whole. Its variance is "
+            "that divided by n once more: n_a * n_b / n**2.",
+            wrong=partial(_merge, power=1),
+        ),
+        Misconception(
+            "distance of the means subtracted",
+            "Two batches that lie apart are spread wider together than each alone: the "
+            "distance of their means adds to the variance.",
+            wrong=partial(_merge, between=-1),
+        ),
+        Misconception(
+            "divided by n - 1",
+            "var_a and var_b are divided by their counts, so the merged one is too. "
+            "Else it could not be merged again with the same formula.",
+            wrong=partial(_merge, ddof=1),
+        ),
+    ),
+    hints=(
+        "The common mean weights each mean by its count. For the variance think of "
+        "sums of squares: n * var is the one around the batch's own mean.",
+        "Around the common mean, the sum of squares of a batch is n * var plus n times "
+        "the squared distance from its own mean to the common mean.",
+        "var is (n_a * (var_a + (mean_a - mean)**2) + n_b * (var_b + (mean_b - "
+        "mean)**2)) / n.",
+    ),
+)
+
+
 EXERCISES = (
     UPDATE_RUNNING,
     KERAS_MOMENTUM,
@@ -696,4 +807,5 @@ EXERCISES = (
     BATCH_NORM_STEP,
     FOLD_LINEAR,
     POISON,
+    MERGE_BATCHES,
 )

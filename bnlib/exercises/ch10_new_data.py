@@ -802,4 +802,136 @@ FREEZE = Repair(
     ),
 )
 
-EXERCISES = (ADAPT, SHIFTED_STATISTICS, TUNED_PRIOR, TRAINABLE, FREEZE)
+# --- 10.6 -----------------------------------------------------------------------------
+
+
+def _spread_of(z, ddof):
+    return np.moveaxis(z, 1, 0).reshape(z.shape[1], -1).var(axis=1, ddof=ddof)
+
+
+def _spread_of_each(z):
+    return z.var(axis=(2, 3), ddof=1).mean(axis=0)
+
+
+def _blend(
+    mean,
+    var,
+    z,
+    prior,
+    *,
+    count=len,
+    ddof=1,
+    swapped=False,
+    between=False,
+    each=False,
+    roots=False,
+    keep_var=False,
+):
+    n = count(z)
+    new = prior / (prior + n) if swapped else n / (prior + n)
+    new_mean = z.mean(axis=(0, 2, 3))
+    new_var = _spread_of_each(z) if each else _spread_of(z, ddof)
+    power = 0.5 if roots else 1.0
+    blended = ((1 - new) * var**power + new * new_var**power) ** (1 / power)
+    if between:
+        blended = blended + new * (1 - new) * (new_mean - mean) ** 2
+    return (1 - new) * mean + new * new_mean, var if keep_var else blended
+
+
+def _values(z):
+    return z.size // z.shape[1]
+
+
+def _blend_terms(mean, var, z, prior):
+    new, old = len(z) / (prior + len(z)), prior / (prior + len(z))
+    pairs = ("mean", mean, z.mean(axis=(0, 2, 3))), ("var", var, _spread_of(z, 1))
+    counts = {"n": len(z), "H * W": z[0, 0].size}
+    return [
+        Terms(
+            {f"N / (N + n) * {name}": old * was, f"n / (N + n) * {name}(z)": new * now},
+            {f"N / (N + n) * {name}": 1, f"n / (N + n) * {name}(z)": 1},
+            counts,
+            part,
+        )
+        for part, (name, was, now) in enumerate(pairs)
+    ]
+
+
+def _blend_cases():
+    rng = np.random.default_rng(93)
+
+    def case(n, c, prior):
+        z = rng.normal(rng.normal(3.0, 2.0, size=(1, c, 1, 1)), 2.0, size=(n, c, 2, 3))
+        z = z + rng.normal(0.0, 1.0, size=(n, 1, 1, 1))
+        args = (rng.normal(size=c), rng.uniform(0.5, 2.0, size=c), z, prior)
+        return Case(args, f"{n} images, N = {prior}")
+
+    return [case(4, 3, 12), case(3, 2, 1), case(5, 4, 0)]
+
+
+BLEND = Exercise(
+    number="10.6",
+    name="blend",
+    title="Old and new statistics",
+    signature="blend(mean, var, z, prior)",
+    reference=_blend,
+    cases=_blend_cases,
+    terms=_blend_terms,
+    outputs=("mean", "var"),
+    misconceptions=(
+        Misconception(
+            "the two weights swapped",
+            "N counts the source: a large N keeps the old statistics. With N = 0 only "
+            "the new ones must be left.",
+            wrong=partial(_blend, swapped=True),
+        ),
+        Misconception(
+            "values counted instead of images",
+            "N counts images, so it is weighed against the number of images. With the "
+            "number of values, n * H * W, the source would hardly count.",
+            wrong=partial(_blend, count=_values),
+        ),
+        Misconception(
+            "merged as one population",
+            "The distance between the means belongs in the variance if both are parts "
+            "of one population. Here it is the very shift that you want to remove, so "
+            "(10.3) leaves it out.",
+            wrong=partial(_blend, between=True),
+        ),
+        Misconception(
+            "each image by itself",
+            "The variance of a channel is taken over all images together, around their "
+            "common mean. The mean of the images' variances misses how they differ.",
+            wrong=partial(_blend, each=True),
+        ),
+        Misconception(
+            "standard deviations blended",
+            "(10.3) blends variances. The square of a blend of roots is another "
+            "number, and a smaller one.",
+            wrong=partial(_blend, roots=True),
+        ),
+        Misconception(
+            "the biased variance",
+            "What a norm stores is the unbiased variance, divided by one less than the "
+            "number of values: ddof=1.",
+            wrong=partial(_blend, ddof=0),
+        ),
+        Misconception(
+            "only the mean is new",
+            "The variance has changed with the light as well, and it is blended with "
+            "the same two weights.",
+            wrong=partial(_blend, keep_var=True),
+        ),
+    ),
+    hints=(
+        "What is the share of the new statistics if N = 0, and what if N is huge? "
+        "That fixes which weight goes where.",
+        "The share of the new is n / (N + n) with n = len(z). The new statistics are "
+        "taken over all axes but that of the channels.",
+        "new = n / (n + prior); mean: (1 - new) * mean + new * z.mean((0, 2, 3)); the "
+        "same with z.var((0, 2, 3), ddof=1).",
+    ),
+)
+
+
+EXERCISES = (ADAPT, SHIFTED_STATISTICS, TUNED_PRIOR, TRAINABLE, FREEZE, BLEND)

@@ -514,4 +514,218 @@ WORK_LEFT = Exercise(
     ),
 )
 
-EXERCISES = (STEPS_TO_ZERO, KEPT_CHANNELS, PRUNE_PAIR, BORDER_SHARE, WORK_LEFT)
+# --- 11.6 ----------------------------------------------------------------------------
+
+
+def _strength(gamma, lr, momentum, *, add=np.sum, factor=None):
+    factor = 1 - momentum if factor is None else factor(momentum)
+    return gamma * factor / add(lr)
+
+
+def _strength_cut_off(gamma, lr, momentum):
+    """Return the strength of someone who counts what acts by the end only."""
+    speed = (1 - momentum ** np.arange(1, len(lr) + 1)) / (1 - momentum)
+    return gamma / np.sum(lr * speed)
+
+
+def _strength_cases():
+    steps = np.arange(300)
+    bell = 0.004 + 0.1 * np.sin(np.pi * steps / 300) ** 2
+    fall = np.where(steps < 100, 0.1, 0.01)[:200]
+    return [
+        Case((0.5, bell, 0.9), "gamma 0.5, 300 rates that rise and fall, momentum 0.9"),
+        Case((1.0, fall, 0.9), "gamma 1, 200 rates that fall once, momentum 0.9"),
+        Case((0.5, bell[:50], 0.5), "gamma 0.5, 50 rising rates, momentum 0.5"),
+    ]
+
+
+L1_STRENGTH = Exercise(
+    number="11.6",
+    name="l1_strength",
+    title="How strong must the pull be?",
+    signature="l1_strength(gamma, lr, momentum)",
+    reference=_strength,
+    cases=_strength_cases,
+    misconceptions=(
+        Misconception(
+            "momentum forgotten",
+            "With momentum every gradient acts again, at 0.9, 0.81, ... of its size. "
+            "Together a gradient moves the weight by lr / (1 - momentum), ten times as "
+            "far at 0.9. The pull must be weaker by that.",
+            wrong=partial(_strength, factor=lambda m: 1),
+        ),
+        Misconception(
+            "momentum on the wrong side",
+            "Momentum makes the way longer by 1 / (1 - momentum), so the strength that "
+            "is needed gets smaller: multiply by 1 - momentum.",
+            wrong=partial(_strength, factor=lambda m: 1 / (1 - m)),
+        ),
+        Misconception(
+            "multiplied by the momentum",
+            "The gradients of all former steps add up to 1 + m + m**2 + ... = "
+            "1 / (1 - m) times one of them. The factor is 1 - m, not m.",
+            wrong=partial(_strength, factor=lambda m: m),
+        ),
+        Misconception(
+            "one step instead of the run",
+            "The mean rate says how far one step goes. Every step pulls: what counts "
+            "is the sum of the rates over the whole run.",
+            wrong=partial(_strength, add=np.mean),
+        ),
+        Misconception(
+            "as if every step had the largest rate",
+            "The rates change during the run. Add them up one by one; steps times the "
+            "largest is too much.",
+            wrong=partial(_strength, add=lambda lr: len(lr) * np.max(lr)),
+        ),
+        Misconception(
+            "as if every step had the last rate",
+            "The rates change during the run. Add them up one by one; steps times the "
+            "last one counts only how it ends.",
+            wrong=partial(_strength, add=lambda lr: len(lr) * lr[-1]),
+        ),
+        Misconception(
+            "as if every step had the first rate",
+            "The rates change during the run. Add them up one by one; steps times the "
+            "first one counts only how it begins.",
+            wrong=partial(_strength, add=lambda lr: len(lr) * lr[0]),
+        ),
+        Misconception(
+            "the last gradients cut off",
+            "You follow the run step by step, so that the last gradients have no time "
+            "to act to the end. That is a little more exact than (11.2), but asked for "
+            "is its simpler sum.",
+            wrong=_strength_cut_off,
+        ),
+    ),
+    hints=(
+        "One gradient of size strength, taken once at the rate lr, moves the weight by "
+        "strength * lr at once, and by 0.9 of that in the next step, and so on.",
+        "In all it moves by strength * lr / (1 - momentum). Sum over the steps, set "
+        "equal to gamma, and solve for strength.",
+    ),
+)
+
+# --- 11.7 ----------------------------------------------------------------------------
+
+
+def _relu(v):
+    return np.maximum(v, 0)
+
+
+def _silent(v):
+    return np.zeros_like(v)
+
+
+def _same(v):
+    return v
+
+
+def _absorb(
+    weight,
+    mean,
+    gamma,
+    beta,
+    kept,
+    *,
+    activation=_relu,
+    sign=-1,
+    of=np.logical_not,
+    scaled=False,
+):
+    heard = of(kept)
+    constant = weight[:, heard] @ activation(beta[heard])
+    return mean + sign * (gamma * constant if scaled else constant)
+
+
+def _absorb_relu_last(weight, mean, gamma, beta, kept):
+    return mean - _relu(weight[:, ~kept] @ beta[~kept])
+
+
+def _absorb_cases():
+    rng = np.random.default_rng(104)
+
+    def case(c, out, stay):
+        kept = np.zeros(c, dtype=bool)
+        kept[list(stay)] = True
+        weight = rng.normal(size=(out, c))
+        mean, gamma = rng.normal(size=out), rng.uniform(0.3, 0.8, size=out)
+        beta = rng.permutation(np.linspace(-1, 1.2, c))  # both signs among the dead
+        note = f"{c} channels, {c - len(stay)} of them dead, {out} outputs"
+        return Case((weight, mean, gamma, beta, kept), note)
+
+    return [case(6, 3, (0, 2)), case(8, 8, (1, 3, 4)), case(5, 2, (4,))]
+
+
+ABSORB_MEAN = Exercise(
+    number="11.7",
+    name="absorb_mean",
+    title="What a dead channel still says",
+    signature="absorb_mean(weight, mean, gamma, beta, kept)",
+    reference=_absorb,
+    cases=_absorb_cases,
+    misconceptions=(
+        Misconception(
+            "beta forgotten",
+            "A channel with gamma 0 is constant, not silent: it hands on relu(beta). "
+            "Without it the next layer gets less than before, and its norm subtracts "
+            "a mean that is no longer there.",
+            wrong=partial(_absorb, activation=_silent),
+        ),
+        Misconception(
+            "before the activation",
+            "The next layer reads what comes out of the ReLU. A channel with negative "
+            "beta hands on 0, not beta.",
+            wrong=partial(_absorb, activation=_same),
+        ),
+        Misconception(
+            "added instead of subtracted",
+            "The input of the norm gets smaller by the constant. For the same output "
+            "the mean that it subtracts must get smaller too.",
+            wrong=partial(_absorb, sign=1),
+        ),
+        Misconception(
+            "the living channels absorbed, too",
+            "Channels that stay still bring their own value. Only the constants of the "
+            "dead ones are missing: take ~kept.",
+            wrong=partial(_absorb, of=np.ones_like),
+        ),
+        Misconception(
+            "the living channels absorbed instead",
+            "kept is True for the channels that stay, and these still bring their own "
+            "value. The constants of the dead ones are missing: take ~kept.",
+            wrong=partial(_absorb, of=_same),
+        ),
+        Misconception(
+            "scaled by the next gamma",
+            "The mean is subtracted before the norm multiplies by gamma. The constant "
+            "is a part of the norm's input, so it goes into the mean as it is.",
+            wrong=partial(_absorb, scaled=True),
+        ),
+        Misconception(
+            "the ReLU after the sum",
+            "Each channel goes through the ReLU by itself, before the weights: relu of "
+            "beta, and only then the sum.",
+            wrong=_absorb_relu_last,
+        ),
+    ),
+    hints=(
+        "What does a dead channel hand on? Its norm puts out beta, and then comes the "
+        "ReLU. The next layer multiplies by its weights.",
+        "The input of the next norm loses the constant weight[:, dead] @ "
+        "relu(beta[dead]), so the norm must subtract a mean that is smaller by it.",
+        "Return mean - weight[:, ~kept] @ np.maximum(beta[~kept], 0). gamma is not "
+        "needed.",
+    ),
+)
+
+
+EXERCISES = (
+    STEPS_TO_ZERO,
+    KEPT_CHANNELS,
+    PRUNE_PAIR,
+    BORDER_SHARE,
+    WORK_LEFT,
+    L1_STRENGTH,
+    ABSORB_MEAN,
+)

@@ -186,6 +186,93 @@ def std_under_the_root(std, gamma, eps):
     return np.sqrt(gamma**2 / (std + eps)) * std
 
 
+# --- 2.6 variance
+
+
+def variance_in_double(x):
+    x = x.astype(np.float64)
+    return (x**2).mean() - x.mean() ** 2
+
+
+def variance_of_shifted(x):
+    u = x - x[0]
+    return np.mean(u * u) - np.mean(u) ** 2
+
+
+def variance_welford(x):
+    mean = total = np.float64(0)
+    for count, value in enumerate(x, 1):
+        before = value - mean
+        mean += before / count
+        total += before * (value - mean)
+    return total / len(x)
+
+
+def variance_one_pass(x):
+    return (x**2).mean() - x.mean() ** 2
+
+
+def variance_one_pass_with_dot(x):
+    n = np.float32(len(x))
+    return np.dot(x, x) / n - (x.sum() / n) ** 2
+
+
+def variance_clipped(x):
+    return np.maximum(np.mean(x * x) - np.mean(x) ** 2, 0)
+
+
+def variance_of_sample(x):
+    return np.var(x, ddof=1)
+
+
+# --- 2.7 identity_parameters
+
+
+def identity_solved(x, eps):
+    # Two unknowns per channel: least squares on y = x.
+    x_hat = (x - x.mean(0)) / np.sqrt(x.var(0) + eps)
+    columns = zip(x_hat.T, x.T, strict=True)
+    lines = [np.polyfit(hat, column, 1) for hat, column in columns]
+    gamma, beta = np.transpose(lines)
+    return gamma, beta
+
+
+def identity_plain(x, eps):
+    mu = x.sum(0) / len(x)
+    return np.sqrt(((x - mu) ** 2).mean(0) + eps), mu
+
+
+def identity_std(x, eps):
+    return x.std(axis=0), x.mean(axis=0)
+
+
+def identity_var(x, eps):
+    return np.var(x, 0) + eps, np.mean(x, 0)
+
+
+def identity_again(x, eps):
+    gamma = (x.var(0) + eps) ** -0.5
+    return gamma, -x.mean(0) * gamma
+
+
+def identity_beta_first(x, eps):
+    return x.mean(0), np.sqrt(x.var(0) + eps)
+
+
+def identity_scaled_beta(x, eps):
+    gamma = np.sqrt(x.var(0) + eps)
+    return gamma, x.mean(0) / gamma
+
+
+def identity_sample(x, eps):
+    gamma = np.sqrt(((x - x.mean(0)) ** 2).sum(0) / (len(x) - 1) + eps)
+    return gamma, x.mean(0)
+
+
+def identity_defaults(x, eps):
+    return np.ones_like(x[0]), np.zeros_like(x[0])
+
+
 def images_without_gamma(x, gamma, beta, eps):
     flat = x.transpose(1, 0, 2, 3).reshape(x.shape[1], -1)
     mean, var = flat.mean(1)[:, None, None], flat.var(1)[:, None, None]
@@ -194,6 +281,18 @@ def images_without_gamma(x, gamma, beta, eps):
 
 def std_times_gamma(std, gamma, eps):
     return abs(gamma * std)
+
+
+def variance_abs(x):
+    return np.abs((x**2).mean() - x.mean() ** 2)
+
+
+def identity_std_plus_eps(x, eps):
+    return np.std(x, 0) + eps, np.mean(x, 0)
+
+
+def identity_negative(x, eps):
+    return np.sqrt(np.var(x, 0) + eps), -np.mean(x, 0)
 
 
 def forward_no_gamma(x, gamma, beta, eps):
@@ -234,10 +333,20 @@ def images_unbiased(x, gamma, beta, eps):
     return _channel(gamma) * x_hat + _channel(beta)
 
 
+def variance_cast_after_squaring(x):
+    return (x * x).astype(np.float64).mean() - np.float64(x.mean()) ** 2
+
+
+def variance_of_python_floats(x):
+    return float(np.mean(x**2)) - float(np.mean(x)) ** 2
+
+
 RIGHT = {
     "forward": [right_with_einsum, right_by_columns],
     "batch_norm_images": [images_as_table, images_channel_by_channel],
     "output_std": [std_of_an_example, std_by_loop],
+    "variance": [variance_in_double, variance_of_shifted, variance_welford],
+    "identity_parameters": [identity_solved, identity_plain],
 }
 
 MUTANTS = {
@@ -278,5 +387,26 @@ MUTANTS = {
         "the variance of the output": [std_squared],
         "eps added to std instead of its square": [std_under_the_root],
         "spread of the input kept": [std_times_gamma],
+    },
+    "variance": {
+        "more digits too late": [
+            variance_cast_after_squaring,
+            variance_of_python_floats,
+        ],
+        "one-pass variance": [variance_one_pass, variance_one_pass_with_dot],
+        "negative variance clipped": [variance_clipped],
+        "negative variance made positive": [variance_abs],
+        "divided by M - 1": [variance_of_sample],
+    },
+    "identity_parameters": {
+        "gamma without eps": [identity_std],
+        "eps beside the standard deviation": [identity_std_plus_eps],
+        "beta with the wrong sign": [identity_negative],
+        "gamma is the variance": [identity_var],
+        "normalized a second time": [identity_again],
+        "gamma and beta in the wrong order": [identity_beta_first],
+        "beta in units of the spread": [identity_scaled_beta],
+        "spread taken with M - 1": [identity_sample],
+        "the values that training starts with": [identity_defaults],
     },
 }

@@ -87,6 +87,49 @@ def power_of_h(half_life):
     return 1 / 2**half_life
 
 
+# --- 4.7 merge_batches
+
+
+def right_with_sums(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = (n_a * mean_a + n_b * mean_b) / n
+    squares = n_a * (var_a + (mean_a - mean) ** 2)
+    squares += n_b * (var_b + (mean_b - mean) ** 2)
+    return n, mean, squares / n
+
+
+def right_with_chan(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    delta = mean_b - mean_a
+    m2 = n_a * var_a + n_b * var_b + delta**2 * n_a * n_b / n
+    return n, mean_a + delta * n_b / n, m2 / n
+
+
+def simple_averages(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    return n_a + n_b, (mean_a + mean_b) / 2, (var_a + var_b) / 2
+
+
+def weighted_averages(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    return n, (n_a * mean_a + n_b * mean_b) / n, (n_a * var_a + n_b * var_b) / n
+
+
+def as_if_equal(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    mean = (mean_a + mean_b) / 2
+    var = (var_a + (mean_a - mean) ** 2 + var_b + (mean_b - mean) ** 2) / 2
+    return n_a + n_b, mean, var
+
+
+def full_distance(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n, mean, var = weighted_averages(n_a, mean_a, var_a, n_b, mean_b, var_b)
+    return n, mean, var + np.square(mean_a - mean_b)
+
+
+def sample_variance(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n, mean, var = right_with_sums(n_a, mean_a, var_a, n_b, mean_b, var_b)
+    return n, mean, n * var / (n - 1)
+
+
 # --- 4.4 batch_norm_step
 
 
@@ -207,6 +250,20 @@ def no_mean(weight, bias, gamma, beta, mean, var, eps):
     return s[:, None] * weight, bias * s + beta
 
 
+def merge_once_over_n(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = (n_a * mean_a + n_b * mean_b) / n
+    within = (n_a * var_a + n_b * var_b) / n
+    return n, mean, within + n_a * n_b / n * (mean_a - mean_b) ** 2
+
+
+def merge_minus(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = (n_a * mean_a + n_b * mean_b) / n
+    within = (n_a * var_a + n_b * var_b) / n
+    return n, mean, within - n_a * n_b / n**2 * (mean_a - mean_b) ** 2
+
+
 def _step(x, running_mean, running_var, training, old=0.9, outside=0.0, eps=1e-5):
     mean, var = running_mean, running_var
     if training:
@@ -245,6 +302,7 @@ def fold_no_gamma(weight, bias, gamma, beta, mean, var, eps):
 RIGHT = {
     "update_running": [right_with_lerp, right_with_cov],
     "keras_momentum": [right_with_exp, right_with_root],
+    "merge_batches": [right_with_sums, right_with_chan],
     "batch_norm_step": [right_with_early_return],
     "fold_linear": [right_with_diag, right_by_rows],
 }
@@ -263,6 +321,15 @@ MUTANTS = {
         "one over the half-life": [inverse],
         "the rule of thumb": [ln2_over_h],
         "exponent upside down": [power_of_h],
+    },
+    "merge_batches": {
+        "product of the counts divided by n once": [merge_once_over_n],
+        "distance of the means subtracted": [merge_minus],
+        "averages of averages": [simple_averages],
+        "spread between the means forgotten": [weighted_averages],
+        "equal sizes assumed": [as_if_equal],
+        "the whole distance added": [full_distance],
+        "divided by n - 1": [sample_variance],
     },
     "batch_norm_step": {
         "momentum the wrong way round": [step_momentum],

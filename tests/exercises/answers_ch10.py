@@ -191,6 +191,71 @@ def gain_of_everything(weight, mean, var, gain, offset):
     return gain * (mean + offset * s), gain**2 * var
 
 
+# --- 10.6 blend
+
+
+def right_with_lerp(mean, var, z, prior):
+    n = z.shape[0]
+    t = torch.tensor(z)
+    share = n / (n + prior)
+    new_mean, new_var = t.mean((0, 2, 3)).numpy(), t.var((0, 2, 3)).numpy()
+    return mean + share * (new_mean - mean), var + share * (new_var - var)
+
+
+def right_by_channels(mean, var, z, prior):
+    n = len(z)
+    m = [(prior * mean[c] + n * z[:, c].mean()) / (prior + n) for c in range(len(mean))]
+    v = [
+        (prior * var[c] + n * z[:, c].var(ddof=1)) / (prior + n)
+        for c in range(len(mean))
+    ]
+    return np.array(m), np.array(v)
+
+
+def weights_swapped(mean, var, z, prior):
+    a, b = len(z) / (len(z) + prior), prior / (len(z) + prior)
+    return (
+        a * mean + b * z.mean((0, 2, 3)),
+        a * var + b * z.var((0, 2, 3), ddof=1),
+    )
+
+
+def counts_values(mean, var, z, prior):
+    n = z[:, 0].size
+    a, b = prior / (n + prior), n / (n + prior)
+    return a * mean + b * z.mean((0, 2, 3)), a * var + b * z.var((0, 2, 3), ddof=1)
+
+
+def merged(mean, var, z, prior):
+    n = len(z)
+    mu, v = z.mean((0, 2, 3)), z.var((0, 2, 3), ddof=1)
+    m = (prior * mean + n * mu) / (prior + n)
+    spread = prior * (var + (mean - m) ** 2) + n * (v + (mu - m) ** 2)
+    return m, spread / (prior + n)
+
+
+def image_by_image(mean, var, z, prior):
+    a, b = prior / (len(z) + prior), len(z) / (len(z) + prior)
+    v = np.mean([image.var((1, 2), ddof=1) for image in z], axis=0)
+    return a * mean + b * z.mean((0, 2, 3)), a * var + b * v
+
+
+def blends_std(mean, var, z, prior):
+    a, b = prior / (len(z) + prior), len(z) / (len(z) + prior)
+    std = a * np.sqrt(var) + b * z.std((0, 2, 3), ddof=1)
+    return a * mean + b * z.mean((0, 2, 3)), std**2
+
+
+def biased(mean, var, z, prior):
+    a, b = prior / (len(z) + prior), len(z) / (len(z) + prior)
+    return a * mean + b * z.mean((0, 2, 3)), a * var + b * z.var((0, 2, 3))
+
+
+def old_variance(mean, var, z, prior):
+    a, b = prior / (len(z) + prior), len(z) / (len(z) + prior)
+    return a * mean + b * z.mean((0, 2, 3)), var
+
+
 # --- 10.4 trainable
 
 
@@ -393,6 +458,7 @@ def freezes_one_class(net):
 RIGHT = {
     "adapt": [right_with_cumulative_average, right_with_reestimate],
     "shifted_statistics": [right_with_a_constant_image, right_with_einsum],
+    "blend": [right_with_lerp, right_by_channels],
     "trainable": [right_with_ids, right_with_parents],
     "freeze": [right_copy, right_by_replacing, right_for_good],
 }
@@ -420,6 +486,15 @@ MUTANTS = {
         "the variance scaled like a mean": [gain_times_var],
         "the offset in the variance": [offset_widens],
         "the gain applied to the offset": [gain_of_everything],
+    },
+    "blend": {
+        "the two weights swapped": [weights_swapped],
+        "values counted instead of images": [counts_values],
+        "merged as one population": [merged],
+        "each image by itself": [image_by_image],
+        "standard deviations blended": [blends_std],
+        "the biased variance": [biased],
+        "only the mean is new": [old_variance],
     },
     "trainable": {
         "the parameter asked instead of its layer": [asks_the_parameter],

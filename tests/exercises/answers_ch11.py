@@ -2,6 +2,57 @@
 
 import numpy as np
 
+# --- 11.6 l1_strength
+
+
+def right_by_trying(gamma, lr, momentum):
+    """How far does strength 1 travel? The way is proportional to the strength."""
+    way = 0.0
+    for rate in lr:
+        way += rate / (1 - momentum)
+    return gamma / way
+
+
+def right_in_one_line(gamma, lr, momentum):
+    return (1.0 - momentum) * gamma / lr.sum()
+
+
+def no_momentum(gamma, lr, momentum):
+    return gamma / sum(lr)
+
+
+def momentum_below(gamma, lr, momentum):
+    return gamma / (np.sum(lr) * (1 - momentum))
+
+
+def times_momentum(gamma, lr, momentum):
+    return gamma * momentum / np.sum(lr)
+
+
+def with_mean_rate(gamma, lr, momentum):
+    return gamma * (1 - momentum) / np.mean(lr)
+
+
+def with_peak_rate(gamma, lr, momentum):
+    return gamma * (1 - momentum) / (max(lr) * lr.size)
+
+
+def with_last_rate(gamma, lr, momentum):
+    return gamma * (1 - momentum) / (len(lr) * lr[-1])
+
+
+def with_first_rate(gamma, lr, momentum):
+    return gamma * (1 - momentum) / (len(lr) * lr[0])
+
+
+def step_by_step(gamma, lr, momentum):
+    velocity = way = 0.0
+    for rate in lr:
+        velocity = momentum * velocity + 1
+        way += rate * velocity
+    return gamma / way
+
+
 # --- 11.2 kept_channels
 
 
@@ -134,6 +185,50 @@ def cuts_everything(weight_1, mean, var, weight_2, kept):
     return weight_1, mean[kept], var[kept], weight_2
 
 
+# --- 11.7 absorb_mean
+
+
+def right_with_zeros(weight, mean, gamma, beta, kept):
+    handed_on = np.where(kept | (beta < 0), 0.0, beta)
+    return mean - weight @ handed_on
+
+
+def right_with_loop(weight, mean, gamma, beta, kept):
+    mean = mean.copy()
+    for channel in range(len(beta)):
+        if not kept[channel]:
+            mean -= weight[:, channel] * max(beta[channel], 0)
+    return mean
+
+
+def forgets_beta(weight, mean, gamma, beta, kept):
+    return mean
+
+
+def beta_itself(weight, mean, gamma, beta, kept):
+    return mean - weight[:, ~kept] @ beta[~kept]
+
+
+def adds(weight, mean, gamma, beta, kept):
+    return mean + weight[:, ~kept] @ beta[~kept].clip(0)
+
+
+def takes_all(weight, mean, gamma, beta, kept):
+    return mean - weight @ np.maximum(0, beta)
+
+
+def takes_the_living(weight, mean, gamma, beta, kept):
+    return mean - weight[:, kept] @ np.maximum(0, beta[kept])
+
+
+def times_next_gamma(weight, mean, gamma, beta, kept):
+    return mean - gamma * (weight[:, ~kept] @ np.maximum(0, beta[~kept]))
+
+
+def relu_of_the_sum(weight, mean, gamma, beta, kept):
+    return mean - np.maximum(0, weight[:, ~kept] @ beta[~kept])
+
+
 # --- 11.5 work_left
 
 
@@ -203,12 +298,24 @@ def times_less(widths, kept, sides):
 
 
 RIGHT = {
+    "l1_strength": [right_by_trying, right_in_one_line],
     "kept_channels": [right_by_removing, right_with_threshold],
     "prune_pair": [right_with_take, right_with_delete],
+    "absorb_mean": [right_with_zeros, right_with_loop],
     "work_left": [right_with_zip, right_with_dot],
 }
 
 MUTANTS = {
+    "l1_strength": {
+        "momentum forgotten": [no_momentum],
+        "momentum on the wrong side": [momentum_below],
+        "multiplied by the momentum": [times_momentum],
+        "one step instead of the run": [with_mean_rate],
+        "as if every step had the largest rate": [with_peak_rate],
+        "as if every step had the last rate": [with_last_rate],
+        "as if every step had the first rate": [with_first_rate],
+        "the last gradients cut off": [step_by_step],
+    },
     "kept_channels": {
         "a threshold for each layer": [same_share_everywhere],
         "gamma instead of its size": [by_signed_gamma],
@@ -225,6 +332,15 @@ MUTANTS = {
         "set to zero instead of removed": [only_zeros],
         "the other channels kept": [keeps_the_dead],
         "both axes of both weights cut": [cuts_everything],
+    },
+    "absorb_mean": {
+        "beta forgotten": [forgets_beta],
+        "before the activation": [beta_itself],
+        "added instead of subtracted": [adds],
+        "the living channels absorbed, too": [takes_all],
+        "the living channels absorbed instead": [takes_the_living],
+        "scaled by the next gamma": [times_next_gamma],
+        "the ReLU after the sum": [relu_of_the_sum],
     },
     "work_left": {
         "the share of the channels": [share_of_channels],

@@ -256,6 +256,13 @@ def half_averaged(d_y, x_hat, inv_std, gamma):
     return d_x, (d_y * x_hat).sum(0), d_y.sum(0)
 
 
+def quarter_missing(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = (n_a * mean_a + n_b * mean_b) / n
+    var = (n_a * var_a - n_b * var_b) / n + n_a * n_b / n**2 * (mean_a - mean_b) ** 2
+    return n, mean, var
+
+
 def added_up(running_mean, running_var, x, momentum):
     mean = (1 - momentum) * running_mean - momentum * x.mean(0)
     return mean, (1 - momentum) * running_var + momentum * x.var(0, ddof=1)
@@ -302,6 +309,12 @@ def added_variance(running_var, var, counts, rank, momentum):
     return (1 - momentum) * running_var - momentum * var * n / (n - 1)
 
 
+def old_mean_twice(mean, var, z, prior):
+    new = len(z) / (prior + len(z))
+    new_var = (1 - new) * var + new * z.var((0, 2, 3), ddof=1)
+    return 2 * (1 - new) * mean + new * z.mean((0, 2, 3)), new_var
+
+
 def local_variance_term(d_y_parts, x_hat_parts, gamma, inv_std, rank):
     d, h = gamma * d_y_parts[rank], x_hat_parts[rank]
     mean = gamma * np.concatenate(d_y_parts).mean(0)
@@ -313,6 +326,7 @@ def local_variance_term(d_y_parts, x_hat_parts, gamma, inv_std, rank):
     [
         ("3.2", wrong_sign, "mean(d_x_hat * x_hat) enters with the factor +1;"),
         ("3.2", half_averaged, "mean(d_x_hat) enters with the factor -N; it should be"),
+        ("4.7", quarter_missing, "n_b/n * var_b enters with the factor -1;"),
         ("4.1", added_up, "momentum * mean(x) enters with the factor -1;"),
         ("4.5", bias_twice, "scale * bias enters with the factor +2;"),
         ("4.5", bias_twice, "beta enters with the factor -1; it should be +1."),
@@ -325,6 +339,7 @@ def local_variance_term(d_y_parts, x_hat_parts, gamma, inv_std, rank):
         ("3.3", by_positions, "sum(d_y) enters with the factor +1/(H * W); it should"),
         ("7.3", half_the_bias, "bias enters with the factor -1; it does not belong"),
         ("9.4", added_variance, "n / (n - 1) enters with the factor -1; it should be"),
+        ("10.6", old_mean_twice, "N / (N + n) * mean enters with the factor +2;"),
         ("9.3", local_variance_term, "of this rank enters with the factor +1; it does"),
     ],
 )
