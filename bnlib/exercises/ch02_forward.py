@@ -59,6 +59,10 @@ def _affine_left_out(x, gamma, beta, eps):
     return _forward(x, 1.0, 0.0, eps)
 
 
+def _beta_scaled(x, gamma, beta, eps):
+    return gamma * _forward(x, 1.0, beta, eps)
+
+
 def _forward_terms(x, gamma, beta, eps):
     std = np.sqrt(x.var(axis=0) + eps)
     values = {
@@ -175,6 +179,12 @@ FORWARD = Exercise(
             "1e-5 is only what most libraries take by default. Here eps is an "
             "argument: use the one that was passed.",
             wrong=partial(_forward, fixed_eps=1e-5),
+        ),
+        Misconception(
+            "beta multiplied by gamma",
+            "beta is added last, as it is: gamma * x_hat + beta, not gamma * (x_hat + "
+            "beta).",
+            wrong=_beta_scaled,
         ),
         Misconception(
             "division before subtraction",
@@ -303,6 +313,18 @@ IMAGES = Exercise(
             "A channel that is constant in the batch would be divided by zero. Add eps "
             "to the variance before the square root.",
             wrong=partial(_images, scale="sqrt(var)"),
+        ),
+        Misconception(
+            "each example over all its channels",
+            "The channels were averaged away, and the batch was not: that is layer "
+            "norm. Keep axis 1, average over 0, 2 and 3.",
+            wrong=partial(_images, axes=(1, 2, 3)),
+        ),
+        Misconception(
+            "a statistic for every column",
+            "axis=(0, 1, 2) leaves the last axis, the columns of the image. In (N, C, "
+            "H, W) the channels are axis 1.",
+            wrong=partial(_images, axes=(0, 1, 2)),
         ),
         Misconception(
             "variance divided by one less",

@@ -16,6 +16,14 @@ def _center_backward(d_centered, *, straight=1, factor=1, axis=0, reduce=np.mean
     return straight * d_centered - through_mean
 
 
+def _mean_of_others(values, axis, keepdims):
+    return np.sum(values, axis=axis, keepdims=keepdims) / (len(values) - 1)
+
+
+def _own_share(d_centered):
+    return d_centered * (1 - 1 / len(d_centered))
+
+
 def _center_terms(d_centered):
     mean = d_centered.mean(axis=0) + 0 * d_centered
     values = {"d_centered": d_centered, "mean(d_centered)": mean}
@@ -69,6 +77,18 @@ CENTER_BACKWARD = Exercise(
             "The mean is subtracted: raising it lowers every value. What comes back "
             "through it therefore carries a minus.",
             wrong=partial(_center_backward, factor=-1),
+        ),
+        Misconception(
+            "divided by N - 1",
+            "The forward pass divides by N, and the way back multiplies with the same "
+            "1/N. N - 1 belongs to the estimate of a variance.",
+            wrong=partial(_center_backward, reduce=_mean_of_others),
+        ),
+        Misconception(
+            "only one's own share of the mean",
+            "An example enters the mean of every row, not only of its own. Each row's "
+            "gradient comes back through the mean to all of them.",
+            wrong=_own_share,
         ),
         Misconception(
             "divided by N twice",

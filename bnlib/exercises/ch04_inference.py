@@ -35,6 +35,15 @@ def _update(
     )
 
 
+def _last_batch(running_mean, running_var, x, momentum):
+    return x.mean(axis=0), x.var(axis=0, ddof=1)
+
+
+def _variance_replaced(running_mean, running_var, x, momentum):
+    mean, _ = _update(running_mean, running_var, x, momentum)
+    return mean, x.var(axis=0, ddof=1)
+
+
 def _update_around_new_mean(running_mean, running_var, x, momentum):
     running_mean = (1 - momentum) * running_mean + momentum * x.mean(axis=0)
     spread = np.square(x - running_mean).sum(axis=0) / (len(x) - 1)
@@ -101,6 +110,18 @@ UPDATE_RUNNING = Repair(
             "running_var holds variances: the root is taken later, together with eps. "
             "Averaging roots gives another number than the root of an average.",
             wrong=partial(_update, root=True),
+        ),
+        Misconception(
+            "the last batch replaces everything",
+            "These are the statistics of the batch alone, momentum 1. The old ones "
+            "keep the weight 1 - momentum.",
+            wrong=_last_batch,
+        ),
+        Misconception(
+            "only the mean averaged",
+            "The variance is averaged like the mean: 1 - momentum of the old, momentum "
+            "of the new.",
+            wrong=_variance_replaced,
         ),
         Misconception(
             "the old statistics do not fade",

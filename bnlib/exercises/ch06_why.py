@@ -418,14 +418,30 @@ def _kernels(x):
     return tuple(range(2, x.ndim)) or (1,)
 
 
-def _normalize_filters(directions, weights, axes=_filters, divided=True, times=True):
+def _normalize_filters(
+    directions, weights, axes=_filters, divided=True, times=True, vectors=np.zeros_like
+):
     result = []
     for d, w in zip(directions, weights, strict=True):
         over = axes(w) if w.ndim > 1 else None
         new = d * (_length(w, over) if times else 1)
         new = new / _length(d, over) if divided else new
-        result.append(new if w.ndim > 1 else np.zeros_like(d))
+        if w.ndim == 1:
+            new = vectors(d) if vectors in (np.zeros_like, _itself) else vectors(d, w)
+        result.append(new)
     return result
+
+
+def _itself(d):
+    return d
+
+
+def _as_one(d, w):
+    return d * np.linalg.norm(w) / np.linalg.norm(d)
+
+
+def _by_entry(d, w):
+    return d * np.abs(w) / np.abs(d)
 
 
 def _upside_down(directions, weights):
@@ -448,16 +464,6 @@ def _one_for_all(directions, weights):
 
     scale = norm(weights) / norm(directions)
     return [scale * d if d.ndim > 1 else 0 * d for d in directions]
-
-
-def _moves_vectors(result, directions, weights):
-    right = _normalize_filters(directions, weights)
-    pairs = list(zip(result, right, strict=True))
-    matrices = [np.allclose(r, n) for r, n in pairs if n.ndim > 1]
-    vectors = [r for r, n in pairs if n.ndim == 1]
-    # NaN or None is another fault than a vector that moves.
-    finite = all(np.isfinite(r).all() for r in vectors)
-    return all(matrices) and finite and any(np.any(r) for r in vectors)
 
 
 def _filter_cases():
@@ -510,10 +516,22 @@ FILTER_NORMALIZE = Repair(
             wrong=partial(_normalize_filters, times=False),
         ),
         Misconception(
-            "vectors move",
+            "vectors rescaled as a whole",
             "Biases, gamma and beta are no filters; their direction must be 0. "
             "Otherwise you mostly see what scaling or shifting a layer does.",
-            recognize=_moves_vectors,
+            wrong=partial(_normalize_filters, vectors=_as_one),
+        ),
+        Misconception(
+            "vectors rescaled entry by entry",
+            "An entry of a bias, of gamma or beta is no filter; their direction must "
+            "be 0. Otherwise you mostly see what scaling or shifting a layer does.",
+            wrong=partial(_normalize_filters, vectors=_by_entry),
+        ),
+        Misconception(
+            "vectors left as they were drawn",
+            "Biases, gamma and beta are no filters; their direction must be 0, and not "
+            "of whatever length it was drawn with.",
+            wrong=partial(_normalize_filters, vectors=_itself),
         ),
         Misconception(
             "along the inputs",

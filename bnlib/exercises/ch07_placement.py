@@ -145,13 +145,30 @@ SATURATED_SHARE = Exercise(
 _WEIGHTED = ("linear", "conv")
 
 
-# Both turn one number per channel into one number per channel. A convolution does not:
-# at the border its zeros take part, and there the sum of the weights is another.
-_PASSES = ("maxpool", "linear")
+# Max pooling and linear layers turn one number per channel into one number per channel.
+# A convolution does not: at the border its zeros take part, and there the sum of the
+# weights is another.
 
 
-def _useless(layers, *, through=_PASSES, norms=("bn",)):
-    found = []
+def _useless(
+    layers,
+    *,
+    maxpool=True,
+    linear=True,
+    conv=False,
+    relu=False,
+    ln=False,
+    norms=("bn",),
+):
+    """Look ahead for a norm, through the kinds of layers that are switched on."""
+    passes = {
+        "maxpool": maxpool,
+        "linear": linear,
+        "conv": conv,
+        "relu": relu,
+        "ln": ln,
+    }
+    through, found = {name for name, on in passes.items() if on} - set(norms), []
     for i, layer in enumerate(layers):
         after = [other for other in layers[i + 1 :] if other not in through]
         if layer in _WEIGHTED and after and after[0] in norms:
@@ -214,7 +231,7 @@ USELESS_BIASES = Exercise(
             "the norm behind the activation",
             "A ReLU between bias and norm sees the bias: it shifts the threshold, and "
             "no later subtraction takes that back.",
-            wrong=partial(_useless, through=(*_PASSES, "relu")),
+            wrong=partial(_useless, relu=True),
         ),
         Misconception(
             "layer norm taken for batch norm",
@@ -227,27 +244,27 @@ USELESS_BIASES = Exercise(
             "Max pooling picks the largest of several positions; adding the same "
             "number to all of them changes nothing but the result, by that number. So "
             "the bias passes through, and the norm behind still removes it.",
-            wrong=partial(_useless, through=("linear",)),
+            wrong=partial(_useless, maxpool=False),
         ),
         Misconception(
             "linear layers taken for an end",
             "A linear layer turns one number per unit into one number per unit: the "
             "bias reaches the norm as a shift all the same, and is subtracted there.",
-            wrong=partial(_useless, through=("maxpool",)),
+            wrong=partial(_useless, linear=False),
         ),
         Misconception(
             "convolutions looked through",
             "A convolution padded with zeros turns the same number everywhere into "
             "one number inside and others at the border. That is no common shift, so "
             "the norm behind does not remove it.",
-            wrong=partial(_useless, through=(*_PASSES, "conv")),
+            wrong=partial(_useless, conv=True),
         ),
         Misconception(
             "layer norm looked through",
             "Layer norm divides by the spread over the features of one example, and "
             "biases that differ from feature to feature change that spread. No later "
             "norm takes it back.",
-            wrong=partial(_useless, through=(*_PASSES, "ln")),
+            wrong=partial(_useless, ln=True),
         ),
     ),
     hints=(

@@ -44,6 +44,10 @@ def _by_axes(
     return gamma * x_hat + beta
 
 
+def _affine_left_out(x, kind, groups, gamma, beta, eps):
+    return _by_axes(x, kind, groups, np.ones_like(gamma), np.zeros_like(beta), eps)
+
+
 def _batch_split(x, kind, groups, gamma, beta, eps):
     if kind != "group":
         return _by_axes(x, kind, groups, gamma, beta, eps)
@@ -125,6 +129,30 @@ NORM_BY_AXES = Exercise(
             "Instance norm treats each image by itself: its statistics run over H and "
             "W only. With axis 0 among them it is batch norm.",
             wrong=partial(_by_axes, instance=(0, *_POSITIONS)),
+        ),
+        Misconception(
+            "layer and instance norm exchanged",
+            "Layer norm averages over all of an example, channels included; instance "
+            "norm over each channel of an example by itself.",
+            wrong=partial(_by_axes, layer=_POSITIONS, instance=(1, 2, *_POSITIONS)),
+        ),
+        Misconception(
+            "the batch averaged alone",
+            "Axis 0 alone leaves a mean for each position by itself. In images the "
+            "positions are among the values of a feature, too.",
+            wrong=partial(_by_axes, batch=(0,), instance=(0,)),
+        ),
+        Misconception(
+            "groups that reach over the batch",
+            "A group belongs to one example: axis 0 stays out of the average of group "
+            "norm.",
+            wrong=partial(_by_axes, group=(0, 2, *_POSITIONS)),
+        ),
+        Misconception(
+            "gamma and beta left out",
+            "The last step is the same for all four: multiply each channel by its "
+            "gamma, add its beta.",
+            wrong=_affine_left_out,
         ),
         Misconception(
             "a statistic for every position",
@@ -432,6 +460,18 @@ def _ghost(x, size, eps, *, whole=False, dealt=False, ddof=0, stored=1, root=Fal
     return y, mean.mean(axis=(0, 1)), kept
 
 
+def _ghost_last(x, size, eps):
+    y, *_ = _ghost(x, size, eps)
+    return y, x[-size:].mean(axis=0), x[-size:].var(axis=0, ddof=1)
+
+
+def _ghost_eps_beside(x, size, eps):
+    ghosts = x.reshape(-1, size, x.shape[1])
+    centered = ghosts - ghosts.mean(axis=1, keepdims=True)
+    y = centered / (ghosts.std(axis=1, keepdims=True) + eps)
+    return y.reshape(x.shape), *_ghost(x, size, eps)[1:]
+
+
 def _ghost_over_means(x, size, eps):
     y, mean, _ = _ghost(x, size, eps)
     return y, mean, x.reshape(-1, size, x.shape[1]).mean(axis=1).var(axis=0, ddof=1)
@@ -467,6 +507,16 @@ GHOST_STEP = Exercise(
             "This is ordinary batch norm. Cut the batch into ghosts first and give "
             "each its own mean and variance.",
             wrong=partial(_ghost, whole=True),
+        ),
+        Misconception(
+            "the last ghost alone stored",
+            "Every ghost is a sample of the same data: average over all of them.",
+            wrong=_ghost_last,
+        ),
+        Misconception(
+            "eps beside the standard deviation",
+            "eps is added to the variance, under the root, as in every batch norm.",
+            wrong=_ghost_eps_beside,
         ),
         Misconception(
             "ghosts dealt out in turn",

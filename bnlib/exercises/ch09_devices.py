@@ -122,6 +122,11 @@ def _merge_std(counts, means, m2s):
     return mean, np.sqrt(var)
 
 
+def _mean_of_variances(counts, means, m2s):
+    mean, _ = _merge(counts, means, m2s)
+    return mean, (m2s / np.maximum(counts, 1)[:, None]).mean(axis=0)
+
+
 def _merge_around_zero(counts, means, m2s):
     mean, _ = _merge(counts, means, m2s)
     return mean, (m2s + counts[:, None] * means**2).sum(axis=0) / counts.sum()
@@ -235,6 +240,12 @@ MERGE_PARTS = Exercise(
             "every example of a part is further away, by the distance of the two "
             "means.",
             wrong=partial(_merge, between=0),
+        ),
+        Misconception(
+            "the mean of the ranks' variances",
+            "Two things are missing: a rank with more values counts more, and the "
+            "distances between the parts are in no rank's variance.",
+            wrong=_mean_of_variances,
         ),
         Misconception(
             "every rank's distance counted alike",

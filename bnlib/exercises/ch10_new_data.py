@@ -208,11 +208,18 @@ def _shifted(
     power=2,
     gain_of_offset=False,
     offset_in_var=False,
+    gain_of_mean=True,
 ):
     reached = offset * reach(weight, axis=axes)
     factor = gain if gain_of_offset else 1.0
     spread = reached**2 if offset_in_var else 0.0
-    return gain * mean + factor * reached, gain**power * var + spread
+    moved = (gain if gain_of_mean else 1.0) * mean + factor * reached
+    return moved, gain**power * var + spread
+
+
+def _shifted_back(weight, mean, var, gain, offset):
+    reached = offset * weight.sum(axis=(1, 2, 3))
+    return (mean - reached) / gain, var / gain**2
 
 
 def _one(weight, axis):
@@ -271,6 +278,18 @@ SHIFTED_STATISTICS = Exercise(
             "The offset goes through the convolution: each weight of the channel "
             "multiplies it, so it arrives as offset times the sum of the weights.",
             wrong=partial(_shifted, reach=_one),
+        ),
+        Misconception(
+            "the mean not multiplied by the gain",
+            "The gain multiplies every pixel, so it multiplies every output, and the "
+            "mean of the outputs with it.",
+            wrong=partial(_shifted, gain_of_mean=False),
+        ),
+        Misconception(
+            "the shift taken back",
+            "These would be the statistics before the shift. Asked are those of the "
+            "shifted images.",
+            wrong=_shifted_back,
         ),
         Misconception(
             "the offset left out",
@@ -444,6 +463,30 @@ def _trainable(net, *, dims=(1, 2, 3), others=False, parts=("weight", "bias")):
     }
 
 
+def _norms_of_other_kinds(result, net):
+    """Whether all batch norms were taken, other norms too, and nothing else."""
+    right, most = _trainable(net), _trainable(net, others=True)
+    taken = {name for name, value in result.items() if value}
+    batch, norms = ({n for n, v in found.items() if v} for found in (right, most))
+    return set(result) == set(right) and batch < taken <= norms
+
+
+def _of_the_children(net):
+    from torch import nn
+
+    direct = {
+        f"{prefix}.{name}"
+        for prefix, layer in net.named_children()
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)
+        for name, _ in layer.named_parameters(recurse=False)
+    }
+    return {name: name in direct for name, _ in net.named_parameters()}
+
+
+def _only_the_taken(net):
+    return {name: True for name, taken in _trainable(net).items() if taken}
+
+
 def _vectors(net):
     return {name: p.ndim == 1 for name, p in net.named_parameters()}
 
@@ -522,6 +565,18 @@ TRAINABLE = Exercise(
             wrong=_named_so,
         ),
         Misconception(
+            "nested norms overlooked",
+            "net.children() finds the layers one step down. net.named_modules() finds "
+            "those inside other modules, too.",
+            wrong=_of_the_children,
+        ),
+        Misconception(
+            "only the names that are taken",
+            "The dict should have an entry for every parameter, False for those that "
+            "are not trained.",
+            wrong=_only_the_taken,
+        ),
+        Misconception(
             "BatchNorm1d overlooked",
             "A batch norm after a linear layer is an nn.BatchNorm1d. It is no subclass "
             "of nn.BatchNorm2d; give isinstance both.",
@@ -538,7 +593,7 @@ TRAINABLE = Exercise(
             "Group, layer and instance norm have a scale and a shift as well, but no "
             "statistics of a source that they would have to make up for. Asked are "
             "batch norms only.",
-            wrong=partial(_trainable, others=True),
+            recognize=_norms_of_other_kinds,
         ),
         Misconception(
             "found by its running statistics",

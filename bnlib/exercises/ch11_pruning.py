@@ -130,6 +130,10 @@ def _kept_inverted(gammas, count, floor):
     return [~mask for mask in _kept(gammas, count, floor)]
 
 
+def _kept_count_stays(gammas, count, floor):
+    return _kept(gammas, sum(map(len, gammas)) - count, floor)
+
+
 def _kept_smallest(gammas, count, floor):
     return _kept(gammas, count, floor, size=lambda gamma: -np.abs(gamma))
 
@@ -172,6 +176,11 @@ KEPT_CHANNELS = Exercise(
             "A gamma of -0.8 speaks as loudly as one of 0.8, with the sign turned. "
             "Only a gamma near 0, from either side, is silent: rank by abs(gamma).",
             wrong=partial(_kept, size=lambda gamma: gamma),
+        ),
+        Misconception(
+            "count taken for those that stay",
+            "count is the number of channels that go, not of those that stay.",
+            wrong=_kept_count_stays,
         ),
         Misconception(
             "floor forgotten",

@@ -341,11 +341,9 @@ MUTANTS = {
         "length 1 instead of the filter's length": [
             _filters_with(lambda d, w: d / _root(d, _rest(d)))
         ],
-        "vectors move": [
-            filters_vectors_scaled,
-            filters_vectors_kept,
-            filters_vectors_by_entry,
-        ],
+        "vectors rescaled as a whole": [filters_vectors_scaled],
+        "vectors rescaled entry by entry": [filters_vectors_by_entry],
+        "vectors left as they were drawn": [filters_vectors_kept],
         "along the inputs": [_filters_with(_input_rule)],
         "one length for each 3x3 kernel": [_filters_with(_kernel_rule)],
         "not divided by the length of d": [

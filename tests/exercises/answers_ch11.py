@@ -297,6 +297,19 @@ def times_less(widths, kept, sides):
     return 1 / right_with_zip(widths, kept, sides)
 
 
+def count_stays(gammas, count, floor):
+    sizes = [abs(g) for g in gammas]
+    free = [
+        (s[i], layer, i)
+        for layer, s in enumerate(sizes)
+        for i in np.argsort(s)[: len(s) - floor]
+    ]
+    masks = [np.ones(len(g), bool) for g in gammas]
+    for _, layer, i in sorted(free)[: sum(map(len, gammas)) - count]:
+        masks[layer][i] = False
+    return masks
+
+
 RIGHT = {
     "l1_strength": [right_by_trying, right_in_one_line],
     "kept_channels": [right_by_removing, right_with_threshold],
@@ -319,6 +332,7 @@ MUTANTS = {
     "kept_channels": {
         "a threshold for each layer": [same_share_everywhere],
         "gamma instead of its size": [by_signed_gamma],
+        "count taken for those that stay": [count_stays],
         "floor forgotten": [no_floor],
         "fewer than count go": [floor_given_back],
         "the mask the wrong way round": [marks_the_removed],
