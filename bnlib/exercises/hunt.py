@@ -1,6 +1,6 @@
 """Exercises of the page The bug hunt: layers and loops with one flaw each.
 
-Each flaw was seen in published teaching code. The code here is our own.
+The code is our own; where a flaw was met in published code, the page names the source.
 """
 
 # torch is imported by the functions, never at the top: this file is loaded where there

@@ -109,29 +109,28 @@ def _relation(results, wants, cases):
 
 
 def _arrays(got, want):
-    """Return both as flat arrays of floats, or None."""
-    if isinstance(want, dict) and set(got if isinstance(got, dict) else ()) != set(
-        want
-    ):
-        return None
+    """Return both as flat arrays of floats, or None if they are not of one form."""
     try:
-        got, want = (
-            np.concatenate([np.ravel(v) for v in _items(x)]) for x in (got, want)
-        )
-    except (TypeError, ValueError):  # ragged
+        got, want = _items(got, want), _items(want, want)
+    except (TypeError, ValueError, KeyError):  # ragged, or other keys
         return None
-    if got.dtype.kind not in "biuf" or want.dtype.kind not in "biuf":
+    kinds = {part.dtype.kind for part in (*got, *want)}
+    if [g.shape for g in got] != [w.shape for w in want] or not kinds <= set("biuf"):
         return None
-    got, want = got.astype(float), want.astype(float)
-    same = got.shape == want.shape and got.size and np.isfinite(got).all()
-    return (got, want) if same and np.isfinite(want).all() else None
+    got, want = (np.concatenate([np.ravel(v) for v in x]) for x in (got, want))
+    finite = got.size and np.isfinite(got).all() and np.isfinite(want).all()
+    return (got.astype(float), want.astype(float)) if finite else None
 
 
-def _items(value):
-    if isinstance(value, dict):
-        value = [value[key] for key in sorted(value, key=str)]
-    nested = isinstance(value, tuple | list) and len(value)
-    return value if nested else [value]
+def _items(value, like):
+    """Return the arrays that make up a value, in the order of the right answer."""
+    if isinstance(like, dict):
+        if set(value) != set(like):
+            raise KeyError
+        return [np.asarray(value[key]) for key in like]
+    if isinstance(like, tuple | list) and len(like):
+        return [np.asarray(item) for item in value]
+    return [np.asarray(value)]
 
 
 def _factor(pairs, cases):
@@ -143,9 +142,11 @@ def _factor(pairs, cases):
     zipped = zip(factors, pairs, strict=True)
     if not all(np.isfinite(f) and _is(got, f * want) for f, (got, want) in zipped):
         return None
-    if np.allclose(factors, factors[0], rtol=1e-6) and abs(factors[0]) > 1e-9:
+    one = np.allclose(factors, factors[0], rtol=1e-6)
+    if one:
         why = f"Every number is {factors[0]:.4g} times the right one, in all cases."
-        return _named("right but for one factor", why)
+        plain = _is(factors[0], 1) or _is(factors[0], 0)
+        return None if plain else _named("right but for one factor", why)
     for name, of in (("entries", np.size), ("rows", len)):
         counts = [_count(of, case.args) for case in cases]
         if _is(factors, counts):
