@@ -1,7 +1,8 @@
 """Feedback for the course's exercises: ``check`` judges an answer, ``hint`` helps.
 
-Each chapter has a file ``chNN_topic.py`` with a tuple ``EXERCISES``; the steps of the
-project are in ``project_*.py``.
+Each chapter has a file ``chNN_topic.py`` with a tuple ``EXERCISES``, the page *The bug
+hunt* has ``hunt.py``, with the numbers H.1, H.2, ..., and the steps of the project have
+``project_*.py``, with P.1, P.2, ...
 """
 
 import math
@@ -54,7 +55,7 @@ def _registry():
     # Loaded at the first use, so that `import bnlib` stays fast.
     exercises = []
     for module in iter_modules(__path__):
-        if re.fullmatch(r"ch\d\d_.*|project_.*", module.name):
+        if re.fullmatch(r"ch\d\d_.*|hunt|project_.*", module.name):
             exercises += import_module(f"{__name__}.{module.name}").EXERCISES
     return _by_name([_with_reason(exercise) for exercise in exercises])
 

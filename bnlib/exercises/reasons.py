@@ -262,4 +262,140 @@ REASONS = {
         "product of two widths: half the channels, a quarter of the work.",
         "",
     ),
+    "worse_divided": (
+        "Without centering, a division by a small standard deviation makes the mean "
+        "large in units of the spread, and the column nearly a multiple of the ones.",
+        "1 + np.arange(n) / (20 * n)",
+    ),
+    "breaking_mean": (
+        "float32 rounds a square near mean**2 by about 6e-8 of it, and what is left "
+        "after the subtraction is only std**2: the ratio of the two decides.",
+        "std * 1300.0",
+    ),
+    "other_batch": (
+        "One gamma restores one spread. A batch with another spread is pulled to that "
+        "of a, although its mean is right.",
+        "4 * a - 3 * a.mean(axis=0)",
+    ),
+    "false_gradient": (
+        "With both losses the right gradient is 0, and any multiple of 0 passes. Only "
+        "a direction in which something is pushed can tell.",
+        "",
+    ),
+    "passed_share": (
+        "Of n directions two are lost, 1 and x_hat. A random gradient has the n-th "
+        "part of its squared length in each, and lengths are roots.",
+        "(1 - 2 / n) ** 0.5",
+    ),
+    "blind_order": (
+        "The variance of all is that within the batches plus that between them. "
+        "Sorted, neighbors are alike, and nearly all of it lies between.",
+        "sorted(range(len(values)), key=lambda i: values[i])",
+    ),
+    "poison": (
+        "A weight of 0.1 bounds the share of a batch, not its size: a tenth of a "
+        "number 1600 times too large is still 160 times. In pairs the means do not "
+        "move.",
+        "",
+    ),
+    "fair_baseline": (
+        "The slow start belongs to the sigmoid. With another unit, at a rate of its "
+        "own, most of the factor is gone before any norm comes in.",
+        "",
+    ),
+    "best_rate": (
+        "A best rate at the end of a grid only says where the grid stopped. Who "
+        "overflows has lost, however good the other seeds are.",
+        "",
+    ),
+    "flatter": (
+        "The norm forgets the length of each row, so a long weight computes the same, "
+        "and a push of fixed length turns it less. Flatness in this sense is a choice.",
+        "weight * factor",
+    ),
+    "invisible": (
+        "One scale for all features is divided out by the norm, and one row added to "
+        "all examples is subtracted with the mean: the linear layer passes both on.",
+        "",
+    ),
+    "norm_free_rate": (
+        "Each block adds its variance to the stream, so gradients grow with depth by a "
+        "constant factor, and the rate that works falls by it.",
+        "",
+    ),
+    "lucky_parts": (
+        "A norm sees a batch through its mean and its spread. Parts that agree in both "
+        "are normalized alone as in the whole.",
+        "",
+    ),
+    "tuned_prior": (
+        "What was chosen on the test set is no longer judged by it. The validation set "
+        "chooses, on average over the seeds, and the test set only reports.",
+        "",
+    ),
+    "steps_to_zero": (
+        "Once under way, gamma moves by strength * lr / (1 - momentum) a step; the "
+        "momentum needs some steps to get there, which are lost.",
+        "",
+    ),
+    "border_share": (
+        "A constant is constant only where no padding is read: everywhere but in a "
+        "ring of width 1.",
+        "4 * (side - 1) / side**2",
+    ),
+    "standardize": (
+        "Both numbers are read before anything is overwritten. The popular test looks "
+        "at train alone, which is right in either case.",
+        "",
+    ),
+    "image_norm": (
+        "Subtracted while they are small, numbers far from zero lose no digits. "
+        "Standard normal images lie near zero, where both formulas agree.",
+        "",
+    ),
+    "staged_backward": (
+        "The derivative of v**-0.5 has the power -1.5, so 1/s stands there cubed. "
+        "Where s is 1, all powers are the same: test with another spread.",
+        "",
+    ),
+    "stored_variance": (
+        "The division undoes a start at 0, and only that one. A test of the values "
+        "after one, two and ten steps sees the start; after a thousand it is gone.",
+        "",
+    ),
+    "advantage": (
+        "Each side is judged at the rate that its owner would choose. A common rate "
+        "measures whose rate it is.",
+        "np.max(np.mean(bn, 1)) - np.max(np.mean(plain, 1))",
+    ),
+    "losses_on_line": (
+        "Each point is counted from the same theta. Moved in place, the second step "
+        "begins where the first one ended, which a single step cannot show.",
+        "[loss(theta - a * direction) for a in steps]",
+    ),
+    "pre_block": (
+        "The skip carries x as it came. An in-place activation at the front of the "
+        "branch changes it for the sum as well.",
+        "",
+    ),
+    "group_norm": (
+        "A group is a run of neighboring channels, so the groups come first in the "
+        "reshape. With one group, or one channel in each, no order can be seen.",
+        "",
+    ),
+    "merge_moments": (
+        "An example weighs the same wherever it lies, so a rank weighs as much as it "
+        "has examples. With equal counts both averages agree.",
+        "",
+    ),
+    "reestimate_statistics": (
+        "Only a pass in training mode writes, and momentum None after a reset weighs "
+        "all batches alike.",
+        "",
+    ),
+    "slim_step": (
+        "The gradient of |gamma| is its sign, as strong near 0 as far from it. That of "
+        "gamma**2 fades with gamma, and nothing ever arrives.",
+        "gamma - lr * grad - lr * strength * np.sign(gamma)",
+    ),
 }

@@ -11,14 +11,18 @@ import pytest
 
 from bnlib import exercises
 from bnlib.exercises.engine import progress
+from bnlib.exercises.engine.kinds import Repair
 from tools import course, normal_form, notebooks, portable, stamp_address
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = stamp_address.chapters()
 NOTEBOOKS = stamp_address.notebooks()  # with the reference pages that can be run
+HUNT = ROOT / "book" / "bug-hunt.ipynb"
+# How a task of another kind than "write a function" begins.
+KINDS = ("Repair it.", "Predict and measure.", "Break the claim:", "Run a sweep")
 ROLES = ["task", "starter", "check", "hints", "solution"]
 PROJECT = ROOT / "book" / "project.ipynb"
-WITH_EXERCISES = [*CHAPTERS, PROJECT]
+WITH_EXERCISES = [*CHAPTERS, HUNT, PROJECT]
 CLAIMS = {chapter.file: chapter.claims for chapter in course.chapters()}
 
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -44,6 +48,7 @@ EXERCISES = [
     for path in WITH_EXERCISES
     for number, cells in exercise_cells(path).items()
 ]
+PAIRS = [parameters.values for parameters in EXERCISES]
 each_exercise = pytest.mark.parametrize("path, cells", EXERCISES)
 
 
@@ -133,6 +138,47 @@ def test_a_chapter_has_three_exercises_or_more_numbered_in_order(path):
     # One that bnlib checks but no chapter sets would be work that nobody sees.
     known = [exercises.get(name).number for name in exercises.names()]
     assert numbers == [n for n in known if n.partition(".")[0] == str(chapter)]
+
+
+def test_the_hunt_has_an_item_for_each_chapter():
+    numbers = list(exercise_cells(HUNT))
+    assert numbers == [f"H.{n}" for n in range(1, len(CHAPTERS) + 1)]
+    known = [exercises.get(name).number for name in exercises.names()]
+    assert numbers == [n for n in known if n.startswith("H")]
+    for n, cells in enumerate(exercise_cells(HUNT).values(), 1):
+        assert isinstance(entry(cells), Repair)
+        assert f"From chapter {n}." in cells[0].source
+
+
+def of_another_kind(cells):
+    """Whether an exercise is something else than "write this function"."""
+    return isinstance(entry(cells), Repair) or any(
+        f"\n\n{kind}" in cells[0].source for kind in KINDS
+    )
+
+
+def test_there_are_seventy_exercises_and_enough_of_the_other_kinds():
+    sets = [exercise_cells(path) for path in CHAPTERS]
+    assert sum(map(len, sets)) + len(exercise_cells(HUNT)) >= 70
+    counts = [sum(map(of_another_kind, found.values())) for found in sets]
+    # Each chapter has an item of the hunt besides.
+    assert min(counts) >= 1
+    assert sum(counts) + len(exercise_cells(HUNT)) >= 20
+
+
+def test_the_labels_use_the_whole_range():
+    labels = [re.findall(r"^[●○ ]{5}(?= · )", c[0].source, re.M) for _, c in PAIRS]
+    labels = [label for found in labels for label in found]
+    assert len(labels) == len(PAIRS)
+    easy, hard = labels.count("● ○ ○"), labels.count("● ● ●")
+    assert easy + labels.count("● ● ○") + hard == len(labels)
+    assert 0.2 < easy / len(labels) < 0.3 and 0.2 < hard / len(labels) < 0.3
+
+
+@each_exercise
+def test_a_starter_is_to_be_filled_in_or_to_be_repaired(path, cells):
+    source = role(cells, "starter").source
+    assert ("..." in source) != isinstance(entry(cells), Repair)
 
 
 @each_exercise

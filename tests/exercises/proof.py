@@ -199,6 +199,8 @@ _CHANGES_OF_A_NET = (
 def _changes(arg):
     if hasattr(arg, "named_modules"):
         return _CHANGES_OF_A_NET
+    if isinstance(arg, dict):
+        return (dict.clear,)
     if isinstance(arg, list):
         inner = [lambda arg, c=c: c(arg[0]) for c in _changes(arg[0])] if arg else []
         return (list.pop, *inner)

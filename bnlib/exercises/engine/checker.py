@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bnlib.exercises.engine import sandbox, words
+from bnlib.exercises.engine import kinds, relations, sandbox, words
 from bnlib.exercises.engine.compare import (
     difference,
     distance,
@@ -65,6 +65,8 @@ def _judge(exercise, cases, outcomes):
     still_open = [_untouched(outcome) for outcome in outcomes]
     if all(still_open):
         return words.not_attempted(exercise)
+    if kinds.unchanged(exercise, cases, outcomes):
+        return kinds.not_repaired(exercise)
     judged = [
         _Judged(number, case, outcome, *_fault(exercise, case, outcome))
         for number, (case, outcome) in enumerate(zip(cases, outcomes, strict=False), 1)
@@ -95,6 +97,8 @@ def _not_yet(exercise, cases, outcomes, failing):
     explained = {part for finding in found for part in finding.parts}
     whole = found and not explained
     factors = "" if whole else wrong_factors(exercise, cases, outcomes, explained)
+    if not found and not factors:
+        found = relations.findings(exercise, cases, outcomes)
     again = words.again(exercise, shown.number)
     return words.not_yet(exercise, parts, found, factors, again)
 

@@ -49,7 +49,7 @@ def findings(exercise, cases, outcomes):
     if len(outcomes) < len(cases) or all(o.error is not None for o in outcomes):
         return []
     evidence = _Evidence(exercise, cases, outcomes)
-    searches = (_whole, _pair, _by_part)
+    searches = (_whole, _pair, _by_part, _by_case)
     return next(filter(None, (search(evidence) for search in searches)), [])
 
 
@@ -136,6 +136,34 @@ def _by_part(evidence):
             known = max(group, key=lambda known: often.count(known.name))
             by_part.setdefault(known.name, (known, []))[1].append(names[i])
     return [Finding((known,), tuple(parts)) for known, parts in by_part.values()]
+
+
+def _by_case(evidence):
+    """Explain all wrong cases by one misconception, if the other cases are right.
+
+    Where an argument chooses among branches, an error may be made in one of them. Lists
+    of positions, masks and words are left out: few of them are possible, so a wrong one
+    is soon equal to another.
+    """
+    if evidence.reference is None or any(o.error for o in evidence.outcomes):
+        return []
+    wants = [quietly(evidence.reference, args) for args in evidence.args]
+    if not all(_in_floats(value) for value in (*wants, *evidence.results)):
+        return []
+    right = list(map(evidence.agree, evidence.results, wants))
+    wrong = [i for i, fine in enumerate(right) if not fine]
+    if not any(right):
+        return []
+    for known, results in _made(evidence):
+        if all(evidence.agree(evidence.results[i], results[i]) for i in wrong):
+            return [Finding((known,), tuple(f"case {i + 1}" for i in wrong))]
+    return []
+
+
+def _in_floats(value):
+    parts = [np.asarray(leaf) for leaf in leaves(value)]
+    floats = bool(parts) and all(p.dtype.kind == "f" and p.size for p in parts)
+    return floats and not all(np.isin(part, (0, 1)).all() for part in parts)
 
 
 def _permuted(evidence, made, want):

@@ -12,7 +12,7 @@ WIDTH = 88
 # Words in errors of NumPy and torch that come from shapes that do not fit.
 _OF_SHAPES = ("broadcast", "mismatch", "not aligned", "size of tensor", "must match")
 # Pages that are no chapters, by the letter with which their exercises begin.
-_PAGES = {"P": "The project"}
+_PAGES = {"H": "The bug hunt", "P": "The project"}
 # Arguments are shown if they have at most so many numbers together.
 MOST_INPUTS = 24
 
