@@ -252,8 +252,8 @@ def _train(layer, batches):
         if number and any(_remembers(layer, name) for name in _STATISTICS[:2]):
             raise Unfit(
                 "After one batch your running statistics still know how they were "
-                "computed (requires_grad is True): a second backward pass or a "
-                "deepcopy fails, and memory grows. Store detached values."
+                "computed (requires_grad is True): deepcopy fails, and memory grows "
+                "from batch to batch. Store detached values."
             )
         x = x.clone().requires_grad_()
         layer.zero_grad()
@@ -533,7 +533,7 @@ LAYER = Exercise(
         Misconception(
             "statistics that keep their graph",
             "running_mean and running_var must not remember how they were computed: "
-            "detach what is stored, or the second backward pass and deepcopy fail.",
+            "detach what is stored, or deepcopy fails and memory grows.",
             wrong=partial(_flawed, graph=True),
         ),
         Misconception(
