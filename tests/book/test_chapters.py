@@ -174,8 +174,11 @@ def test_the_labels_use_the_whole_range():
 
 @each_exercise
 def test_a_starter_is_to_be_filled_in_or_to_be_repaired(path, cells):
-    source = role(cells, "starter").source
-    assert ("..." in source) != isinstance(entry(cells), Repair)
+    source, exercise = role(cells, "starter").source, entry(cells)
+    if isinstance(exercise, Repair):
+        assert source == exercise.starter.rstrip()
+    else:
+        assert "return ...  # your code" in source
 
 
 @each_exercise

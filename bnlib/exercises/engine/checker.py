@@ -55,6 +55,8 @@ def diagnose(exercise, fn, time_limit=10.0):
     unfit = _signature_problem(exercise, fn, cases[0].args)
     if unfit:
         return words.not_yet(exercise, [unfit])
+    if kinds.unchanged(exercise, fn):
+        return kinds.not_repaired(exercise)
     outcomes = [_allow(exercise, o) for o in _run(fn, cases, time_limit)]
     verdict = _judge(exercise, cases, outcomes)
     return replace(verdict, printed=words.printed(outcomes))
@@ -64,8 +66,6 @@ def _judge(exercise, cases, outcomes):
     still_open = [_untouched(outcome) for outcome in outcomes]
     if all(still_open):
         return words.not_attempted(exercise)
-    if kinds.unchanged(exercise, cases, outcomes):
-        return kinds.not_repaired(exercise)
     judged = [
         _Judged(number, case, outcome, *_fault(exercise, case, outcome))
         for number, (case, outcome) in enumerate(zip(cases, outcomes, strict=False), 1)
