@@ -81,13 +81,22 @@ def _update_cases():
     return [case(4, 3, 0.1, fresh=True), case(6, 2, 0.1), case(3, 4, 0.3)]
 
 
+_UPDATE_RUNNING_STARTER = '''\
+def update_running(running_mean, running_var, x, momentum):
+    """Return running mean and variance, each (C,), after the batch x, (N, C)."""
+    running_mean = (1 - momentum) * running_mean + momentum * x.mean(axis=0)
+    spread = ((x - running_mean) ** 2).sum(axis=0) / (len(x) - 1)
+    running_var = (1 - momentum) * running_var + momentum * spread
+    return running_mean, running_var
+'''
+
 UPDATE_RUNNING = Repair(
     number="4.1",
     name="update_running",
     title="One update",
     signature="update_running(running_mean, running_var, x, momentum)",
     reference=_update,
-    flawed=_update_around_new_mean,
+    starter=_UPDATE_RUNNING_STARTER,
     cases=_update_cases,
     terms=_update_terms,
     outputs=("running_mean", "running_var"),
@@ -128,6 +137,12 @@ UPDATE_RUNNING = Repair(
             "The two weights must add up to 1. If the old statistics keep their full "
             "weight, they grow with every batch. Multiply them by 1 - momentum.",
             wrong=partial(_update, old=1),
+        ),
+        Misconception(
+            "variance around the updated mean",
+            "When the variance is taken, running_mean has been updated already. The "
+            "spread of a batch is measured around the mean of this batch.",
+            wrong=_update_around_new_mean,
         ),
         Misconception(
             "variance around the running mean",
@@ -525,13 +540,20 @@ def _fold_cases():
     return [case(3, 0.1), case(4, 0.01), case(5, 0.1), case(3, 0.1, inputs=5)]
 
 
+_FOLD_LINEAR_STARTER = '''\
+def fold_linear(weight, bias, gamma, beta, mean, var, eps):
+    """Return weight (out, in) and bias (out,) of the folded layer."""
+    scale = gamma / (np.sqrt(var) + eps)
+    return scale[:, None] * weight, (bias - mean) * scale + beta
+'''
+
 FOLD_LINEAR = Repair(
     number="4.5",
     name="fold_linear",
     title="Make the layer disappear",
     signature="fold_linear(weight, bias, gamma, beta, mean, var, eps)",
     reference=_fold,
-    flawed=_fold_eps_beside,
+    starter=_FOLD_LINEAR_STARTER,
     cases=_fold_cases,
     terms=_fold_terms,
     outputs=("weight", "bias"),
@@ -582,6 +604,12 @@ FOLD_LINEAR = Repair(
             "There is one scale for each output, and outputs are the rows of the "
             "weight. NumPy lines up shapes from the right: write scale[:, None].",
             wrong=partial(_fold, axis=1),
+        ),
+        Misconception(
+            "eps beside the standard deviation",
+            "eps is added to the variance, under the root: sqrt(var + eps). Beside it, "
+            "the folded layer is off wherever the variance is small.",
+            wrong=_fold_eps_beside,
         ),
         Misconception(
             "eps left out",

@@ -487,13 +487,20 @@ def _filter_cases():
     ]
 
 
+_FILTER_NORMALIZE_STARTER = '''\
+def filter_normalize(directions, weights):
+    """Return a list like directions, rescaled as in (6.3)."""
+    pairs = zip(directions, weights, strict=True)
+    return [d * np.linalg.norm(w) / np.linalg.norm(d) for d, w in pairs]
+'''
+
 FILTER_NORMALIZE = Repair(
     number="6.3",
     name="filter_normalize",
     title="A fair direction",
     signature="filter_normalize(directions, weights)",
     reference=_normalize_filters,
-    flawed=_whole_arrays,
+    starter=_FILTER_NORMALIZE_STARTER,
     cases=_filter_cases,
     misconceptions=(
         Misconception(
@@ -502,6 +509,13 @@ FILTER_NORMALIZE = Repair(
             "whole array a short filter is moved by many times its own length. Sum "
             "over all axes but the first.",
             wrong=partial(_normalize_filters, axes=lambda w: None),
+        ),
+        Misconception(
+            "every array rescaled as a whole",
+            "Each filter needs a factor of its own: sum over all axes but the first, "
+            "not over the whole array. And vectors are no filters; their direction "
+            "must be 0.",
+            wrong=_whole_arrays,
         ),
         Misconception(
             "one length for the whole network",

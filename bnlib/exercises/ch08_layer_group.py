@@ -223,13 +223,20 @@ def _rms_cases():
     return [case(2, 3, 5, 0.1), case(3, 4, 4, 0.01), case(1, 2, 6, 0.5)]
 
 
+_RMS_NORM_STARTER = '''\
+def rms_norm(x, gamma, eps):
+    """Return the normalized tokens, of the shape of x, (N, T, D)."""
+    spread = x.var(axis=-1, keepdims=True)
+    return gamma * x / np.sqrt(spread + eps)
+'''
+
 RMS_NORM = Repair(
     number="8.2",
     name="rms_norm",
     title="Half a layer norm",
     signature="rms_norm(x, gamma, eps)",
     reference=_rms,
-    flawed=partial(_rms, spread=True),
+    starter=_RMS_NORM_STARTER,
     cases=_rms_cases,
     misconceptions=(
         Misconception(
@@ -237,6 +244,12 @@ RMS_NORM = Repair(
             "This is layer norm. RMS norm leaves the mean where it is and divides by "
             "the root of the mean square.",
             wrong=partial(_rms, center=True),
+        ),
+        Misconception(
+            "divided by the standard deviation",
+            "The standard deviation is measured around the mean. The root mean square "
+            "is measured around 0: do not subtract the mean there either.",
+            wrong=partial(_rms, spread=True),
         ),
         Misconception(
             "eps outside of the root",

@@ -787,15 +787,15 @@ def _affine_free(result, layers):
     return asleep and any(p.requires_grad for m in layers for p in m.parameters())
 
 
-def _freeze_children(net):
-    from torch import nn
-
+_FREEZE_STARTER = '''\
+def freeze(net):
+    """Return the net, in train mode but for its batch norms, which are frozen."""
     for layer in net.children():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.eval()
             layer.requires_grad_(False)
     return net
-
+'''
 
 FREEZE = Repair(
     number="10.5",
@@ -803,7 +803,7 @@ FREEZE = Repair(
     title="Frozen, really",
     signature="freeze(net)",
     accept=_freeze_fault,
-    flawed=_freeze_children,
+    starter=_FREEZE_STARTER,
     cases=_freeze_cases,
     in_place=("net",),
     misconceptions=(

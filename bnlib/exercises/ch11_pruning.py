@@ -286,13 +286,19 @@ def _pair_cases():
     return [*square, case(4, (1, 2), inputs=2, outputs=3)]
 
 
+_PRUNE_PAIR_STARTER = '''\
+def prune_pair(weight_1, mean, var, weight_2, kept):
+    """Return weight_1, mean, var, weight_2 of the smaller net."""
+    return weight_1[kept], mean[kept], var[kept], weight_2[kept]
+'''
+
 PRUNE_PAIR = Repair(
     number="11.3",
     name="prune_pair",
     title="Two convolutions, by hand",
     signature="prune_pair(weight_1, mean, var, weight_2, kept)",
     reference=_pair,
-    flawed=_pair_next_wrong_axis,
+    starter=_PRUNE_PAIR_STARTER,
     cases=_pair_cases,
     outputs=("weight_1", "mean", "var", "weight_2"),
     misconceptions=(
@@ -307,6 +313,12 @@ PRUNE_PAIR = Repair(
             "A norm has four vectors with a number for each channel, not two: running "
             "mean and variance lose the same channels as gamma and beta.",
             wrong=_pair_statistics_forgotten,
+        ),
+        Misconception(
+            "removed are the outputs of the next layer",
+            "The channels are outputs of the first convolution and inputs of the "
+            "second. Inputs are axis 1 of its weight: weight_2[:, kept].",
+            wrong=_pair_next_wrong_axis,
         ),
         Misconception(
             "removed are the inputs of the first layer",

@@ -16,13 +16,6 @@ from bnlib.exercises.engine.kinds import Repair
 # --- H.1 ------------------------------------------------------------------------------
 
 
-def _standardize_late(train, test):
-    train = train - train.mean(axis=0)
-    train = train / train.std(axis=0)
-    test = (test - train.mean(axis=0)) / train.std(axis=0)
-    return train, test
-
-
 def _standardize(train, test, *, mean_of="train", std_of="train"):
     sets = {"train": train, "test": test, "both": np.concatenate([train, test])}
     own = (train - train.mean(axis=0)) / train.std(axis=0)
@@ -47,13 +40,22 @@ def _standardize_cases():
     return [case(6, 4, 3), case(9, 1, 2)]
 
 
+_STANDARDIZE_STARTER = '''\
+def standardize(train, test):
+    """Return train, (N, C), and test, (M, C), as z-scores of the training set."""
+    train = train - train.mean(axis=0)
+    train = train / train.std(axis=0)
+    test = (test - train.mean(axis=0)) / train.std(axis=0)
+    return train, test
+'''
+
 STANDARDIZE = Repair(
     number="H.1",
     name="standardize",
     title="Scaled twice, and once",
     signature="standardize(train, test)",
     reference=_standardize,
-    flawed=_standardize_late,
+    starter=_STANDARDIZE_STARTER,
     cases=_standardize_cases,
     outputs=("train", "test"),
     misconceptions=(
@@ -110,11 +112,6 @@ def _one_pass_then_float64(x):
     return square.mean(axis=axes, keepdims=True) - mean**2
 
 
-def _one_pass_norm(x, eps):
-    mean = x.mean(axis=(0, 2, 3), keepdims=True)
-    return (x - mean) / np.sqrt(_one_pass(x) + eps)
-
-
 def _sample_variance(x):
     return x.astype(float).var(axis=(0, 2, 3), ddof=1, keepdims=True)
 
@@ -132,13 +129,22 @@ def _image_cases():
     ]
 
 
+_IMAGE_NORM_STARTER = '''\
+def image_norm(x, eps):
+    """Return the normalized images, (N, C, H, W), float32."""
+    axes = (0, 2, 3)
+    mean = x.mean(axis=axes, keepdims=True)
+    var = (x**2).mean(axis=axes, keepdims=True) - mean**2
+    return (x - mean) / np.sqrt(var + eps)
+'''
+
 IMAGE_NORM = Repair(
     number="H.2",
     name="image_norm",
     title="One pass over the data",
     signature="image_norm(x, eps)",
     reference=_image_norm,
-    flawed=_one_pass_norm,
+    starter=_IMAGE_NORM_STARTER,
     cases=_image_cases,
     rtol=1e-3,
     atol=4e-3,
@@ -192,13 +198,22 @@ def _staged_cases():
     return [case(6, 3), case(9, 2)]
 
 
+_STAGED_STARTER = '''\
+def staged_backward(d_y, x_centered, inv_std, gamma):
+    """Return d_x, (N, C)."""
+    d_x_hat = gamma * d_y
+    d_var = -0.5 * (d_x_hat * x_centered).sum(axis=0) * inv_std**2
+    d_centered = d_x_hat * inv_std + 2 * x_centered * d_var / len(d_y)
+    return d_centered - d_centered.mean(axis=0)
+'''
+
 STAGED = Repair(
     number="H.3",
     name="staged_backward",
     title="A power that hides",
     signature="staged_backward(d_y, x_centered, inv_std, gamma)",
     reference=_staged,
-    flawed=partial(_staged, power=2),
+    starter=_STAGED_STARTER,
     cases=_staged_cases,
     misconceptions=(
         Misconception(
@@ -258,13 +273,22 @@ def _stored_cases():
     return [case(1, 3, 0.1), case(5, 2, 0.1), case(12, 4, 0.01)]
 
 
+_STORED_STARTER = '''\
+def stored_variance(batch_vars, momentum):
+    """Return the running average, (C,), of variances (T, C), without its start."""
+    stored = np.ones_like(batch_vars[0])
+    for var in batch_vars:
+        stored = (1 - momentum) * stored + momentum * var
+    return stored / (1 - (1 - momentum) ** len(batch_vars))
+'''
+
 STORED = Repair(
     number="H.4",
     name="stored_variance",
     title="A correction for another start",
     signature="stored_variance(batch_vars, momentum)",
     reference=_stored,
-    flawed=partial(_stored, start=1.0),
+    starter=_STORED_STARTER,
     cases=_stored_cases,
     misconceptions=(
         Misconception(
@@ -336,13 +360,20 @@ def _advantage_cases():
     return [case(1, 3, 5, 4), case(2, 2, 4, 3), case(0, 4, 6, 5)]
 
 
+_ADVANTAGE_STARTER = '''\
+def advantage(plain, bn):
+    """Return the points that BN adds; both tables have shape (rates, seeds)."""
+    best = bn.mean(axis=1).argmax()
+    return bn[best].mean() - plain[best].mean()
+'''
+
 ADVANTAGE = Repair(
     number="H.5",
     name="advantage",
     title="Whose learning rate?",
     signature="advantage(plain, bn)",
     reference=_advantage,
-    flawed=partial(_at_the_rate_of, "bn"),
+    starter=_ADVANTAGE_STARTER,
     cases=_advantage_cases,
     misconceptions=(
         Misconception(
@@ -384,14 +415,6 @@ def _losses_on_line(loss, theta, direction, steps, *, sign=-1):
     return [float(loss(theta + sign * a * direction)) for a in steps]
 
 
-def _losses_added_up(loss, theta, direction, steps):
-    losses = []
-    for a in steps:
-        theta -= a * direction
-        losses.append(float(loss(theta)))
-    return losses
-
-
 def _stepped_back_wrongly(loss, theta, direction, steps):
     # The step before the last is taken back, and only that.
     losses, here, before = [], theta.copy(), 0.0
@@ -425,13 +448,23 @@ def _line_cases():
     ]
 
 
+_LINE_STARTER = '''\
+def losses_on_line(loss, theta, direction, steps):
+    """Return a list with the loss at theta - a * direction for each a in steps."""
+    losses = []
+    for a in steps:
+        theta -= a * direction
+        losses.append(loss(theta))
+    return losses
+'''
+
 LINE = Repair(
     number="H.6",
     name="losses_on_line",
     title="A walk that does not go back",
     signature="losses_on_line(loss, theta, direction, steps)",
     reference=_losses_on_line,
-    flawed=_losses_added_up,
+    starter=_LINE_STARTER,
     cases=_line_cases,
     misconceptions=(
         Misconception(
@@ -486,13 +519,21 @@ def _block_cases():
     return [case(8, 4), case(5, 3)]
 
 
+_PRE_BLOCK_STARTER = '''\
+def pre_block(x, w1, w2):
+    """Return the output of the block; x has shape (N, C), w1 and w2 (C, C)."""
+    x = np.maximum(batch_norm(x)[0], 0)
+    h = np.maximum(batch_norm(x @ w1)[0], 0)
+    return x + h @ w2
+'''
+
 PRE_BLOCK = Repair(
     number="H.7",
     name="pre_block",
     title="What the skip carries",
     signature="pre_block(x, w1, w2)",
     reference=_pre_block,
-    flawed=partial(_pre_block, skip=lambda x: _relu(_normed(x))),
+    starter=_PRE_BLOCK_STARTER,
     cases=_block_cases,
     misconceptions=(
         Misconception(
@@ -553,13 +594,23 @@ def _group_cases():
     return [case(2, (3, 6, 2, 2)), case(3, (2, 6, 3, 1)), case(1, (2, 4, 2, 2))]
 
 
+_GROUP_NORM_STARTER = '''\
+def group_norm(x, groups, eps):
+    """Return x, (N, C, H, W), normalized over groups of neighboring channels."""
+    n, c, h, w = x.shape
+    z = x.reshape(n, c // groups, groups, h, w)
+    mean = z.mean(axis=(1, 3, 4), keepdims=True)
+    var = z.var(axis=(1, 3, 4), keepdims=True)
+    return ((z - mean) / np.sqrt(var + eps)).reshape(x.shape)
+'''
+
 GROUP_NORM = Repair(
     number="H.8",
     name="group_norm",
     title="Cards dealt out",
     signature="group_norm(x, groups, eps)",
     reference=_grouped,
-    flawed=partial(_grouped, cut="dealt"),
+    starter=_GROUP_NORM_STARTER,
     cases=_group_cases,
     misconceptions=(
         Misconception(
@@ -624,13 +675,20 @@ def _moment_cases():
     return [case((6, 2), 3), case((4, 4), 2), case((5, 1, 3), 2)]
 
 
+_MERGED_STARTER = '''\
+def merge_moments(counts, means, mean_squares):
+    """Return mean and biased variance, each (C,), of all ranks together."""
+    mean = means.mean(axis=0)
+    return mean, mean_squares.mean(axis=0) - mean**2
+'''
+
 MERGED = Repair(
     number="H.9",
     name="merge_moments",
     title="All ranks are equal",
     signature="merge_moments(counts, means, mean_squares)",
     reference=_merged,
-    flawed=partial(_merged, weigh=(False, False)),
+    starter=_MERGED_STARTER,
     cases=_moment_cases,
     outputs=("mean", "variance"),
     misconceptions=(
@@ -687,10 +745,6 @@ def _reestimated(net, batches, *, mode=True, momentum=None, reset=True, last=Tru
     return net.eval()
 
 
-def _in_eval_mode(net, batches):
-    return _reestimated(net, batches, mode=False)
-
-
 def _statistics_of(net):
     return [
         (layer.running_mean.detach().numpy(), layer.running_var.detach().numpy())
@@ -744,13 +798,26 @@ def _reestimate_cases():
     return [case(90, 3, 2), case(91, 2, 3)]
 
 
+_REESTIMATE_STARTER = '''\
+def reestimate_statistics(net, batches):
+    """Return the net in eval mode with the statistics of the batches."""
+    net.eval()
+    for layer in net.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.momentum = None  # all batches count alike
+    for images in batches:
+        net(images)
+    return net
+'''
+
 REESTIMATE = Repair(
     number="H.10",
     name="reestimate_statistics",
     title="A pass that writes nothing",
     signature="reestimate_statistics(net, batches)",
     accept=_reestimate_fault,
-    flawed=_in_eval_mode,
+    starter=_REESTIMATE_STARTER,
     cases=_reestimate_cases,
     in_place=("net",),
     misconceptions=(
@@ -800,13 +867,19 @@ def _slim_cases():
     return [case(5, 0.1, 0.5), case(8, 0.01, 2.0)]
 
 
+_SLIM_STEP_STARTER = '''\
+def slim_step(gamma, grad, lr, strength):
+    """Return gamma, (C,), after one step of SGD on the loss and the price."""
+    return gamma - lr * (grad + strength * gamma)
+'''
+
 SLIM_STEP = Repair(
     number="H.11",
     name="slim_step",
     title="A pull that lets go",
     signature="slim_step(gamma, grad, lr, strength)",
     reference=_slim_step,
-    flawed=partial(_slim_step, pull=lambda g: g),
+    starter=_SLIM_STEP_STARTER,
     cases=_slim_cases,
     misconceptions=(
         Misconception(

@@ -308,6 +308,17 @@ def forgets_to_average_the_variance(running_mean, running_var, x, momentum):
     return mean, x.var(0, ddof=1)
 
 
+def around_the_updated_mean(running_mean, running_var, x, momentum):
+    mean = running_mean + momentum * (x.mean(0) - running_mean)
+    var = ((x - mean) ** 2).sum(0) / (len(x) - 1)
+    return mean, running_var + momentum * (var - running_var)
+
+
+def folded_with_eps_beside(weight, bias, gamma, beta, mean, var, eps):
+    std = var**0.5 + eps
+    return weight * (gamma / std)[:, None], (bias - mean) / std * gamma + beta
+
+
 RIGHT = {
     "update_running": [right_with_lerp, right_with_cov],
     "keras_momentum": [right_with_exp, right_with_root],
@@ -318,6 +329,7 @@ RIGHT = {
 
 MUTANTS = {
     "update_running": {
+        "variance around the updated mean": [around_the_updated_mean],
         "momentum the wrong way round": [keeps_a_tenth],
         "biased variance stored": [plain_var],
         "standard deviation stored": [stores_std],
@@ -356,6 +368,7 @@ MUTANTS = {
         "statistics never updated": [only_switches],
     },
     "fold_linear": {
+        "eps beside the standard deviation": [folded_with_eps_beside],
         "mean added": [fold_mean_added],
         "gamma forgotten": [fold_no_gamma],
         "bias of the linear layer forgotten": [no_bias],

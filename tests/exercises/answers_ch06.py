@@ -299,6 +299,11 @@ def filters_vectors_by_entry(directions, weights):
     ]
 
 
+def filters_whole_arrays(directions, weights):
+    pairs = zip(directions, weights, strict=True)
+    return [d * ((w**2).sum() / (d**2).sum()) ** 0.5 for d, w in pairs]
+
+
 RIGHT = {
     "gradient_shift": [right_shift_by_copies, right_shift_by_slices],
     "effective_smoothness": [right_smoothness_loop, right_smoothness_deepcopy],
@@ -336,6 +341,7 @@ MUTANTS = {
         "the shortest step alone": [smoothness_nearby],
     },
     "filter_normalize": {
+        "every array rescaled as a whole": [filters_whole_arrays],
         "one length for each layer": [_filters_with(_layer_rule)],
         "one length for the whole network": [filters_global],
         "length 1 instead of the filter's length": [

@@ -360,6 +360,10 @@ def ghosts_eps_beside(x, size, eps):
     return y, x.mean(0), np.mean([g.var(0, ddof=1) for g in ghosts], axis=0)
 
 
+def uses_var(x, gamma, eps):
+    return gamma * x / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
+
+
 RIGHT = {
     "norm_by_axes": [right_with_cases, right_all_are_group_norm],
     "rms_norm": [right_with_norm, right_token_by_token],
@@ -387,6 +391,7 @@ MUTANTS = {
         "variance divided by one less": [sample_variance],
     },
     "rms_norm": {
+        "divided by the standard deviation": [uses_var],
         "gamma forgotten": [rms_no_gamma],
         "eps left out": [rms_no_eps],
         "the mean subtracted": [is_layer_norm],

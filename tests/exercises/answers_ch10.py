@@ -483,6 +483,13 @@ def group_norm_as_well(net):
     return of_type(net, kinds)
 
 
+def freezes_children(net):
+    for layer in net.children():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.eval().requires_grad_(False)
+    return net
+
+
 RIGHT = {
     "adapt": [right_with_cumulative_average, right_with_reestimate],
     "shifted_statistics": [right_with_a_constant_image, right_with_einsum],
@@ -541,7 +548,7 @@ MUTANTS = {
         "all parameters taken": [everything],
     },
     "freeze": {
-        "some norms overlooked": [freezes_one_class],
+        "some norms overlooked": [freezes_children, freezes_one_class],
         "the norms are still in training mode": [
             gradients_only,
             gradients_of_buffers_too,

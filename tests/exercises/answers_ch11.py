@@ -310,6 +310,10 @@ def count_stays(gammas, count, floor):
     return masks
 
 
+def rows_of_the_next(weight_1, mean, var, weight_2, kept):
+    return tuple(a[kept] for a in (weight_1, mean, var, weight_2))
+
+
 RIGHT = {
     "l1_strength": [right_by_trying, right_in_one_line],
     "kept_channels": [right_by_removing, right_with_threshold],
@@ -339,6 +343,7 @@ MUTANTS = {
         "the largest go": [removes_the_largest],
     },
     "prune_pair": {
+        "removed are the outputs of the next layer": [rows_of_the_next],
         "input of the next layer forgotten": [next_layer_whole],
         "running statistics forgotten": [statistics_whole],
         "removed are the inputs of the first layer": [inputs_of_the_first],

@@ -55,6 +55,8 @@ def diagnose(exercise, fn, time_limit=10.0):
     unfit = _signature_problem(exercise, fn)
     if unfit:
         return words.not_yet(exercise, [unfit])
+    if kinds.unchanged(exercise, fn):
+        return kinds.not_repaired(exercise)
     outcomes = _run(exercise.run(fn), cases, time_limit)
     outcomes = [_allow(exercise, outcome) for outcome in outcomes]
     verdict = _judge(exercise, cases, outcomes)
@@ -65,8 +67,6 @@ def _judge(exercise, cases, outcomes):
     still_open = [_untouched(outcome) for outcome in outcomes]
     if all(still_open):
         return words.not_attempted(exercise)
-    if kinds.unchanged(exercise, cases, outcomes):
-        return kinds.not_repaired(exercise)
     judged = [
         _Judged(number, case, outcome, *_fault(exercise, case, outcome))
         for number, (case, outcome) in enumerate(zip(cases, outcomes, strict=False), 1)

@@ -1,18 +1,16 @@
 """Exercises of other kinds than "write a function": repair, predict and measure.
 
-A *repair* has a starter that runs and is wrong. An answer that does the same in every
-case counts as not attempted. In a *prediction* the learner commits to a number and the
-checker measures it.
+A *repair* has a starter that runs and is wrong; it counts as not attempted as long as
+its code is the one that was handed out. In a *prediction* the learner commits to a
+number and the checker measures it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from types import CodeType
 
 import numpy as np
 
-from bnlib.exercises.engine.compare import difference, quietly
 from bnlib.exercises.engine.exercise import Exercise
-from bnlib.exercises.engine.state import state
 from bnlib.exercises.engine.words import Verdict, wrap
 
 
@@ -22,51 +20,48 @@ class Repair(Exercise):
 
     Parameters
     ----------
-    flawed : callable
-        What the starter does, ``flawed(*args)``.
+    starter : str
+        The code that the learner gets, as it stands in the notebook.
     """
 
-    flawed: Callable
+    starter: str
 
 
-def unchanged(exercise, cases, outcomes):
-    """Say whether a repair has not begun: all results are those of the starter.
+def unchanged(exercise, fn):
+    """Say whether a function is the starter of a repair, as it was handed out.
 
     Parameters
     ----------
     exercise : Exercise
         What was asked; False for all that are no repair.
-    cases : list of Case
-        Its cases.
-    outcomes : list of Outcome
-        What the learner's function did with each.
+    fn : callable
+        What the learner hands in.
 
     Returns
     -------
     bool
-        Whether no case tells the answer from the starter.
+        Whether both compile to the same code, docstrings apart.
     """
-    if not isinstance(exercise, Repair) or len(outcomes) < len(cases):
+    code = getattr(fn, "__code__", None)
+    if not isinstance(exercise, Repair) or code is None:
         return False
-    pairs = zip(cases, outcomes, strict=True)
-    return all(_same(exercise, case, outcome) for case, outcome in pairs)
+    module = compile(exercise.starter, "starter", "exec")
+    given = next(part for part in module.co_consts if isinstance(part, CodeType))
+    return _essence(code) == _essence(given)
 
 
-def _same(exercise, case, outcome):
-    try:
-        want = quietly(exercise.flawed, case.args)
-    except Exception:  # the flaw may be one that raises
-        return outcome.error is not None
-    if outcome.error is not None:
-        return False
-    if hasattr(want, "named_modules"):
-        return state(outcome.result) == state(want)
-    tolerance = {"rtol": exercise.rtol, "atol": exercise.atol, "dtype": False}
-    return difference(outcome.result, want, **tolerance) is None
+def _essence(code):
+    """Return what a function does: operations, names and constants."""
+    constants = [
+        _essence(part) if isinstance(part, CodeType) else part
+        for part in code.co_consts
+        if not isinstance(part, str)
+    ]
+    return code.co_code, code.co_names, code.co_varnames, constants
 
 
 def not_repaired(exercise):
-    """Say that the flaw is still there.
+    """Say what to do with the starter of a repair.
 
     Parameters
     ----------
@@ -79,9 +74,8 @@ def not_repaired(exercise):
         With status "not attempted".
     """
     text = (
-        f"○ Exercise {exercise.number} · not attempted yet, or the flaw is still "
-        "there: in every case the function does what it did at the start. Change it "
-        "above, then run this cell again."
+        f"○ Exercise {exercise.number} · not attempted yet. Mend the function above, "
+        "then run this cell again."
     )
     return Verdict("not attempted", wrap(text, first=""))
 
