@@ -69,6 +69,17 @@ def chapters(root=ROOT):
     ]
 
 
+def measured(root=ROOT):
+    """Return the claims of each notebook that measures: {file: identifiers}.
+
+    The chapters come first, then the reference pages with claims of their own.
+    """
+    pages = table(root)["reference"].get("claims", {})
+    return {c.file: c.claims for c in chapters(root)} | {
+        file: tuple(names) for file, names in pages.items()
+    }
+
+
 def contents(root=ROOT):
     """Return the text that ``_toc.yml`` should have."""
     known = table(root)
