@@ -21,7 +21,7 @@ TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 ROWS  ?= all
 MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
 
-.PHONY: help book test bench mutants conventions execute lint stamp lock matrix links serve clean chromium
+.PHONY: help book test bench exercise-report mutants conventions execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ mutants: $(VENV)/.tests
 #: make conventions  ask Keras, Flax, ONNX and TensorFlow whether the tables hold
 conventions: $(CONVENTIONS)/.ready
 	@$(CONVENTIONS)/bin/python -m pytest -q -c tests/conventions/conventions.ini tests/conventions
+
+#: make exercise-report  how many of 300 plausible wrong answers the checker names
+exercise-report: $(VENV)/.tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.exercise_report
 
 #: make bench     time the layers against PyTorch, one thread; rewrites bnlib/lab/speed.json
 # CPU time, not the clock's: other work on the machine then hardly counts.

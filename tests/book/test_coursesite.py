@@ -100,6 +100,13 @@ def test_mention_links_to_the_numbered_thing(tmp_path, mention, identifier):
     assert book.warnings == []
 
 
+def test_an_item_of_the_hunt_has_a_letter_for_its_chapter(tmp_path):
+    mended = "# B\n\n## Exercise H.4 · Mend it\n"
+    book = build(tmp_path, {"a.md": "# A\n\nAs exercise H.4 says.\n", "b.md": mended})
+    assert 'href="b.html#exercise-H-4"' in book.page("a")
+    assert book.page("b").count('id="exercise-H-4"') == 1
+
+
 def test_unknown_number_and_code_stay_text(tmp_path):
     text = "# A\n\nAs (9.9) says, `(2.1)`, [see (2.1)](b.md).\n"
     book = build(tmp_path, {"a.md": text, "b.md": NUMBERED})
