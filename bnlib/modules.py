@@ -4,12 +4,15 @@ Which modules are batch norms, how to run a model and leave its modes as they we
 which tensors it takes and gives, how to trace it, and when two outputs are the same.
 """
 
+import copy
+import itertools
 import math
 import operator
 from contextlib import contextmanager
 
 import torch
 from torch import fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 __all__ = [
@@ -19,16 +22,20 @@ __all__ = [
     "in_float64",
     "is_batch_norm",
     "is_channel_norm",
+    "is_layer",
     "keep_modes",
     "poisoned",
     "refuse_not_finite",
     "refuse_poisoned",
     "relative_difference",
+    "split_norm",
     "tensors_in",
 ]
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED_CONVOLUTIONS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+# What normalizes in each class of PyTorch and does nothing else.
+PLAIN_FORWARDS = _BatchNorm.forward, nn.SyncBatchNorm.forward, _InstanceNorm.forward
 NORM_ATTRIBUTES = ("running_mean", "running_var", "weight", "bias", "eps")
 
 
@@ -67,6 +74,121 @@ def is_batch_norm(module):
     """
     by_example = getattr(module, "_each_example", isinstance(module, _InstanceNorm))
     return is_channel_norm(module) and not by_example
+
+
+def is_layer(module):
+    """Tell whether a module is a linear layer or convolution, by what it computes.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any module.
+
+    Returns
+    -------
+    bool
+        True also for subclasses, but not for those with a ``forward`` of their own.
+    """
+    return any(
+        isinstance(module, kind) and type(module).forward is kind.forward
+        for kind in (nn.Linear, *CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS)
+    )
+
+
+@torch.no_grad()
+def split_norm(norm):
+    """Take a norm apart that computes more than its class says, an activation, say.
+
+    Parameters
+    ----------
+    norm : nn.Module
+        A norm of each channel. Not modified.
+
+    Returns
+    -------
+    plain : nn.Module or None
+        A batch norm of PyTorch with the parameters and statistics of ``norm``, in eval
+        mode; None if ``forward`` is PyTorch's own, or cannot be taken apart.
+    rest : nn.Module or None
+        What comes behind it: an ``nn.Sequential`` of modules that belong to ``norm``,
+        whose ``names`` are theirs there, or else a traced module; None if nothing does.
+    """
+    hooks = norm._forward_hooks or norm._forward_pre_hooks
+    if type(norm).forward in PLAIN_FORWARDS or norm.running_mean is None or hooks:
+        return None, None
+    whole = copy.deepcopy(norm).eval()
+    whole._check_input_dim = lambda x: None  # it asks for values, which stops a tracer
+    try:
+        graph = Tracer(look_inside=False).trace(whole)
+    except Exception:  # tracing runs the reader's own code
+        return None, None
+    if not _without_norm(graph):
+        return None, None
+    inner = [n for n in graph.nodes if n.op not in ("placeholder", "output")]
+    rest = fx.GraphModule(norm, graph)
+    if all(n.op == "call_module" for n in inner):
+        rest = nn.Sequential(*(norm.get_submodule(n.target) for n in inner))
+        rest.names = tuple(n.target for n in inner)
+    rest = rest if inner else None
+    if rest is not None:
+        rest.training = norm.training  # its children keep theirs
+    plain = nn.BatchNorm2d(norm.running_mean.numel(), norm.eps, affine=False).eval()
+    for name in NORM_ATTRIBUTES[:4]:
+        plain._parameters.pop(name, None)
+        setattr(plain, name, getattr(norm, name))
+    fit = _are_together(plain, rest or nn.Identity(), whole)
+    return (plain, rest) if fit else (None, None)
+
+
+def _without_norm(graph):
+    """Take F.batch_norm out of the graph; tell whether it is the first and only one."""
+    _drop_unread(graph)
+    first = next(iter(graph.nodes))
+    norms = [n for n in graph.nodes if n.target is nn.functional.batch_norm]
+    if len(norms) != 1 or list(first.users) != norms:
+        return False
+    norms[0].replace_all_uses_with(first)
+    _drop_unread(graph)
+    return True
+
+
+def _drop_unread(graph):
+    """Erase assertions and other calls whose value nobody reads."""
+    for node in reversed(graph.nodes):
+        if not node.users and node.op not in ("placeholder", "output"):
+            graph.erase_node(node)
+
+
+def _are_together(plain, rest, whole):
+    """Try both parts and the whole in both modes, near the mean and far from it."""
+    dims = {nn.BatchNorm1d: 0, nn.BatchNorm3d: 3}
+    dims = next((d for kind, d in dims.items() if isinstance(whole, kind)), 2)
+    whole, plain, rest = whole.cpu(), *(copy.deepcopy(m).cpu() for m in (plain, rest))
+    mean, std = plain.running_mean.clone(), plain.running_var.sqrt()
+    for mode, reach in itertools.product((False, True), (2, 100)):
+        steps = torch.linspace(-reach, reach, 8, dtype=std.dtype)
+        x = (mean + std * steps[:, None]).reshape(8, -1, *[1] * dims)
+        want = _drawn(whole.train(mode), x)
+        statistics = () if mode else (mean, plain.running_var)
+        y = nn.functional.batch_norm(
+            x,
+            *(statistics or (None, None)),
+            plain.weight,
+            plain.bias,
+            mode,
+            0,
+            plain.eps,
+        )
+        if not relative_difference(_drawn(rest.train(mode), y), want)[1]:
+            return False
+    return True
+
+
+def _drawn(module, x):
+    """Run a module with the same random numbers each time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return module(x)
 
 
 def has_running_statistics(module):
@@ -266,21 +388,37 @@ def relative_difference(got, want):
 
 
 class Tracer(fx.Tracer):
-    """Record the calls of a model, down to PyTorch's own modules and to norms.
+    """Record the calls of a model, down to PyTorch's own modules, layers and norms.
 
     Parameters
     ----------
     look_inside : bool, default=True
         Whether to trace what a reader's own module without children computes, or to
         take such a module as a whole.
+    get_on : bool, default=False
+        Whether a module whose forward cannot be traced is taken as a whole, too.
     """
 
-    def __init__(self, look_inside=True):
+    def __init__(self, look_inside=True, get_on=False):
         super().__init__()
-        self.look_inside = look_inside
+        self.look_inside, self.get_on = look_inside, get_on
 
     def is_leaf_module(self, m, module_qualified_name):
         """Tell which module is one call, whatever it does inside."""
         whole = not self.look_inside and next(m.children(), None) is None
-        whole = whole or is_channel_norm(m)
+        whole = whole or is_channel_norm(m) or is_layer(m)
         return whole or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(self, m, forward, args, kwargs):
+        """Trace a module, or else forget what was recorded of it and note one call."""
+        if not self.get_on:
+            return super().call_module(m, forward, args, kwargs)
+        known, stack = len(self.graph.nodes), self.module_stack.copy()
+        try:
+            return super().call_module(m, forward, args, kwargs)
+        except Exception:  # tracing runs the module's own code
+            for node in list(self.graph.nodes)[: known - 1 : -1]:
+                self.graph.erase_node(node)
+            self.module_stack = stack
+            path = self.path_of_module(m)
+            return self.create_proxy("call_module", path, args, kwargs)

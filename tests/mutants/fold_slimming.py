@@ -53,7 +53,8 @@ MUTANTS = [
     Mutant(
         "F9", PAIR, "if not relative_difference(bn(x), want)[1]:", "if False:", OF_FOLD
     ),
-    Mutant("F10", PAIR, " and type(module).forward is kind.forward", "", OF_FOLD),
+    Mutant("F10", MODULES, " and type(module).forward is kind.forward", "", OF_FOLD),
+    Mutant("F12", PAIR, "for reach in (2, 100):", "for reach in (2,):", OF_FOLD),
     Mutant("F11", PAIR, "    refuse_poisoned(bn)\n", "", OF_FOLD),
     # --- folding a whole model ---
     Mutant("G10", MODEL, "    refuse_poisoned(model)\n", "", OF_FOLD),
@@ -91,6 +92,16 @@ MUTANTS = [
     Mutant("G7", MODEL, "nn.Identity().eval()", "nn.Identity()", OF_FOLD),
     Mutant("G8", MODEL, "ranks.get(name, 2) != 2", "False", OF_FOLD),
     Mutant("G9", MODEL, "    _renumber(folded)\n    return", "    return", OF_FOLD),
+    Mutant("G12", MODEL, "{name, calls[0].target}:", "{name}:", OF_FOLD),
+    Mutant("G13", MODEL, "if rest is not None and not before:", "if False:", OF_FOLD),
+    Mutant("G14", MODEL, "    if report.folded:\n", "    if False:\n", OF_FOLD),
+    Mutant(
+        "G15",
+        MODEL,
+        'if found_by == "modules" and example_input is None:',
+        "if False:",
+        OF_FOLD,
+    ),
     # --- pruning ---
     Mutant("S1", PRUNING, "count = round(ratio *", "count = int(ratio *", OF_PRUNING),
     Mutant(
@@ -271,6 +282,15 @@ MUTANTS = [
         "        value = value.values()",
         "        value = list(value)",
         OF_MODULES,
+    ),
+    Mutant("U11", MODULES, "list(first.users) != norms", "False", OF_FOLD),
+    Mutant("U12", MODULES, " or hooks:", ":", OF_FOLD),
+    Mutant(
+        "U13",
+        MODULES,
+        "product((False, True), (2, 100))",
+        "product((False,), (2, 100))",
+        "tests/nn/test_sync.py -k convert",
     ),
     Mutant("U9", MODULES, "wrong |= values < 0", "pass", OF_MODULES),
     Mutant("U10", MODULES, "x if x.is_cuda else x.cpu()", "x", OF_STATISTICS),
