@@ -18,6 +18,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 __all__ = [
     "Tracer",
     "as_inputs",
+    "copied",
     "has_running_statistics",
     "in_float64",
     "is_batch_norm",
@@ -295,6 +296,33 @@ def in_float64(x):
         The same values, or ``x`` itself.
     """
     return (x if x.is_cuda else x.cpu()).to(torch.float64)
+
+
+def copied(model):
+    """Return a deep copy of a model.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any model.
+
+    Returns
+    -------
+    nn.Module
+        The copy.
+
+    Raises
+    ------
+    ValueError
+        If PyTorch cannot copy it.
+    """
+    try:
+        return copy.deepcopy(model)
+    except RuntimeError as error:
+        raise ValueError(
+            f"model must be one that can be copied, got {type(model).__name__} "
+            f"({str(error).split('. ')[0]}); run it once under torch.no_grad() before"
+        ) from None
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from bnlib.fold.pair import WouldBeWrong, fold_batch_norm, fold_into_next
 from bnlib.modules import (
     Tracer,
     as_inputs,
+    copied,
     is_channel_norm,
     is_layer,
     refuse_not_finite,
@@ -109,7 +110,7 @@ def fold(model, example_input=None, *, strict=True):
     """
     _refuse_training(model)
     refuse_poisoned(model)
-    folded, rehearsal = copy.deepcopy(model), copy.deepcopy(model)
+    folded, rehearsal = copied(model), copied(model)
     output, ranks = _rehearse(rehearsal, example_input)
     graph, found_by = _calls_in_order(rehearsal)
     report = FoldReport(found_by=found_by)

@@ -13,7 +13,7 @@ from torch import fx, nn
 
 from bnlib.modules import as_inputs, is_channel_norm, keep_modes, tensors_in
 
-__all__ = ["Constant", "add_constant", "constants", "masked", "output"]
+__all__ = ["Constant", "add_constant", "constants", "masked", "output", "quiet"]
 
 
 @dataclass
@@ -32,8 +32,8 @@ class Constant:
     remark: str
 
 
-def masked(model, wiring, gone):
-    """Silence channels: gamma and beta 0, and weights 0 where they are read.
+def quiet(model, wiring, gone):
+    """Give channels gamma 0; what they hand on is then a constant, made of beta.
 
     Parameters
     ----------
@@ -50,12 +50,29 @@ def masked(model, wiring, gone):
         A copy, in the modes of ``model``.
     """
     model = copy.deepcopy(model)
+    for name in wiring.norms:
+        model.get_submodule(name).weight.data[_dead(wiring.outputs[name], gone)] = 0
+    return model
+
+
+def masked(model, wiring, gone):
+    """Silence channels: gamma and beta 0, and weights 0 where they are read.
+
+    Parameters
+    ----------
+    model, wiring, gone
+        As for :func:`quiet`.
+
+    Returns
+    -------
+    nn.Module
+        A copy, in the modes of ``model``.
+    """
+    model = quiet(model, wiring, gone)
     modules = dict(model.named_modules())
     for name in wiring.norms:
-        dead = _dead(wiring.outputs[name], gone)
-        for parameter in (modules[name].weight, modules[name].bias):
-            if parameter is not None:
-                parameter.data[dead] = 0
+        if modules[name].bias is not None:
+            modules[name].bias.data[_dead(wiring.outputs[name], gone)] = 0
     for name, ids in wiring.inputs.items():
         weight = modules[name].weight.data  # a transposed one has its inputs first
         inputs = weight if _is_transposed(modules[name]) else weight.transpose(0, 1)
@@ -82,7 +99,11 @@ def constants(wiring, gone, example_input):
     """
     follow = _Follow(wiring, gone)
     follow.run(*as_inputs(example_input))
-    return {name: _merged(parts) for name, parts in follow.heard.items()}
+    heard = {name: _merged(parts) for name, parts in follow.heard.items()}
+    for name, ids in wiring.inputs.items():
+        if gone.intersection(ids.tolist()) and name not in heard:
+            heard[name] = Constant(torch.zeros(()), "left: eval mode does not call it")
+    return heard
 
 
 def add_constant(model, wiring, name, response):
@@ -105,15 +126,20 @@ def add_constant(model, wiring, name, response):
     Returns
     -------
     bool
-        Whether there was anything to add.
+        Whether there was a place for it: a bias that another layer holds is none.
     """
     if not response.any():
-        return False
+        return True
     layer, norm = model.get_submodule(name), _norm_behind(wiring, name)
     norm = None if norm is None else model.get_submodule(norm)
     if norm is not None and norm.running_mean is not None:
         norm.running_mean -= response
     elif layer.bias is not None:
+        holders = [
+            m for m in model.modules() if m._parameters.get("bias") is layer.bias
+        ]
+        if len(holders) > 1:
+            return False
         layer.bias.data += response
     else:
         trainable = layer.weight.requires_grad
@@ -160,25 +186,31 @@ class _Follow(fx.Interpreter):
         return super().call_module(target, args, kwargs)
 
     def _norm(self, target, norm, x):
-        """Return beta where gamma is 0, whatever comes in."""
+        """Return what comes out where gamma is 0, whatever comes in: act(beta), say."""
         dead = _dead(self.wiring.outputs[target], self.gone)
-        beta = torch.zeros_like(norm.weight) if norm.bias is None else norm.bias
-        y = torch.full_like(x, torch.nan)
-        y[:, dead] = beta[dead].reshape(-1, *[1] * (x.dim() - 2)).to(y.dtype)
+        still = copy.deepcopy(norm)
+        still.weight.data[dead] = 0
+        y, other = still(torch.zeros_like(x)), still(torch.ones_like(x))
+        y[y != other] = torch.nan
+        y[:, ~dead] = torch.nan
         return y
 
     def _layer(self, target, layer, x):
         dead = _dead(self.wiring.inputs[target], self.gone)
-        heard = torch.zeros_like(x[:1])
-        heard[:, dead] = x[:1, dead].nan_to_num()
-        gain = (layer(heard) - layer(torch.zeros_like(heard)))[0]
-        gain = gain.reshape(len(gain), -1)  # (C, positions)
-        remark = "exact"
-        if float((gain - gain[:, :1]).abs().max()) > 1e-6 * float(gain.abs().max()):
-            remark = "mean over positions: padding keeps the constant from the border"
-        if x[:, dead].isnan().any():
-            remark = "in part: some of its dead channels have no norm"
-        self.heard.setdefault(target, []).append(Constant(gain.mean(1), remark))
+        if dead.any():
+            lost = int(x[:, dead].isnan().transpose(0, 1).flatten(1).any(1).sum())
+            heard = torch.zeros_like(x[:1])
+            heard[:, dead] = x[:1, dead].nan_to_num()
+            gain = (layer(heard) - layer(torch.zeros_like(heard)))[0]
+            gain = gain.reshape(len(gain), -1)  # (C, positions)
+            gap, remark = (gain - gain[:, :1]).abs().max(), "exact"
+            if float(gap) > 1e-6 * float(gain.abs().max()):
+                remark = (
+                    "mean over positions: padding keeps the constant from the border"
+                )
+            if lost:
+                remark = f"in part: {lost} of {int(dead.sum())} dead channels vary"
+            self.heard.setdefault(target, []).append(Constant(gain.mean(1), remark))
         return torch.full_like(layer(x), torch.nan)
 
 

@@ -85,8 +85,8 @@ MUTANTS = [
     Mutant(
         "G6",
         MODEL,
-        "folded, rehearsal = copy.deepcopy(model), copy.deepcopy(model)",
-        "folded, rehearsal = copy.deepcopy(model), model",
+        "folded, rehearsal = copied(model), copied(model)",
+        "folded, rehearsal = copied(model), model",
         OF_FOLD,
     ),
     Mutant("G7", MODEL, "nn.Identity().eval()", "nn.Identity()", OF_FOLD),
