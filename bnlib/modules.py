@@ -28,6 +28,7 @@ __all__ = [
     "poisoned",
     "refuse_not_finite",
     "refuse_poisoned",
+    "refuse_scripted",
     "relative_difference",
     "split_norm",
     "tensors_in",
@@ -257,6 +258,29 @@ def refuse_poisoned(model):
                 "the statistics and parameters of each norm must be finite and no "
                 f"variance negative, got {what} of {name or type(norm).__name__!r}; "
                 "re-estimate the statistics (bnlib.nn.heal), or go back to a checkpoint"
+            )
+
+
+def refuse_scripted(model):
+    """Refuse a model of torch.jit or torch.export, which runs nothing of its modules.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any model.
+
+    Raises
+    ------
+    ValueError
+        If it is, or holds, one.
+    """
+    for module in model.modules():
+        nodes = module.graph.nodes if isinstance(module, fx.GraphModule) else ()
+        exported = any(isinstance(n.target, torch._ops.OpOverload) for n in nodes)
+        if exported or isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                "model must be made of modules that run in Python, got "
+                f"{type(module).__name__}; pass the model that it was made from"
             )
 
 

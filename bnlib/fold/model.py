@@ -20,6 +20,7 @@ from bnlib.modules import (
     is_layer,
     refuse_not_finite,
     refuse_poisoned,
+    refuse_scripted,
     relative_difference,
     split_norm,
     tensors_in,
@@ -108,6 +109,7 @@ def fold(model, example_input=None, *, strict=True):
     1: folded into 0
     4: folded into 3
     """
+    refuse_scripted(model)
     _refuse_training(model)
     refuse_poisoned(model)
     folded, rehearsal = copied(model), copied(model)

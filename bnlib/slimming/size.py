@@ -1,12 +1,13 @@
 """How large a model is: parameters and multiplications, layer by layer."""
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bnlib.modules import as_inputs, is_layer, keep_modes
+from bnlib.modules import as_inputs, keep_modes, refuse_scripted
 
 __all__ = ["Summary", "summary"]
 
@@ -91,8 +92,10 @@ def summary(model, example_input):
             "example_input must hold at least one example along its first axis, got "
             f"shape {tuple(inputs[0].shape)}; one is enough"
         )
+    refuse_scripted(model)
     model = getattr(model, "_orig_mod", model)  # of torch.compile
-    with torch.compiler.set_stance("force_eager"):  # as well as what is inside
+    set_stance = getattr(torch.compiler, "set_stance", lambda _: nullcontext())
+    with set_stance("force_eager"):  # for compiled parts, from PyTorch 2.6 on
         macs, shapes = _run(model, inputs)
     rows = []
     for name, module in model.named_modules():

@@ -13,7 +13,14 @@ import torch
 from torch import fx, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from bnlib.modules import Tracer, as_inputs, copied, is_channel_norm, is_layer
+from bnlib.modules import (
+    Tracer,
+    as_inputs,
+    copied,
+    is_channel_norm,
+    is_layer,
+    refuse_scripted,
+)
 
 __all__ = ["Channels", "trace"]
 
@@ -98,8 +105,9 @@ def trace(model, example_input):
     Raises
     ------
     ValueError
-        If the model cannot be traced, or is a wrapper around the real one.
+        If the model cannot be traced or copied, or is a wrapper around the real one.
     """
+    refuse_scripted(model)
     _refuse_wrapper(model)
     model = copied(model)
     if is_channel_norm(model) or type(model).__module__.startswith("torch.nn"):

@@ -720,6 +720,13 @@ def test_forward_that_asks_for_a_bn_that_is_gone_is_refused(decides, example):
         fold(lived(Asks()), example)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_scripted_model_is_refused():
+    pair = lived(nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8)))
+    with pytest.raises(ValueError, match="got RecursiveScriptModule; pass the model"):
+        fold(torch.jit.script(pair))
+
+
 # --- models that cannot be traced -----------------------------------------------------
 
 

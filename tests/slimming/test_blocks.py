@@ -481,7 +481,7 @@ def test_wrappers_are_refused_by_what_to_pass():
         plan(nn.DataParallel(net), 0.5, example_input=x)
     with pytest.raises(ValueError, match="got OptimizedModule .* pass model._orig_mod"):
         plan(torch.compile(net, backend="eager"), 0.5, example_input=x)
-    with pytest.raises(ValueError, match="must be traceable by torch.fx"):
+    with pytest.raises(ValueError, match="got TopLevelTracedModule; pass the model"):
         plan(torch.jit.trace(net, x), 0.5, example_input=x)
 
 
