@@ -322,13 +322,15 @@ def in_float64(x):
     return (x if x.is_cuda else x.cpu()).to(torch.float64)
 
 
-def copied(model):
+def copied(model, share=False):
     """Return a deep copy of a model.
 
     Parameters
     ----------
     model : nn.Module
         Any model.
+    share : bool, default=False
+        Whether the copy holds the same parameters, for a use that does not change them.
 
     Returns
     -------
@@ -341,7 +343,7 @@ def copied(model):
         If PyTorch cannot copy it.
     """
     try:
-        return copy.deepcopy(model)
+        return copy.deepcopy(model, {id(p): p for p in model.parameters() if share})
     except RuntimeError as error:
         raise ValueError(
             f"model must be one that can be copied, got {type(model).__name__} "
@@ -426,7 +428,7 @@ def relative_difference(got, want):
         Whether it is below the square root of the spacing of the numbers (``eps`` of
         the dtype) in each tensor.
     """
-    got, want = tensors_in(got), tensors_in(want)
+    got, want = ([t.detach() for t in tensors_in(out)] for out in (got, want))
     if [t.shape for t in got] != [t.shape for t in want]:
         return math.inf, False
     errors = [
@@ -455,10 +457,16 @@ class Tracer(fx.Tracer):
         super().__init__()
         self.look_inside, self.get_on = look_inside, get_on
 
+    def trace(self, root, concrete_args=None):
+        """Trace a model; what its modules are is asked before, when that is quick."""
+        modules = [m for m in root.modules() if m is not root]
+        self.known = {m for m in modules if is_channel_norm(m) or is_layer(m)}
+        return super().trace(root, concrete_args)
+
     def is_leaf_module(self, m, module_qualified_name):
         """Tell which module is one call, whatever it does inside."""
         whole = not self.look_inside and next(m.children(), None) is None
-        whole = whole or is_channel_norm(m) or is_layer(m)
+        whole = whole or m in self.known
         return whole or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m, forward, args, kwargs):

@@ -1,4 +1,4 @@
-"""What dead channels hand on, and a model in which they are silent.
+"""What dead channels hand on, and parameters with which they are silent.
 
 A channel whose gamma is 0 carries the same number at every position of every example.
 :func:`constants` follows these numbers through the traced model, in which every other
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import fx, nn
+from torch.func import functional_call
 
 from bnlib.modules import as_inputs, is_channel_norm, keep_modes, tensors_in
 
@@ -46,13 +47,10 @@ def quiet(model, wiring, gone):
 
     Returns
     -------
-    nn.Module
-        A copy, in the modes of ``model``.
+    dict of str to Tensor
+        What to put in the place of which entry of its state dict.
     """
-    model = copy.deepcopy(model)
-    for name in wiring.norms:
-        model.get_submodule(name).weight.data[_dead(wiring.outputs[name], gone)] = 0
-    return model
+    return _zeroed(model, {name: wiring.outputs[name] for name in wiring.norms}, gone)
 
 
 def masked(model, wiring, gone):
@@ -65,19 +63,24 @@ def masked(model, wiring, gone):
 
     Returns
     -------
-    nn.Module
-        A copy, in the modes of ``model``.
+    dict of str to Tensor
+        As of :func:`quiet`.
     """
-    model = quiet(model, wiring, gone)
-    modules = dict(model.named_modules())
-    for name in wiring.norms:
-        if modules[name].bias is not None:
-            modules[name].bias.data[_dead(wiring.outputs[name], gone)] = 0
-    for name, ids in wiring.inputs.items():
-        weight = modules[name].weight.data  # a transposed one has its inputs first
-        inputs = weight if _is_transposed(modules[name]) else weight.transpose(0, 1)
-        inputs[_dead(ids, gone)] = 0
-    return model
+    norms = {name: wiring.outputs[name] for name in wiring.norms}
+    silent = _zeroed(model, norms, gone) | _zeroed(model, norms, gone, "bias")
+    return silent | _zeroed(model, wiring.inputs, gone, axis=1)
+
+
+def _zeroed(model, channels, gone, key="weight", axis=0):
+    """Return the parameters of modules with 0 at the channels that are gone."""
+    new = {}
+    for name, ids in channels.items():
+        module, dead = model.get_submodule(name), _dead(ids, gone)
+        if getattr(module, key) is not None and dead.any():
+            value = new[f"{name}.{key}"] = getattr(module, key).detach().clone()
+            swap = axis == 1 and not getattr(module, "transposed", False)
+            (value.transpose(0, 1) if swap else value)[dead] = 0
+    return new
 
 
 def constants(wiring, gone, example_input):
@@ -147,7 +150,7 @@ def add_constant(model, wiring, name, response):
     return True
 
 
-def output(model, example_input):
+def output(model, example_input, instead=None):
     """Run a model in eval mode and restore its modes.
 
     Parameters
@@ -156,14 +159,17 @@ def output(model, example_input):
         To run.
     example_input : Tensor or tuple of Tensor
         Its input.
+    instead : dict of str to Tensor, optional
+        What to use in the place of parameters.
 
     Returns
     -------
     object
         What it returns.
     """
+    inputs = as_inputs(example_input)
     with keep_modes(model):
-        return model.eval()(*as_inputs(example_input))
+        return functional_call(model.eval(), instead or {}, inputs, tie_weights=False)
 
 
 class _Follow(fx.Interpreter):
@@ -233,7 +239,3 @@ def _norm_behind(wiring, name):
 
 def _dead(ids, gone):
     return torch.tensor([i in gone for i in ids.tolist()])
-
-
-def _is_transposed(layer):
-    return getattr(layer, "transposed", False)

@@ -20,8 +20,10 @@ from torch import nn
 
 from bnlib.modules import (
     as_inputs,
+    copied,
     in_float64,
     is_channel_norm,
+    keep_modes,
     refuse_not_finite,
     refuse_poisoned,
     relative_difference,
@@ -361,9 +363,9 @@ def prune(model, plan):
             inputs = _kept_positions(wiring.inputs.get(name), gone)
             outputs = _kept_positions(wiring.outputs.get(name), gone)
             _slice(module, inputs, outputs, known)
-    reference = masked(model, wiring, gone)
-    _compare(pruned, reference, plan.example_input)
-    _refuse_broken_training(pruned, reference, wiring.unseen, plan.example_input)
+    want = output(model, plan.example_input, masked(model, wiring, gone))
+    _compare(pruned, want, plan.example_input)
+    _refuse_broken_training(pruned, model, wiring.unseen, plan.example_input)
     return pruned
 
 
@@ -426,12 +428,16 @@ def absorb(model, plan):
     gone, wiring = _gone(model, plan), trace(model, plan.example_input)
     if _numbers(wiring) != _numbers(plan.wiring):
         raise ValueError(MISFIT)
-    absorbed, remarks = masked(model, wiring, gone), {}
+    absorbed, remarks = copy.deepcopy(model), {}
+    silent = masked(model, wiring, gone)
+    for name, value in silent.items():
+        place, _, key = name.rpartition(".")
+        getattr(absorbed.get_submodule(place), key).data.copy_(value)
     for name, constant in constants(wiring, gone, plan.example_input).items():
         done = add_constant(absorbed, wiring, name, constant.response)
         remarks[name] = constant.remark if done else "left: its bias is shared"
-    models = quiet(model, wiring, gone), masked(model, wiring, gone), absorbed
-    outputs = [output(m, plan.example_input) for m in models]
+    x, still = plan.example_input, quiet(model, wiring, gone)
+    outputs = output(model, x, still), output(model, x, silent), output(absorbed, x)
     return absorbed, _reported(remarks, *outputs)
 
 
@@ -602,14 +608,19 @@ def _select(value, axis, stay, known):
     return known[place][0]
 
 
-def _refuse_broken_training(pruned, reference, unseen, example_input):
+def _refuse_broken_training(pruned, model, unseen, example_input):
     """Refuse a pruned model that fails in the code of training, if the whole one runs.
 
     Of a model that cannot be tried, one that calls no unseen layer may pass.
     """
-    if (error := _failure_in_training(pruned, example_input)) is None:
+    before = {name: buffer.clone() for name, buffer in pruned.named_buffers()}
+    error = _failure_in_training(pruned, example_input)
+    for name, buffer in pruned.named_buffers():
+        buffer.copy_(before[name])
+    if error is None:
         return
-    if unseen or _failure_in_training(reference, example_input) is None:
+    whole = copied(model, share=True)
+    if unseen or _failure_in_training(whole, example_input) is None:
         where = (
             f" (near {unseen[0]!r}, which eval mode does not call)" if unseen else ""
         )
@@ -622,13 +633,14 @@ def _refuse_broken_training(pruned, reference, unseen, example_input):
 
 def _failure_in_training(model, example_input):
     try:
-        training_code(copy.deepcopy(model))(*as_inputs(example_input))
+        with keep_modes(model):
+            training_code(model)(*as_inputs(example_input))
     except Exception as error:  # the reader's own forward may raise anything
         return (str(error).splitlines() or [type(error).__name__])[0]
     return None
 
 
-def _compare(pruned, reference, example_input):
+def _compare(pruned, want, example_input):
     """Refuse a pruned model that is not the masked one, to rounding."""
     try:
         got = output(pruned, example_input)
@@ -638,7 +650,6 @@ def _compare(pruned, reference, example_input):
             f"{type(pruned).__name__} ({str(error).splitlines()[0]}); take sizes from "
             "the tensors, not from numbers in the code"
         ) from None
-    want = output(reference, example_input)
     refuse_not_finite(want)
     difference, to_rounding = relative_difference(got, want)
     if not to_rounding:

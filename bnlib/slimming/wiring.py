@@ -109,7 +109,7 @@ def trace(model, example_input):
     """
     refuse_scripted(model)
     _refuse_wrapper(model)
-    model = copied(model)
+    model = copied(model, share=True)
     if is_channel_norm(model) or type(model).__module__.startswith("torch.nn"):
         model = model if isinstance(model, nn.Sequential) else nn.Sequential(model)
     walk = _Walk(_traced(model, nn.Module.eval))
@@ -400,7 +400,7 @@ class _Walk(fx.Interpreter):
     def _silenced(self, ids):
         """Return new numbers for the channels that come out of a norm with a gamma."""
         new = self._new(len(ids))
-        self._join(ids, new)
+        self.parent[new[0] :] = ids
         self.silent.update(new)
         return new
 
@@ -421,7 +421,9 @@ class _Walk(fx.Interpreter):
 
     def _note(self, where, name, ids):
         """Enter ids for a module; one that is called again keeps to the same ones."""
-        self._join(where.setdefault(name, ids), ids)
+        known = where.setdefault(name, ids)
+        if known is not ids:
+            self._join(known, ids)
         return ids
 
     def _keep(self, ids, reason):

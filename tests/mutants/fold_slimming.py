@@ -294,7 +294,9 @@ MUTANTS = [
     ),
     Mutant("U9", MODULES, "wrong |= values < 0", "pass", OF_MODULES),
     Mutant("U10", MODULES, "x if x.is_cuda else x.cpu()", "x", OF_STATISTICS),
-    Mutant("U6", MODULES, "whole = whole or is_channel_norm(m)", "pass", OF_MODULES),
+    Mutant(
+        "U6", MODULES, "if is_channel_norm(m) or is_layer", "if is_layer", OF_MODULES
+    ),
     Mutant(
         "U7",
         MODULES,
