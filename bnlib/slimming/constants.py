@@ -5,7 +5,6 @@ A channel whose gamma is 0 carries the same number at every position of every ex
 value is NaN for "not constant", to the layers that read them.
 """
 
-import copy
 from dataclasses import dataclass
 
 import torch
@@ -194,10 +193,8 @@ class _Follow(fx.Interpreter):
     def _norm(self, target, norm, x):
         """Return what comes out where gamma is 0, whatever comes in: act(beta), say."""
         dead = _dead(self.wiring.outputs[target], self.gone)
-        still = copy.deepcopy(norm)
-        still.weight.data[dead] = 0
-        y, other = still(torch.zeros_like(x)), still(torch.ones_like(x))
-        y[y != other] = torch.nan
+        gamma = torch.where(dead, 0, norm.weight)
+        y = functional_call(norm, {"weight": gamma}, (torch.zeros_like(x),))
         y[:, ~dead] = torch.nan
         return y
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import fx, nn
+from torch.func import functional_call
 from torch.nn.utils.parametrize import is_parametrized
 
 from bnlib.modules import (
+    PLAIN_FORWARDS,
     Tracer,
     as_inputs,
     copied,
@@ -297,10 +299,10 @@ class _Walk(fx.Interpreter):
             return self._refuse(n, shape, "its weight is computed by a hook")
         if is_channel_norm(module):
             self._note(self.outputs, n.target, ids)
-            if module.weight is None:
-                return ids
-            self.norms[n.target] = None
-            return self._silenced(ids)
+            if module.weight is not None:
+                self.norms[n.target] = None
+                return self._silenced(ids) if _falls_silent(module, before) else ids
+            return ids
         if isinstance(module, nn.PReLU) and module.weight.numel() > 1:
             return self._note(self.outputs, n.target, ids)
         if is_layer(module):
@@ -400,7 +402,7 @@ class _Walk(fx.Interpreter):
     def _silenced(self, ids):
         """Return new numbers for the channels that come out of a norm with a gamma."""
         new = self._new(len(ids))
-        self.parent[new[0] :] = ids
+        self.parent[len(self.parent) - len(ids) :] = ids
         self.silent.update(new)
         return new
 
@@ -448,6 +450,16 @@ class _Walk(fx.Interpreter):
         new = self._new(shape[1])
         self.refused |= dict.fromkeys(new, sentence)
         return new
+
+
+def _falls_silent(norm, shape):
+    """Tell whether a norm with gamma 0 gives the same whatever goes in."""
+    if type(norm).forward in PLAIN_FORWARDS:
+        return True
+    x = torch.zeros(2, *shape[1:]).to(norm.weight)
+    x[1] = 1
+    first, other = functional_call(norm, {"weight": 0 * norm.weight}, (x,))
+    return torch.equal(first, other)
 
 
 def _kind(module):

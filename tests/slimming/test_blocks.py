@@ -292,6 +292,25 @@ def test_activation_inside_of_a_norm_is_absorbed():
     assert_same(absorbed(x), model(x))
 
 
+class Skipping(nn.BatchNorm2d):
+    """Adds its input, so that a gamma of 0 does not silence a channel."""
+
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+def test_norm_whose_gamma_does_not_silence_its_channels_is_none_for_them():
+    model = nn.Sequential(
+        nn.Conv2d(2, 8, 3), Skipping(8), *grouped(nn.Conv2d(8, 4, 1), 4)
+    )
+    model[2] = nn.Conv2d(8, 8, 1)
+    model, x = lived(model), images()
+    cut = plan(model, 0.5, example_input=x)
+    assert list(cut.groups) == ["2", "5"]
+    assert cut.fixed == {"0": "'2' reads it without a norm"}
+    assert_same(prune(model, cut)(x), silenced(model, cut, cut.wiring)(x))
+
+
 class Gated(nn.Module):
     """Squeeze and excitation: the gate of a channel depends on the example."""
 

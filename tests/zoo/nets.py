@@ -12,7 +12,7 @@ from bnlib.modules import is_channel_norm, keep_modes
 
 # name: (side of the image, what is special). torchvision's have no prefix.
 NETS = {
-    "vgg11_bn": (64, "a chain"),
+    "timm:darknet17": (64, "a chain; norm and activation in one module"),
     "resnet18": (64, "sums"),
     "resnext50_32x4d": (64, "grouped convolutions"),
     "densenet121": (64, "concatenations"),
@@ -45,15 +45,15 @@ def make(name):
     """Build a net with statistics and parameters as after training, in float64."""
     side, _ = NETS[name]
     torch.manual_seed(0)
+    # torchvision's wheel for GPUs describes operators that the small CPU build of torch
+    # lacks; the definitions of the nets, timm's too, need none of them.
+    absent = "torchvision._meta_registrations"
+    sys.modules.setdefault(absent, types.ModuleType(absent))
     if name.startswith("timm:"):
         import timm
 
         net = timm.create_model(name.removeprefix("timm:"), pretrained=False)
     else:
-        # torchvision's wheel for GPUs describes operators that the small CPU build of
-        # torch lacks; the definitions of the nets need none of them.
-        absent = "torchvision._meta_registrations"
-        sys.modules.setdefault(absent, types.ModuleType(absent))
         from torchvision import models
 
         weights = {"weights": None}
