@@ -19,6 +19,7 @@ __all__ = [
     "Tracer",
     "as_inputs",
     "copied",
+    "first_line",
     "has_running_statistics",
     "in_float64",
     "is_batch_norm",
@@ -127,13 +128,14 @@ def split_norm(norm):
     if not _without_norm(graph):
         return None, None
     inner = [n for n in graph.nodes if n.op not in ("placeholder", "output")]
-    rest = fx.GraphModule(norm, graph)
-    if all(n.op == "call_module" for n in inner):
-        rest = nn.Sequential(*(norm.get_submodule(n.target) for n in inner))
-        rest.names = tuple(n.target for n in inner)
-    rest = rest if inner else None
+    rest = fx.GraphModule(norm, graph) if inner else None
+    if inner and all(n.op == "call_module" for n in inner):
+        modules = {n.target: norm.get_submodule(n.target) for n in inner}
+        names = [n.target for n in inner if type(modules[n.target]) is not nn.Identity]
+        rest = nn.Sequential(*(modules[name] for name in names)) if names else None
     if rest is not None:
         rest.training = norm.training  # its children keep theirs
+        rest.names = names if isinstance(rest, nn.Sequential) else None
     plain = nn.BatchNorm2d(norm.running_mean.numel(), norm.eps, affine=False).eval()
     for name in NORM_ATTRIBUTES[:4]:
         plain._parameters.pop(name, None)
@@ -165,23 +167,14 @@ def _are_together(plain, rest, whole):
     """Try both parts and the whole in both modes, near the mean and far from it."""
     dims = {nn.BatchNorm1d: 0, nn.BatchNorm3d: 3}
     dims = next((d for kind, d in dims.items() if isinstance(whole, kind)), 2)
-    whole, plain, rest = whole.cpu(), *(copy.deepcopy(m).cpu() for m in (plain, rest))
-    mean, std = plain.running_mean.clone(), plain.running_var.sqrt()
+    whole, parts = whole.cpu(), copy.deepcopy(nn.Sequential(plain, rest)).cpu()
+    parts[0]._check_input_dim = whole._check_input_dim
+    mean, std = parts[0].running_mean.clone(), parts[0].running_var.sqrt()
     for mode, reach in itertools.product((False, True), (2, 100)):
-        steps = torch.linspace(-reach, reach, 8, dtype=std.dtype)
-        x = (mean + std * steps[:, None]).reshape(8, -1, *[1] * dims)
-        want = _drawn(whole.train(mode), x)
-        statistics = () if mode else (mean, plain.running_var)
-        y = nn.functional.batch_norm(
-            x,
-            *(statistics or (None, None)),
-            plain.weight,
-            plain.bias,
-            mode,
-            0,
-            plain.eps,
-        )
-        if not relative_difference(_drawn(rest.train(mode), y), want)[1]:
+        steps = torch.linspace(-reach, reach, 8, dtype=std.dtype)[:, None]
+        x = (mean + std * steps).reshape(8, -1, *[1] * dims)
+        got, want = (_drawn(m.train(mode), x) for m in (parts, whole))
+        if not relative_difference(got, want)[1]:
             return False
     return True
 
@@ -349,6 +342,22 @@ def copied(model, share=False):
             f"model must be one that can be copied, got {type(model).__name__} "
             f"({str(error).split('. ')[0]}); run it once under torch.no_grad() before"
         ) from None
+
+
+def first_line(error):
+    """Return the first line of what an error says, or its name.
+
+    Parameters
+    ----------
+    error : Exception
+        Any.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from bnlib.modules import (
     Tracer,
     as_inputs,
     copied,
+    first_line,
     is_channel_norm,
     is_layer,
     refuse_not_finite,
@@ -125,30 +126,29 @@ def fold(model, example_input=None, *, strict=True):
             if strict and isinstance(reason, WouldBeWrong):
                 raise ValueError(f"at {name!r}, {reason}") from None
             report.left[name] = str(reason)
-    if report.folded:
-        _refuse_unsure(folded, found_by, example_input)
+    found = _tried(folded, report, example_input)
     if example_input is not None:
-        report.difference = _compare(folded(*as_inputs(example_input)), output)
+        report.difference = _compare(found, output)
     _renumber(folded)
     return folded, report
 
 
-def _refuse_unsure(folded, found_by, example_input):
-    """Refuse a folded model that nothing would be compared with, or that breaks."""
-    if found_by == "modules" and example_input is None:
+def _tried(folded, report, example_input):
+    """Run the folded model or, without an example, trace it; refuse one that breaks."""
+    by_graph = report.found_by == "graph"
+    if report.folded and example_input is None and not by_graph:
         raise ValueError(
             "a model that torch.fx cannot trace must be compared before and after, got "
             f"{type(folded).__name__} without example_input; pass one"
         )
     try:
-        if found_by == "graph":  # what broke the first time was seen to be no obstacle
-            Tracer(look_inside=False).trace(copy.deepcopy(folded))
-        elif example_input is not None:
-            copy.deepcopy(folded)(*as_inputs(example_input))
+        if example_input is not None:
+            return folded(*as_inputs(example_input))
+        return by_graph and Tracer(look_inside=False).trace(copy.deepcopy(folded))
     except Exception as error:  # the reader's own forward may raise anything
         raise ValueError(
             f"forward must not ask for a BN that is gone, got {type(folded).__name__}, "
-            f"which then fails ({str(error).splitlines()[0]}); fold its other layers "
+            f"which then fails ({first_line(error)}); fold its other layers "
             "one by one with fold_batch_norm"
         ) from None
 
@@ -216,7 +216,9 @@ def _fold_one(model, graph, name, ranks):
             f"axis than the linear layer {layer_name!r}"
         )
     plain, rest = split_norm(bn)
-    plain, rest = plain or bn, _shortest(rest)
+    plain = plain or bn
+    if isinstance(rest, nn.Sequential) and len(rest) == 1:
+        rest = rest[0]
     if rest is not None and not before:
         raise ValueError(
             f"what {type(bn).__name__} computes behind its norm stands between the "
@@ -231,16 +233,6 @@ def _fold_one(model, graph, name, ranks):
         call.replace_all_uses_with(call.all_input_nodes[0])
         graph.erase_node(call)
     return layer_name
-
-
-def _shortest(rest):
-    """Leave out what does nothing in a chain of modules, and chains of one or none."""
-    if not isinstance(rest, nn.Sequential):
-        return rest
-    parts = [m for m in rest if not isinstance(m, nn.Identity)]
-    chain = nn.Sequential(*parts)
-    chain.training = rest.training
-    return chain if len(parts) > 1 else parts[0] if parts else None
 
 
 def _find_partner(model, graph, calls):

@@ -281,8 +281,9 @@ def _modules_behind(layer):
     if isinstance(layer, _SyncThenMore):
         return layer.behind
     plain, rest = split_norm(layer)
-    known = plain is not None and isinstance(layer, TorchBatchNorm)
-    return getattr(rest, "names", () if rest is None else None) if known else None
+    if plain is None or not isinstance(layer, TorchBatchNorm):
+        return None
+    return () if rest is None else rest.names
 
 
 class _SyncThenMore(SyncBatchNorm):

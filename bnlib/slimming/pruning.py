@@ -21,6 +21,7 @@ from torch import nn
 from bnlib.modules import (
     as_inputs,
     copied,
+    first_line,
     in_float64,
     is_channel_norm,
     keep_modes,
@@ -446,8 +447,8 @@ def _reported(remarks, want, without, got):
     refuse_not_finite(want)
     before, after = _distance(without, want), _distance(got, want)
     inexact = [f"{n} ({r})" for n, r in remarks.items() if r != "exact"]
-    to_rounding = relative_difference(got, want)[1]
-    if not to_rounding and not (inexact and after < before):
+    better = after < (before if inexact else before / 10)
+    if not (better or relative_difference(got, want)[1]):
         raise ValueError(
             "absorbing must bring the output to that with gamma 0 on the dead channels,"
             f" got a relative difference of {after:.2g} with it and {before:.2g} "
@@ -597,11 +598,10 @@ def _select(value, axis, stay, known):
     place = id(value), axis
     if place not in known:
         picked = value.detach().index_select(axis, stay)
-        for layout in (torch.channels_last, torch.channels_last_3d):
-            fits = value.dim() == (4 if layout is torch.channels_last else 5)
-            last = fits and value.is_contiguous(memory_format=layout)
-            if last and not value.is_contiguous():
-                picked = picked.contiguous(memory_format=layout)
+        layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(value.dim())
+        last = layout and value.is_contiguous(memory_format=layout)
+        if last and not value.is_contiguous():
+            picked = picked.contiguous(memory_format=layout)
         if isinstance(value, nn.Parameter):
             picked = nn.Parameter(picked, requires_grad=value.requires_grad)
         known[place] = picked, value  # which must live on, for its id to stay its own
@@ -636,7 +636,7 @@ def _failure_in_training(model, example_input):
         with keep_modes(model):
             training_code(model)(*as_inputs(example_input))
     except Exception as error:  # the reader's own forward may raise anything
-        return (str(error).splitlines() or [type(error).__name__])[0]
+        return first_line(error)
     return None
 
 
@@ -647,7 +647,7 @@ def _compare(pruned, want, example_input):
     except Exception as error:  # the reader's own forward may raise anything
         raise ValueError(
             "forward must work with fewer channels, got an error from the pruned "
-            f"{type(pruned).__name__} ({str(error).splitlines()[0]}); take sizes from "
+            f"{type(pruned).__name__} ({first_line(error)}); take sizes from "
             "the tensors, not from numbers in the code"
         ) from None
     refuse_not_finite(want)

@@ -19,6 +19,7 @@ from bnlib.modules import (
     Tracer,
     as_inputs,
     copied,
+    first_line,
     is_channel_norm,
     is_layer,
     refuse_scripted,
@@ -152,7 +153,7 @@ def training_code(model):
 
 
 def _refuse_wrapper(model):
-    inner = next((n for n in ("module", "_orig_mod") if hasattr(model, n)), None)
+    inner = "_orig_mod" if hasattr(model, "_orig_mod") else "module"
     parallel = nn.DataParallel, nn.parallel.DistributedDataParallel
     if isinstance(model, parallel) or inner == "_orig_mod":
         raise ValueError(
@@ -168,7 +169,7 @@ def _traced(model, put_into_mode):
     except Exception as error:  # tracing runs the model's own code
         raise ValueError(
             f"model must be traceable by torch.fx, got {type(model).__name__}, whose "
-            f"forward stops it ({str(error).splitlines()[0]}); take decisions that "
+            f"forward stops it ({first_line(error)}); take decisions that "
             "depend on values out of forward"
         ) from None
     module.training = False  # its modules are those of the model
@@ -179,14 +180,9 @@ def _unseen(model, module):
     """Name the layers that are not called, alone or in a module taken as a whole."""
     nodes = module.graph.nodes
     called = {str(n.target) for n in nodes if n.op == "call_module"}
-    called |= {n.target.rpartition(".")[0] for n in nodes if n.op == "get_attr"}
-    layers = {name for name, m in model.named_modules() if is_layer(m)}
-    return {n for n in layers if not {n, *_holders(n)} & called}
-
-
-def _holders(name):
-    parts = name.split(".")
-    return [".".join(parts[:k]) for k in range(1, len(parts))]
+    read = {n.target.rpartition(".")[0] for n in nodes if n.op == "get_attr"}
+    layers = {name for name, m in model.named_modules() if is_layer(m)} - read
+    return {n for n in layers if not any(f"{n}.".startswith(f"{c}.") for c in called)}
 
 
 # What the walks through several graphs of a model know together.
@@ -241,15 +237,12 @@ class _Walk(fx.Interpreter):
         for (first, one, key), *others in holders.values():
             for name, other, other_key in others:
                 alike = key == other_key and _kind(one) == _kind(other)
-                known = first in self.outputs and name in self.outputs
-                if alike and known:
-                    self._join(self.outputs[first], self.outputs[name])
-                    if key == "weight":
-                        ids = [self.inputs.get(place, ()) for place in (first, name)]
-                        self._join(*ids)
-                else:
+                if not (alike and {first, name} <= self.outputs.keys()):
                     why = f"{first!r} and {name!r} share a parameter"
                     self.whole |= {first: why, name: why}
+                    continue
+                for ids in (self.outputs, self.inputs if key == "weight" else {}):
+                    self._join(ids.get(first, ()), ids.get(name, ()))
 
     def channels(self, unseen):
         """Return what was found out."""
@@ -286,7 +279,8 @@ class _Walk(fx.Interpreter):
 
     def _get_attr(self, n, shape):
         owner = n.target.rpartition(".")[0]
-        if n.users and owner:
+        module = self.module.get_submodule(owner)
+        if n.users and (is_layer(module) or is_channel_norm(module)):
             self.whole[owner] = f"the parameters of {owner!r} are used elsewhere too"
         return self._refuse(n, shape) if math.prod(shape) > 1 else ()
 
@@ -299,10 +293,10 @@ class _Walk(fx.Interpreter):
             return self._refuse(n, shape, "its weight is computed by a hook")
         if is_channel_norm(module):
             self._note(self.outputs, n.target, ids)
-            if module.weight is not None:
-                self.norms[n.target] = None
-                return self._silenced(ids) if _falls_silent(module, before) else ids
-            return ids
+            if module.weight is None:
+                return ids
+            self.norms[n.target] = None
+            return self._silenced(ids) if _falls_silent(module, before) else ids
         if isinstance(module, nn.PReLU) and module.weight.numel() > 1:
             return self._note(self.outputs, n.target, ids)
         if is_layer(module):

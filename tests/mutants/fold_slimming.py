@@ -95,11 +95,11 @@ MUTANTS = [
     Mutant("G9", MODEL, "    _renumber(folded)\n    return", "    return", OF_FOLD),
     Mutant("G12", MODEL, "{name, calls[0].target}:", "{name}:", OF_FOLD),
     Mutant("G13", MODEL, "if rest is not None and not before:", "if False:", OF_FOLD),
-    Mutant("G14", MODEL, "    if report.folded:\n", "    if False:\n", OF_FOLD),
+    Mutant("G14", MODEL, "return by_graph and", "return False and", OF_FOLD),
     Mutant(
         "G15",
         MODEL,
-        'if found_by == "modules" and example_input is None:',
+        "if report.folded and example_input is None and not by_graph:",
         "if False:",
         OF_FOLD,
     ),
@@ -180,7 +180,7 @@ MUTANTS = [
     Mutant(
         "S16",
         PRUNING,
-        "if not to_rounding and not (inexact and after < before):",
+        "if not (better or relative_difference(got, want)[1]):",
         "if False:",
         OF_BLOCKS,
     ),

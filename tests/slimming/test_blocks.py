@@ -2,7 +2,10 @@
 
 import copy
 import io
+import logging
+import warnings
 
+import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
@@ -269,6 +272,25 @@ def test_layer_whose_weight_is_read_elsewhere_stays():
     model = Net(lambda m, x: m.last(x) + F.conv2d(x, m.last.weight))
     with pytest.raises(ValueError, match="parameters of 'last' are used elsewhere too"):
         plan(lived(model), 0.5, example_input=images())
+
+
+class Scaled(nn.Module):
+    """A block with a parameter of its own beside its layers, as LayerScale."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8)
+        self.out, self.scale = nn.Conv2d(8, 8, 1), nn.Parameter(torch.rand(8, 1, 1))
+
+    def forward(self, x):
+        return x + self.scale * self.out(self.norm(self.conv(x)))
+
+
+def test_parameter_of_a_block_fixes_only_the_channels_that_it_meets():
+    model, x = lived(Net(lambda m, x: m.last(m.block(x)), block=Scaled())), images()
+    cut = plan(model, 0.5, example_input=x)
+    assert list(cut.groups) == ["block.conv"] and list(cut.fixed) == ["stem.0"]
+    assert_same(prune(model, cut)(x), silenced(model, cut, cut.wiring)(x))
 
 
 # --- what absorbing must see ----------------------------------------------------------
@@ -556,3 +578,53 @@ def test_plan_and_state_dict_rebuild_the_pruned_model():
     # The plan itself holds no model.
     loaded = saved_and_loaded(cut, weights_only=False)
     assert torch.equal(prune(model, loaded)(x), small(x))
+
+
+# --- another program ------------------------------------------------------------------
+
+
+class Kinds(nn.Module):
+    """Groups, a gate, a split, a shared weight, a head of training, concatenation."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.gate = stem(), nn.Conv2d(8, 8, 1)
+        self.grouped, self.norm1 = nn.Conv2d(8, 8, 3, groups=4), WithActivation(8)
+        self.one, self.norm2 = nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8)
+        self.other, self.norm3 = nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8)
+        self.other.weight = self.one.weight
+        self.aux, self.last = nn.Conv2d(8, 3, 1), nn.Conv2d(16, 3, 1)
+        self.mixed, self.norm4 = nn.Conv2d(3, 6, 1), nn.BatchNorm2d(6)
+        self.end = nn.Conv2d(6, 2, 1)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = x * torch.sigmoid(self.gate(x.mean((2, 3), keepdim=True)))
+        x = self.norm1(self.grouped(x))
+        y = self.norm3(self.other(F.relu(self.norm2(self.one(x)))))
+        z = self.last(torch.cat([x, F.relu(y)], 1))
+        a, b = torch.split(F.relu(self.norm4(self.mixed(z))), 3, 1)
+        z = self.end(torch.cat([b, a], 1))
+        return (z, self.aux(x)) if self.training else z
+
+
+def test_pruned_net_of_every_kind_of_block_runs_in_onnxruntime(tmp_path):
+    model, x = lived(Kinds()).float(), images().float()
+    cut = plan(model, 0.4, floor=0, example_input=x)
+    assert sum(int((~g.kept).sum()) for g in cut.groups.values()) >= 3
+    assert list(cut.fixed) == ["mixed"]
+    small = prune(model, cut)
+    assert small.other.weight is small.one.weight
+    path = tmp_path / "small.onnx"
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        torch.onnx.export(
+            small, (x,), path, dynamo=True, verbose=False, input_names=["x"]
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    providers = ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(path, options, providers=providers)
+    (got,) = session.run(None, {"x": x.numpy()})
+    assert_same(torch.tensor(got), small(x), rtol=1e-5)

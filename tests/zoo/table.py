@@ -44,7 +44,9 @@ images of a few pixels, 30% of the channels to go.
   from the net itself (fold) or from the net with gamma and beta 0 on the channels that
   are gone (prune). Which ones those are is read off the gammas that are left, so the
   comparison uses nothing of the tool that is tried.
-- *n of m*: norms that are gone after folding; channels that go.
+- *n of m*: norms that are gone after folding; channels that go, of those that may. We
+  count what must go together once, torch-pruning each norm's; *held* are layers that
+  stay whole, with a reason.
 - **absorb**: distance from the net with gamma 0, without → with absorbing.
 - **ONNX**: difference of the pruned net, in float32, in onnxruntime.
 - *refused*: one sentence says why; *fails*: an error of another kind; **wrong**: more
@@ -115,7 +117,7 @@ def pruned(net, x, found):
     gap = told(difference(small(x), silenced(net, small)(x)))
     trains(small, x)
     gone = sum(int((~g.kept).sum()) for g in cut.groups.values())
-    held = f", {len(cut.fixed)} layers held" if cut.fixed else ""
+    held = f", {len(cut.fixed)} held" if cut.fixed else ""
     return f"{gone} of {sum(len(g.kept) for g in cut.groups.values())}{held}, {gap}"
 
 
