@@ -31,6 +31,7 @@ __all__ = [
     "refuse_poisoned",
     "refuse_scripted",
     "relative_difference",
+    "same_draw",
     "split_norm",
     "tensors_in",
 ]
@@ -181,7 +182,7 @@ def _are_together(plain, rest, whole):
 
 def _drawn(module, x):
     """Run a module with the same random numbers each time."""
-    with torch.random.fork_rng(devices=[]):
+    with same_draw(module):
         torch.manual_seed(0)
         return module(x)
 
@@ -380,6 +381,23 @@ def keep_modes(model):
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+def same_draw(model):
+    """Restore the generators of random numbers on leaving.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Tells whose generators: those of the CPU and of the GPUs that it is on.
+
+    Returns
+    -------
+    context manager
+        To run the model in.
+    """
+    gpus = {p.device.index for p in model.parameters() if p.is_cuda}
+    return torch.random.fork_rng(devices=list(gpus))
 
 
 def as_inputs(example_input):

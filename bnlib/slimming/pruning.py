@@ -28,6 +28,7 @@ from bnlib.modules import (
     refuse_not_finite,
     refuse_poisoned,
     relative_difference,
+    same_draw,
     tensors_in,
 )
 from bnlib.slimming.constants import add_constant, constants, masked, output, quiet
@@ -613,10 +614,10 @@ def _refuse_broken_training(pruned, model, unseen, example_input):
 
     Of a model that cannot be tried, one that calls no unseen layer may pass.
     """
-    before = {name: buffer.clone() for name, buffer in pruned.named_buffers()}
+    before = [(m, copy.deepcopy(m._buffers)) for m in pruned.modules()]
     error = _failure_in_training(pruned, example_input)
-    for name, buffer in pruned.named_buffers():
-        buffer.copy_(before[name])
+    for module, buffers in before:
+        module._buffers.update(buffers)
     if error is None:
         return
     whole = copied(model, share=True)
@@ -633,7 +634,7 @@ def _refuse_broken_training(pruned, model, unseen, example_input):
 
 def _failure_in_training(model, example_input):
     try:
-        with keep_modes(model):
+        with keep_modes(model), same_draw(model):
             training_code(model)(*as_inputs(example_input))
     except Exception as error:  # the reader's own forward may raise anything
         return first_line(error)

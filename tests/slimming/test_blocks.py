@@ -443,6 +443,29 @@ def test_training_code_without_layers_that_counts_channels_is_refused():
         prune(model, plan(model, 0.5, example_input=x))
 
 
+@pytest.mark.parametrize("head", [False, True])
+def test_training_code_is_tried_without_a_trace(head):
+    class Random(TwoHeads):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("calls", torch.zeros(()))
+            self.aux = self.aux if head else None
+
+        def forward(self, x):
+            x = F.dropout(self.stem(x), 0.5, self.training)
+            if self.training:
+                self.calls += 1
+            more = (self.aux(x),) if head and self.training else ()
+            return (self.last(x), *more)
+
+    model, x = lived(Random()), images()
+    state = torch.get_rng_state()
+    small = prune(model, plan(model, 0.5, floor=0.2, example_input=x))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert small.calls == model.calls == 0
+    assert not any(m.training for m in (*small.modules(), *model.modules()))
+
+
 def test_training_that_needs_more_than_the_example_does_not_hinder():
     class Needs(Net):
         def forward(self, x, target=None):
