@@ -141,7 +141,10 @@ def split_norm(norm):
     for name in NORM_ATTRIBUTES[:4]:
         plain._parameters.pop(name, None)
         setattr(plain, name, getattr(norm, name))
-    fit = _are_together(plain, rest or nn.Identity(), whole)
+    try:
+        fit = _are_together(plain, rest or nn.Identity(), whole)
+    except Exception:  # a norm for data of other axes
+        fit = False
     return (plain, rest) if fit else (None, None)
 
 

@@ -16,6 +16,9 @@ from bnlib.modules import as_inputs, is_channel_norm, keep_modes, tensors_in
 __all__ = ["Constant", "add_constant", "constants", "masked", "output", "quiet"]
 
 
+PADDING = "padding keeps the constant from the border"
+
+
 @dataclass
 class Constant:
     """What one layer gets from dead channels.
@@ -137,10 +140,8 @@ def add_constant(model, wiring, name, response):
     if norm is not None and norm.running_mean is not None:
         norm.running_mean -= response
     elif layer.bias is not None:
-        holders = [
-            m for m in model.modules() if m._parameters.get("bias") is layer.bias
-        ]
-        if len(holders) > 1:
+        held = [layer.bias is m._parameters.get("bias") for m in model.modules()]
+        if sum(held) > 1:
             return False
         layer.bias.data += response
     else:
@@ -193,7 +194,7 @@ class _Follow(fx.Interpreter):
     def _norm(self, target, norm, x):
         """Return what comes out where gamma is 0, whatever comes in: act(beta), say."""
         dead = _dead(self.wiring.outputs[target], self.gone)
-        gamma = torch.where(dead, 0, norm.weight)
+        gamma = norm.weight * (~dead).to(norm.weight)
         y = functional_call(norm, {"weight": gamma}, (torch.zeros_like(x),))
         y[:, ~dead] = torch.nan
         return y
@@ -208,9 +209,7 @@ class _Follow(fx.Interpreter):
             gain = gain.reshape(len(gain), -1)  # (C, positions)
             gap, remark = (gain - gain[:, :1]).abs().max(), "exact"
             if float(gap) > 1e-6 * float(gain.abs().max()):
-                remark = (
-                    "mean over positions: padding keeps the constant from the border"
-                )
+                remark = f"mean over positions: {PADDING}"
             if lost:
                 remark = f"in part: {lost} of {int(dead.sum())} dead channels vary"
             self.heard.setdefault(target, []).append(Constant(gain.mean(1), remark))
@@ -221,7 +220,8 @@ def _merged(parts):
     if len(parts) == 1:
         return parts[0]
     mean = torch.stack([part.response for part in parts]).mean(0)
-    return Constant(mean, "mean over its calls")
+    worst = [part.remark for part in parts if part.remark.startswith("in part")]
+    return Constant(mean, (worst or ["mean over its calls"])[0])
 
 
 def _norm_behind(wiring, name):

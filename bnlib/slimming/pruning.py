@@ -7,7 +7,7 @@
 
 Liu et al. (2017), "Learning efficient convolutional networks through network slimming",
 https://arxiv.org/abs/1708.06519. Which channels belong together is found by
-:mod:`bnlib.slimming.wiring`; :func:`summary` counts parameters and multiplications.
+:mod:`bnlib.slimming.wiring`.
 """
 
 import copy
@@ -32,20 +32,17 @@ from bnlib.modules import (
     tensors_in,
 )
 from bnlib.slimming.constants import add_constant, constants, masked, output, quiet
-from bnlib.slimming.size import Summary, summary
 from bnlib.slimming.wiring import Channels, trace, training_code
 
 __all__ = [
     "AbsorbReport",
     "Group",
     "Plan",
-    "Summary",
     "absorb",
     "l1_gamma",
     "plan",
     "prune",
     "shrink_gamma",
-    "summary",
 ]
 
 
@@ -294,8 +291,8 @@ def plan(model, ratio, *, floor=0.1, example_input):
     wiring = trace(model, example_input)
     groups, fixed = _groups(model, wiring)
     if not groups:
-        fixed = fixed or _fixed_norms(wiring)
-        reasons = [f"{name}: {why}" for name, why in fixed.items()] or ["add norms"]
+        reasons = [f"{name}: {why}" for name, why in fixed.items()]
+        reasons = reasons or ["there is no norm behind a layer that could be followed"]
         more = f"; and {len(reasons) - 3} others" if len(reasons) > 3 else ""
         raise ValueError(
             "model must have a norm with gamma whose channels may go, got none; "
@@ -495,12 +492,6 @@ def _groups(model, wiring):
         values = torch.tensor(means, dtype=torch.float64)
         made[name] = Group(layers, in_order, values, kept, torch.tensor(ids))
     return made, fixed
-
-
-def _fixed_norms(wiring):
-    """Name the norms whose channels have no layer before them that could lose some."""
-    first = {name: int(wiring.outputs[name][0]) for name in wiring.norms}
-    return {n: wiring.fixed[i] for n, i in first.items() if i in wiring.fixed}
 
 
 def _apply_threshold(groups, ratio, floor):

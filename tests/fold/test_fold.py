@@ -657,6 +657,22 @@ def test_norm_with_more_behind_it_folds_and_leaves_the_rest(name):
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
 
+def test_norm_that_takes_other_axes_than_its_class_is_not_taken_apart():
+    class OnLines(nn.BatchNorm2d):
+        def forward(self, x):
+            torch._assert(x.ndim == 3, "lines only")
+            return F.relu(super().forward(x[..., None])[..., 0])
+
+        def _check_input_dim(self, x):
+            pass
+
+    model = lived(nn.Sequential(nn.Conv1d(4, 8, 3), OnLines(8)))
+    x = images(1)
+    folded, report = fold(model, x)
+    assert list(report.left) == ["1"]
+    assert torch.equal(folded(x), model(x))
+
+
 def test_norm_that_is_only_a_part_of_what_its_module_computes_stays():
     model, x = lived(nn.Sequential(nn.Conv2d(4, 8, 3), Skipping(8))), images()
     folded, report = fold(model, x)

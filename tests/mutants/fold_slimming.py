@@ -216,7 +216,8 @@ MUTANTS = [
         OF_PRUNING,
     ),
     Mutant("D4", CONSTANTS, "y[:, ~dead] = torch.nan", "pass", OF_BLOCKS),
-    Mutant("D7", CONSTANTS, "if len(holders) > 1:", "if False:", OF_BLOCKS),
+    Mutant("D7", CONSTANTS, "if sum(held) > 1:", "if False:", OF_BLOCKS),
+    Mutant("D9", CONSTANTS, "(worst or [", "([", OF_BLOCKS),
     Mutant("D8", CONSTANTS, "            if lost:", "            if False:", OF_BLOCKS),
     Mutant(
         "D5",

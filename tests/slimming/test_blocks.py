@@ -361,6 +361,19 @@ def test_constant_at_a_gate_is_lost_and_the_report_names_its_reader():
     assert report.difference == pytest.approx(gap)
 
 
+def test_reader_that_loses_a_constant_in_one_of_its_calls_says_so():
+    class Twice(Gated):
+        def forward(self, x):
+            return super().forward(x) + self.last(self.stem(x))
+
+    model, x = lived(Twice()), images()
+    cut = plan(model, 0, example_input=x)
+    cut.groups["stem.0"].kept[:3] = False
+    model.stem[1].weight.data[:3], model.stem[1].bias.data[:3] = 0, 0.5
+    _, report = absorb(model, cut)
+    assert report["last"] == "in part: 3 of 3 dead channels vary"
+
+
 def test_absorbing_that_makes_it_worse_is_refused_and_names_the_reader():
     model, x = lived(Gated()), images()
     cut = plan(model, 0, example_input=x)
