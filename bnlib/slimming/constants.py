@@ -192,12 +192,13 @@ class _Follow(fx.Interpreter):
         return super().call_module(target, args, kwargs)
 
     def _norm(self, target, norm, x):
-        """Return what comes out where gamma is 0, whatever comes in: act(beta), say."""
+        """Return what comes out where gamma is 0, whatever comes in: act(beta), say.
+
+        The other channels, which get numbers too, meet no dead one before a layer.
+        """
         dead = _dead(self.wiring.outputs[target], self.gone)
         gamma = norm.weight * (~dead).to(norm.weight)
-        y = functional_call(norm, {"weight": gamma}, (torch.zeros_like(x),))
-        y[:, ~dead] = torch.nan
-        return y
+        return functional_call(norm, {"weight": gamma}, (torch.zeros_like(x),))
 
     def _layer(self, target, layer, x):
         dead = _dead(self.wiring.inputs[target], self.gone)

@@ -499,8 +499,8 @@ def _apply_threshold(groups, ratio, floor):
     free = []
     for g in groups:
         protected = max(1, math.ceil(floor * len(g.scores)))
-        order = g.scores.argsort(stable=True)
-        free += [(float(g.scores[i]), g, i) for i in order[: len(order) - protected]]
+        sizes, order = g.scores.tolist(), g.scores.argsort(stable=True).tolist()
+        free += [(sizes[i], g, i) for i in order[: len(order) - protected]]
     count = round(ratio * sum(len(g.scores) for g in groups))
     if count > len(free):
         raise ValueError(
@@ -605,7 +605,8 @@ def _refuse_broken_training(pruned, model, unseen, example_input):
 
     Of a model that cannot be tried, one that calls no unseen layer may pass.
     """
-    before = [(m, copy.deepcopy(m._buffers)) for m in pruned.modules()]
+    others = [m for m in pruned.modules() if m._buffers and not is_channel_norm(m)]
+    before = [(m, copy.deepcopy(m._buffers)) for m in others]
     error = _failure_in_training(pruned, example_input)
     for module, buffers in before:
         module._buffers.update(buffers)

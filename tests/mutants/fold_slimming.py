@@ -215,7 +215,7 @@ MUTANTS = [
         "norm.running_mean += response",
         OF_PRUNING,
     ),
-    Mutant("D4", CONSTANTS, "y[:, ~dead] = torch.nan", "pass", OF_BLOCKS),
+    Mutant("D4", CONSTANTS, "norm.weight * (~dead).to(norm", "(norm", OF_BLOCKS),
     Mutant("D7", CONSTANTS, "if sum(held) > 1:", "if False:", OF_BLOCKS),
     Mutant("D9", CONSTANTS, "(worst or [", "([", OF_BLOCKS),
     Mutant("D8", CONSTANTS, "            if lost:", "            if False:", OF_BLOCKS),
