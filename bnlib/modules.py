@@ -149,13 +149,11 @@ def split_norm(norm):
 
 
 def _without_norm(graph):
-    """Take F.batch_norm out of the graph; tell whether it is the first and only one."""
-    _drop_unread(graph)
-    first = next(iter(graph.nodes))
+    """Take F.batch_norm out of the graph; tell whether there was one."""
     norms = [n for n in graph.nodes if n.target is nn.functional.batch_norm]
-    if len(norms) != 1 or list(first.users) != norms:
+    if len(norms) != 1:
         return False
-    norms[0].replace_all_uses_with(first)
+    norms[0].replace_all_uses_with(norms[0].args[0])
     _drop_unread(graph)
     return True
 

@@ -693,8 +693,12 @@ def test_activation_behind_a_norm_keeps_it_out_of_the_layer_after_it():
 
 def test_hook_on_a_norm_with_activation_is_not_lost():
     model = lived(nn.Sequential(nn.Conv2d(4, 8, 3), WithActivation(8, nn.ReLU())))
-    model[1].register_forward_hook(lambda m, a, y: y + 1)
-    assert fold(model, images())[1].folded == {}
+    seen = []
+    model[1].register_forward_hook(lambda m, a, y: seen.append(y))
+    folded, report = fold(model, images())
+    assert report.folded == {}
+    folded(images())
+    assert seen
 
 
 def test_activation_that_shows_only_far_from_the_mean_is_seen():

@@ -323,7 +323,7 @@ MUTANTS = [
         "        value = list(value)",
         OF_MODULES,
     ),
-    Mutant("U11", MODULES, "list(first.users) != norms", "False", OF_FOLD),
+    Mutant("U11", MODULES, "if not relative_difference(got, w", "if 0 and (w", OF_FOLD),
     Mutant("U12", MODULES, " or hooks:", ":", OF_FOLD),
     Mutant(
         "U13",
