@@ -22,7 +22,7 @@ TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 ROWS  ?= all
 MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
 
-.PHONY: help book test bench mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
+.PHONY: help book test bench exercise-report mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -62,9 +62,13 @@ conventions: $(CONVENTIONS)/.ready
 	@$(CONVENTIONS)/bin/python -m pytest -q -c tests/conventions/conventions.ini tests/conventions
 
 #: make zoo       fold and prune nets of torchvision and timm, and write tests/zoo.md;
-#:                NETS="resnet18 timm:vovnet39a" tries these and writes nothing
+#:                NETS="resnet18 timm:darknet17" tries these and writes nothing
 zoo: $(ZOO)/.ready
 	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.table $(NETS)
+
+#: make exercise-report  how many of 300 plausible wrong answers the checker names
+exercise-report: $(VENV)/.tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.exercise_report
 
 #: make bench     time the layers against PyTorch, one thread; rewrites bnlib/lab/speed.json
 # CPU time, not the clock's: other work on the machine then hardly counts.

@@ -2,7 +2,8 @@
 
 ``python -m tools.course`` writes ``_toc.yml``, the tables of chapters in
 ``book/index.md`` and ``README.md`` (between ``<!-- chapters -->`` and ``<!-- /chapters
--->``), and title and times in the first cell of each chapter; with ``--check`` it
+-->``), and title and times in the first cell of each chapter, with the number of its
+exercises and their minutes, which are counted in the notebook; with ``--check`` it
 changes nothing and exits with 1 if a file differs.
 """
 
@@ -20,6 +21,9 @@ ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r"(?s)(<!-- chapters -->\n).*?(<!-- /chapters -->)")
 TITLE = re.compile(r"\A# Chapter \d+: .*")
 TIMES = re.compile(r"\d+ minutes to read, \d+ seconds to run")
+EXERCISES = re.compile(r"\w+ exercises \([^)]*\)")
+MINUTES = re.compile(r"^[●○ ]+· (\d+) minutes$", re.MULTILINE)
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,17 @@ def chapters(root=ROOT):
     ]
 
 
+def measured(root=ROOT):
+    """Return the claims of each notebook that measures: {file: identifiers}.
+
+    The chapters come first, then the reference pages with claims of their own.
+    """
+    pages = table(root)["reference"].get("claims", {})
+    return {c.file: c.claims for c in chapters(root)} | {
+        file: tuple(names) for file, names in pages.items()
+    }
+
+
 def contents(root=ROOT):
     """Return the text that ``_toc.yml`` should have."""
     known = table(root)
@@ -110,11 +125,23 @@ def readme_table(root=ROOT):
     return "\n".join(lines) + "\n"
 
 
-def opening(source, chapter):
+def exercises(notebook):
+    """Return how many exercises a notebook sets, and their minutes, in words."""
+    tasks = [
+        cell.source
+        for cell in notebook.cells
+        if cell.metadata.get("exercise", {}).get("role") == "task"
+    ]
+    minutes = sum(int(found) for task in tasks for found in MINUTES.findall(task))
+    return f"{NUMBERS[len(tasks)]} exercises ({minutes} minutes)"
+
+
+def opening(source, chapter, exercises):
     """Return the first cell of a chapter with the table's title and times."""
     for pattern, text in (
         (TITLE, f"# Chapter {chapter.number}: {chapter.title}"),
         (TIMES, f"{chapter.read} minutes to read, {chapter.run} seconds to run"),
+        (EXERCISES, exercises),
     ):
         if len(pattern.findall(source)) != 1:
             raise ValueError(
@@ -143,7 +170,8 @@ def wanted(root=ROOT):
     for chapter in chapters(root):
         path = root / "book" / f"{chapter.file}.ipynb"
         notebook = nb.read(path)
-        notebook.cells[0].source = opening(notebook.cells[0].source, chapter)
+        first = notebook.cells[0]
+        first.source = opening(first.source, chapter, exercises(notebook))
         found[path] = nb.dumps(notebook)
     return found
 

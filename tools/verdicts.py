@@ -78,13 +78,13 @@ def read_lines(text, chapter):
 
 
 def claim_lines(root=ROOT):
-    """Return the claims that the chapters have printed, in their order."""
+    """Return the claims that chapters and pages have printed, in their order."""
     lines = []
-    for chapter in course.chapters(root):
-        notebook = nb.read(root / "book" / f"{chapter.file}.ipynb")
+    for file in course.measured(root):
+        notebook = nb.read(root / "book" / f"{file}.ipynb")
         for cell in nb.code_cells(notebook):
             printed = [o.text for o in cell.outputs if o.get("name") == "stdout"]
-            lines += read_lines("".join(printed), chapter.file)
+            lines += read_lines("".join(printed), file)
     return lines
 
 

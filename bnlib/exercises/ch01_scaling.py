@@ -610,4 +610,105 @@ WEIGHTS = Exercise(
     ),
 )
 
-EXERCISES = (Z_SCORE, SPLIT, UNITS, STEP, WEIGHTS)
+# 1.6 -------------------------------------------------------------------------------
+
+
+def _kappa(feature):
+    a = np.column_stack([feature, np.ones(len(feature))])
+    low, high = np.linalg.eigvalsh(a.T @ a / len(a))
+    return high / max(low, np.finfo(float).tiny)
+
+
+def _harm_of_dividing(feature):
+    return _kappa(feature / np.std(feature)) / _kappa(feature)
+
+
+def _narrow_and_off_center(n):
+    return np.linspace(0.95, 1.05, n)
+
+
+def _dividing_fault(result, n):
+    if np.ptp(result) == 0:
+        return "Your result is constant; the division by its std is a division by 0."
+    harm = _harm_of_dividing(result)
+    if harm >= 10:
+        return None
+    return (
+        f"Your result has mean {np.mean(result):.3g} and std {np.std(result):.3g}. The "
+        f"division multiplies its condition number by {harm:.3g}; asked is at least 10."
+    )
+
+
+def _is_centered(result, n):
+    return np.std(result) > 0 and abs(np.mean(result)) < 0.1 * np.std(result)
+
+
+def _is_wide(result, n):
+    return np.std(result) >= 1 and not _is_centered(result, n)
+
+
+def _is_small(result, n):
+    near_zero = np.abs(result).max() < 0.4
+    return np.std(result) > 0 and near_zero and not _is_centered(result, n)
+
+
+def _is_loosely_off_center(result, n):
+    std = np.std(result)
+    return 0.1 < std < 1 and abs(np.mean(result)) < 10 * std
+
+
+WORSE_DIVIDED = Exercise(
+    number="1.6",
+    name="worse_divided",
+    title="Half of a z-score can harm",
+    signature="worse_divided(n)",
+    reference=_narrow_and_off_center,
+    accept=_dividing_fault,
+    cases=lambda: [Case((n,), f"n={n}") for n in (10, 3, 200)],
+    misconceptions=(
+        Misconception(
+            "a constant feature",
+            "All its values are equal, so there is nothing to divide by. Asked are "
+            "different numbers.",
+            recognize=lambda result, n: np.ptp(result) == 0,
+        ),
+        Misconception(
+            "a feature that is centered already",
+            "With mean 0 the Hessian is diagonal, with the curvatures variance and 1. "
+            "The division makes both of them 1: the bowl is round. The harm comes from "
+            "a mean that nobody subtracts.",
+            recognize=_is_centered,
+        ),
+        Misconception(
+            "a wide feature",
+            "Its values are large beside the ones of the bias, and the division takes "
+            "just this difference away. To do harm it must make values larger: look "
+            "at a std far below 1.",
+            recognize=_is_wide,
+        ),
+        Misconception(
+            "a feature that is small as a whole",
+            "Its mean is small beside the ones, too, so the bowl is stretched before "
+            "the division, which brings the two columns to a like size. Let the mean "
+            "be about 1 and only the spread small.",
+            recognize=_is_small,
+        ),
+        Misconception(
+            "not far enough from zero",
+            "The direction is right. After the division the mean is mean / std: it "
+            "must be large, so the spread must be much smaller beside the mean.",
+            recognize=_is_loosely_off_center,
+        ),
+    ),
+    hints=(
+        "After the division the feature has std 1 and the mean mean / std. Ask when "
+        "that column is nearly a multiple of the column of ones.",
+        "Before it, the columns have a like size if the mean is about 1. So look for a "
+        "mean of about 1 with a small spread.",
+        "np.linspace(0.95, 1.05, n) has mean 1 and a std near 0.03: mean / std is "
+        "about 30 after the division.",
+    ),
+)
+
+
+EXERCISES = (Z_SCORE, SPLIT, UNITS, STEP, WEIGHTS, WORSE_DIVIDED)

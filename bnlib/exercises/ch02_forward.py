@@ -5,7 +5,7 @@ makes the right answer and the wrong ones; the cases are chosen so that every sw
 shows.
 """
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -57,6 +57,10 @@ def _affine_first(x, gamma, beta, eps):
 
 def _affine_left_out(x, gamma, beta, eps):
     return _forward(x, 1.0, 0.0, eps)
+
+
+def _beta_scaled(x, gamma, beta, eps):
+    return gamma * _forward(x, 1.0, beta, eps)
 
 
 def _forward_terms(x, gamma, beta, eps):
@@ -175,6 +179,12 @@ FORWARD = Exercise(
             "1e-5 is only what most libraries take by default. Here eps is an "
             "argument: use the one that was passed.",
             wrong=partial(_forward, fixed_eps=1e-5),
+        ),
+        Misconception(
+            "beta multiplied by gamma",
+            "beta is added last, as it is: gamma * x_hat + beta, not gamma * (x_hat + "
+            "beta).",
+            wrong=_beta_scaled,
         ),
         Misconception(
             "division before subtraction",
@@ -305,6 +315,18 @@ IMAGES = Exercise(
             wrong=partial(_images, scale="sqrt(var)"),
         ),
         Misconception(
+            "each example over all its channels",
+            "The channels were averaged away, and the batch was not: that is layer "
+            "norm. Keep axis 1, average over 0, 2 and 3.",
+            wrong=partial(_images, axes=(1, 2, 3)),
+        ),
+        Misconception(
+            "a statistic for every column",
+            "axis=(0, 1, 2) leaves the last axis, the columns of the image. In (N, C, "
+            "H, W) the channels are axis 1.",
+            wrong=partial(_images, axes=(0, 1, 2)),
+        ),
+        Misconception(
             "variance divided by one less",
             "Batch norm describes the batch that it has: its variance is divided by "
             "the number of values, N * H * W. Only the stored one is unbiased.",
@@ -418,6 +440,190 @@ OUTPUT_STD = Exercise(
 )
 
 
+# 2.4 -------------------------------------------------------------------------------
+
+# Rounded to float32, a number is off by at most this share of it.
+_ROUNDING = 2.0**-24
+
+
+@cache
+def _one_pass_error(mean, std):
+    """Return the median relative error of the one-pass variance in float32."""
+    rng = np.random.default_rng(24)
+    x = (mean + std * rng.normal(size=(200, 1024))).astype(np.float32)
+    with np.errstate(all="ignore"):
+        one_pass = (x * x).mean(axis=1) - x.mean(axis=1) ** 2
+        error = np.abs(one_pass / x.astype(float).var(axis=1) - 1)
+    return float(np.median(np.nan_to_num(error, nan=np.inf)))
+
+
+def _breaking_mean(std):
+    # Squares near mean**2 are rounded by that share of mean**2, beside std**2.
+    return std * np.sqrt(0.1 / _ROUNDING)
+
+
+def _breaking_fault(result, std):
+    mean = float(result)
+    if mean <= 0:
+        return "Your result is not above 0; asked is a positive mean."
+    near, far = _one_pass_error(mean / 3, std), _one_pass_error(3 * mean, std)
+    if near < 0.1 <= far:
+        return None
+    text = (
+        f"Your result is {mean:.3g}. Measured: an error of {near:.2g} at a third of it"
+    )
+    side = "too large" if near >= 0.1 else "too small"
+    return f"{text} and of {far:.2g} at three times it, so it is {side}."
+
+
+def _within_ten(number):
+    return lambda result, std: 0.1 < float(result) / number(std) < 10
+
+
+BREAKING_MEAN = Exercise(
+    number="2.4",
+    name="breaking_mean",
+    title="Where one pass breaks",
+    signature="breaking_mean(std)",
+    reference=_breaking_mean,
+    accept=_breaking_fault,
+    cases=lambda: [Case((s,), f"std={s:g}") for s in (1.0, 0.01, 300.0)],
+    misconceptions=(
+        Misconception(
+            "the same mean for every spread",
+            "Change the unit of x: mean and std change together, and so must your "
+            "answer. What counts is the mean in units of the std.",
+            recognize=_within_ten(lambda std: 1290.0),
+        ),
+        Misconception(
+            "the error grows with the mean itself",
+            "float32 keeps 7 digits of the squares, not of x. The error is 1e-7 times "
+            "mean**2, beside std**2: it grows with the square of mean / std.",
+            recognize=_within_ten(lambda std: std * 0.1 / _ROUNDING),
+        ),
+        Misconception(
+            "the spread upside down",
+            "A narrow feature is lost sooner: its variance is small beside the rounded "
+            "squares. The mean that breaks it grows with std.",
+            recognize=_within_ten(lambda std: 1290.0 / std),
+        ),
+        Misconception(
+            "the square of the ratio",
+            "0.1 / 6e-8 is mean**2 / std**2. The root of it is still to be taken.",
+            recognize=_within_ten(lambda std: std**2 * 0.1 / _ROUNDING),
+        ),
+    ),
+    hints=(
+        "A float32 square near mean**2 is rounded by about 6e-8 times mean**2. Compare "
+        "that with the variance, std**2.",
+        "The relative error is about 6e-8 * (mean / std)**2. Set it to 0.1 and solve "
+        "for the mean.",
+    ),
+)
+
+
+# 2.5 -------------------------------------------------------------------------------
+
+
+def _other_batch(a, eps):
+    return a.mean(axis=0) + 3 * (a - a.mean(axis=0))
+
+
+def _means_kept(result, a):
+    off = np.abs(result.mean(axis=0) - a.mean(axis=0))
+    return bool((off <= 1e-6 * a.std(axis=0)).all())
+
+
+def _change_by_layer(result, a, eps):
+    """Return by how much the layer made for a changes a batch, in std of a."""
+    gamma, beta = np.sqrt(a.var(axis=0) + eps), a.mean(axis=0)
+    centered = result - result.mean(axis=0)
+    y = gamma * centered / np.sqrt(result.var(axis=0) + eps) + beta
+    return np.sqrt(np.square(y - result).mean(axis=0)) / a.std(axis=0)
+
+
+def _other_batch_fault(result, a, eps):
+    if not _means_kept(result, a):
+        return (
+            "Your result has other means than a; asked is a batch with the same ones."
+        )
+    change = _change_by_layer(result, a, eps).min()
+    if change >= 0.5:
+        return None
+    return (
+        f"The layer moves your result by {change:.2g} standard deviations of a, in the "
+        "feature that moves least; asked is at least 0.5."
+    )
+
+
+def _is_multiple(result, a, eps):
+    factor = (result * a).sum() / np.square(a).sum()
+    return abs(factor - 1) > 1e-6 and np.allclose(result, factor * a)
+
+
+def _is_reordered(result, a, eps):
+    return np.allclose(np.sort(result, axis=0), np.sort(a, axis=0))
+
+
+def _changes_too_little(result, a, eps):
+    moved = not _is_reordered(result, a, eps) and _means_kept(result, a)
+    return moved and _change_by_layer(result, a, eps).max() < 0.5
+
+
+def _other_batch_cases():
+    rng = np.random.default_rng(24)
+
+    def case(n, c, eps):
+        a = 4 + np.arange(c) + 0.5 * (1 + np.arange(c)) * rng.normal(size=(n, c))
+        return Case((a, eps), f"a of shape ({n}, {c}), eps={eps:g}")
+
+    return [case(6, 3, 1e-5), case(4, 2, 0.01), case(9, 4, 0.1)]
+
+
+OTHER_BATCH = Exercise(
+    number="2.5",
+    name="other_batch",
+    title="The layer that does nothing?",
+    signature="other_batch(a, eps)",
+    reference=_other_batch,
+    accept=_other_batch_fault,
+    cases=_other_batch_cases,
+    misconceptions=(
+        Misconception(
+            "a multiple of the batch",
+            "Multiplied around zero, the batch gets another mean, which was to stay. "
+            "Stretch it around its own mean: subtract the mean first, add it "
+            "afterwards.",
+            recognize=_is_multiple,
+        ),
+        Misconception(
+            "the mean moved",
+            "A batch with another mean is changed, that is true, and too easy. Here "
+            "the mean of each feature must stay: find what else the layer takes away.",
+            recognize=lambda result, a, eps: not _means_kept(result, a),
+        ),
+        Misconception(
+            "the same values in another order",
+            "Mean and spread do not know the order of the rows, so the layer does with "
+            "these values what it does with a: nothing.",
+            recognize=_is_reordered,
+        ),
+        Misconception(
+            "too small a change",
+            "The layer gives every batch the spread of a. If the spread of yours is "
+            "nearly the same, it changes little: make it at least half as large again.",
+            recognize=_changes_too_little,
+        ),
+    ),
+    hints=(
+        "The layer sets two numbers of each feature: the mean and the spread. The "
+        "first must stay, so change the other.",
+        "Stretch the values around their mean: mean + k * (a - mean) has the mean of a "
+        "and k times its spread. The layer takes the k away.",
+    ),
+)
+
+
 def _variance(x, ddof=0):
     return np.square(x - x.mean()).sum() / (len(x) - ddof)
 
@@ -458,7 +664,7 @@ def _variance_cases():
 
 
 VARIANCE = Exercise(
-    number="2.4",
+    number="2.6",
     name="variance",
     title="Far from zero",
     signature="variance(x)",
@@ -539,7 +745,7 @@ def _identity_cases():
 
 
 IDENTITY = Exercise(
-    number="2.5",
+    number="2.7",
     name="identity_parameters",
     title="The layer that does nothing",
     signature="identity_parameters(x, eps)",
@@ -613,4 +819,13 @@ IDENTITY = Exercise(
     ),
 )
 
-EXERCISES = (FORWARD, IMAGES, OUTPUT_STD, VARIANCE, IDENTITY)
+
+EXERCISES = (
+    FORWARD,
+    IMAGES,
+    OUTPUT_STD,
+    BREAKING_MEAN,
+    OTHER_BATCH,
+    VARIANCE,
+    IDENTITY,
+)

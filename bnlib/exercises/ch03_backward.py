@@ -1,10 +1,11 @@
 """Exercises of chapter 3: the backward pass."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.kinds import measured
 from bnlib.exercises.engine.terms import Terms
 
 # --- 3.1 ------------------------------------------------------------------------------
@@ -13,6 +14,14 @@ from bnlib.exercises.engine.terms import Terms
 def _center_backward(d_centered, *, straight=1, factor=1, axis=0, reduce=np.mean):
     through_mean = factor * reduce(d_centered, axis=axis, keepdims=True)
     return straight * d_centered - through_mean
+
+
+def _mean_of_others(values, axis, keepdims):
+    return np.sum(values, axis=axis, keepdims=keepdims) / (len(values) - 1)
+
+
+def _own_share(d_centered):
+    return d_centered * (1 - 1 / len(d_centered))
 
 
 def _center_terms(d_centered):
@@ -68,6 +77,18 @@ CENTER_BACKWARD = Exercise(
             "The mean is subtracted: raising it lowers every value. What comes back "
             "through it therefore carries a minus.",
             wrong=partial(_center_backward, factor=-1),
+        ),
+        Misconception(
+            "divided by N - 1",
+            "The forward pass divides by N, and the way back multiplies with the same "
+            "1/N. N - 1 belongs to the estimate of a variance.",
+            wrong=partial(_center_backward, reduce=_mean_of_others),
+        ),
+        Misconception(
+            "only one's own share of the mean",
+            "An example enters the mean of every row, not only of its own. Each row's "
+            "gradient comes back through the mean to all of them.",
+            wrong=_own_share,
         ),
         Misconception(
             "divided by N twice",
@@ -715,10 +736,181 @@ GRADIENT_AGREES = Exercise(
     ),
 )
 
+# --- 3.6 ------------------------------------------------------------------------------
+
+
+def _false_gradient(d_y, x_hat, inv_std, gamma):
+    return 2 * _d_x(d_y, x_hat, inv_std, gamma)
+
+
+def _d_x(d_y, x_hat, inv_std, gamma, mean=1, var=1):
+    rest = d_y - mean * d_y.mean(axis=0) - var * x_hat * (d_y * x_hat).mean(axis=0)
+    return gamma * inv_std * rest
+
+
+def _share_seen(result, d_y, x_hat, inv_std, gamma):
+    """Return lengths of the error, the answer and the right gradient, and the unit."""
+    right = _d_x(d_y, x_hat, inv_std, gamma)
+    parts = result - right, result, right, gamma * inv_std * d_y
+    return tuple(map(np.linalg.norm, parts))
+
+
+def _false_gradient_fault(result, d_y, x_hat, inv_std, gamma):
+    error, length, right, unit = _share_seen(result, d_y, x_hat, inv_std, gamma)
+    if right < 1e-9 * unit:  # a popular test, whose right answer is 0
+        if error < 1e-6 * unit:
+            return None
+        return (
+            "Your result fails a popular test: it should be about 0 here, and its "
+            f"length is {length / unit:.2g} of the gradient that arrives."
+        )
+    if error < 0.5 * right:
+        return (
+            f"Your result is off by {error / right:.0%} of the right gradient only; "
+            "asked is at least 50%."
+        )
+    if length < 0.5 * right:
+        return "Your result is shorter than half of the right gradient: too easy."
+    return None
+
+
+def _false_gradient_cases():
+    rng = np.random.default_rng(36)
+    x = rng.normal(size=(8, 3))
+    x_hat = (x - x.mean(axis=0)) / x.std(axis=0)
+    inv_std, gamma = rng.uniform(0.3, 2, size=3), np.array([0.5, -1.5, 2.0])
+    given = {
+        "d_y of ones, the loss sum(y)": np.ones((8, 3)),
+        "d_y = 2 gamma x_hat, the loss sum(y**2)": 2 * gamma * x_hat,
+        "a random d_y": rng.normal(0.5, 1, size=(8, 3)),
+    }
+    return [Case((d_y, x_hat, inv_std, gamma), note) for note, d_y in given.items()]
+
+
+FALSE_GRADIENT = Exercise(
+    number="3.6",
+    name="false_gradient",
+    title="Wrong, and both tests are green",
+    signature="false_gradient(d_y, x_hat, inv_std, gamma)",
+    reference=_false_gradient,
+    accept=_false_gradient_fault,
+    cases=_false_gradient_cases,
+    misconceptions=(
+        Misconception(
+            "nothing is wrong with it",
+            "That is the right backward pass. Asked is a wrong one that the two tests "
+            "do not catch.",
+            wrong=_d_x,
+        ),
+        Misconception(
+            "zeros",
+            "Zeros pass both tests, as the chapter has shown. Find a false gradient "
+            "that is no shorter than half of the right one.",
+            recognize=lambda result, *args: not np.any(result),
+        ),
+        Misconception(
+            "the variance term left out",
+            "sum(y) does not see it, but sum(y**2) pushes along x_hat, and what the "
+            "variance takes away is just this part. Both flat directions must be "
+            "removed.",
+            wrong=partial(_d_x, var=0),
+        ),
+        Misconception(
+            "the mean term left out",
+            "sum(y) pushes all examples alike, and what the mean takes away is just "
+            "this part. Both flat directions must be removed.",
+            wrong=partial(_d_x, mean=0),
+        ),
+        Misconception(
+            "the gradient passed on",
+            "Neither of the flat directions is removed, so both tests see it: their "
+            "right answer is 0.",
+            wrong=partial(_d_x, mean=0, var=0),
+        ),
+    ),
+    hints=(
+        "In both tests the right gradient is 0. Look for something to do to a right "
+        "gradient that keeps 0 at 0.",
+        "Multiply it, turn its sign, mix its rows: whatever keeps 0 at 0 passes both "
+        "tests.",
+        "With right = gamma * inv_std * (d_y - d_y.mean(0) - x_hat * (d_y * "
+        "x_hat).mean(0)), return 2 * right.",
+    ),
+)
+
+# --- 3.7 ------------------------------------------------------------------------------
+
+
+@cache
+def _measured_share(n):
+    """Return length of d_x over that of d_y, in units of 1/s, over many batches."""
+    rng = np.random.default_rng(37)
+    x, d_y = rng.normal(size=(2, n, 4000))
+    x_hat = (x - x.mean(axis=0)) / x.std(axis=0)
+    left = d_y - d_y.mean(axis=0) - x_hat * (d_y * x_hat).mean(axis=0)
+    return np.linalg.norm(left) / np.linalg.norm(d_y)
+
+
+def _passed_share(n, lost=2, root=True, rest=True):
+    share = (n - lost) / n if rest else lost / n
+    return np.sqrt(share) if root else share
+
+
+PASSED_SHARE = Exercise(
+    number="3.7",
+    name="passed_share",
+    title="How much of a gradient gets through?",
+    signature="passed_share(n)",
+    reference=_passed_share,
+    accept=measured(_measured_share, within=0.04),
+    cases=lambda: [Case((n,), f"batches of {n}") for n in (4, 3, 8, 32)],
+    misconceptions=(
+        Misconception(
+            "the share of the directions",
+            "(N - 2) / N of the directions are left, and so much of the *squared* "
+            "length. The length itself is the root of it.",
+            wrong=partial(_passed_share, root=False),
+        ),
+        Misconception(
+            "one direction lost",
+            "That is what the mean takes away. The variance takes a second direction, "
+            "along x_hat.",
+            wrong=partial(_passed_share, lost=1),
+        ),
+        Misconception(
+            "what is lost",
+            "This is the length of the part that is taken away. Asked is what gets "
+            "through.",
+            wrong=partial(_passed_share, rest=False),
+        ),
+        Misconception(
+            "everything gets through",
+            "Only for large batches. Of N directions two are taken away, and in a "
+            "batch of 4 that is half of them.",
+            wrong=lambda n: 1.0,
+        ),
+        Misconception(
+            "lengths subtracted",
+            "The part that is lost and the part that is left are perpendicular: their "
+            "squares add up to 1, not their lengths.",
+            wrong=lambda n: 1 - np.sqrt(2 / n),
+        ),
+    ),
+    hints=(
+        "A random gradient has a like share in each of the N directions. Ask how many "
+        "of them the layer takes away.",
+        "Two. Squared lengths of perpendicular parts add up: (N - 2) / N of the "
+        "squared length is left.",
+    ),
+)
+
+
 EXERCISES = (
     CENTER_BACKWARD,
     BATCH_NORM_BACKWARD,
     PARAMETER_GRADIENTS,
     EXPOSE,
     GRADIENT_AGREES,
+    FALSE_GRADIENT,
+    PASSED_SHARE,
 )

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.kinds import Repair
 from bnlib.exercises.engine.terms import Terms
 
 # --- 4.1 ------------------------------------------------------------------------------
@@ -32,6 +33,21 @@ def _update(
         keep * running_mean + momentum * mean,
         keep * running_var + momentum * var,
     )
+
+
+def _last_batch(running_mean, running_var, x, momentum):
+    return x.mean(axis=0), x.var(axis=0, ddof=1)
+
+
+def _variance_replaced(running_mean, running_var, x, momentum):
+    mean, _ = _update(running_mean, running_var, x, momentum)
+    return mean, x.var(axis=0, ddof=1)
+
+
+def _update_around_new_mean(running_mean, running_var, x, momentum):
+    running_mean = (1 - momentum) * running_mean + momentum * x.mean(axis=0)
+    spread = np.square(x - running_mean).sum(axis=0) / (len(x) - 1)
+    return running_mean, (1 - momentum) * running_var + momentum * spread
 
 
 def _update_terms(running_mean, running_var, x, momentum):
@@ -65,12 +81,22 @@ def _update_cases():
     return [case(4, 3, 0.1, fresh=True), case(6, 2, 0.1), case(3, 4, 0.3)]
 
 
-UPDATE_RUNNING = Exercise(
+_UPDATE_RUNNING_STARTER = '''\
+def update_running(running_mean, running_var, x, momentum):
+    """Return running mean and variance, each (C,), after the batch x, (N, C)."""
+    running_mean = (1 - momentum) * running_mean + momentum * x.mean(axis=0)
+    spread = ((x - running_mean) ** 2).sum(axis=0) / (len(x) - 1)
+    running_var = (1 - momentum) * running_var + momentum * spread
+    return running_mean, running_var
+'''
+
+UPDATE_RUNNING = Repair(
     number="4.1",
     name="update_running",
     title="One update",
     signature="update_running(running_mean, running_var, x, momentum)",
     reference=_update,
+    starter=_UPDATE_RUNNING_STARTER,
     cases=_update_cases,
     terms=_update_terms,
     outputs=("running_mean", "running_var"),
@@ -95,10 +121,28 @@ UPDATE_RUNNING = Exercise(
             wrong=partial(_update, root=True),
         ),
         Misconception(
+            "the last batch replaces everything",
+            "These are the statistics of the batch alone, momentum 1. The old ones "
+            "keep the weight 1 - momentum.",
+            wrong=_last_batch,
+        ),
+        Misconception(
+            "only the mean averaged",
+            "The variance is averaged like the mean: 1 - momentum of the old, momentum "
+            "of the new.",
+            wrong=_variance_replaced,
+        ),
+        Misconception(
             "the old statistics do not fade",
             "The two weights must add up to 1. If the old statistics keep their full "
             "weight, they grow with every batch. Multiply them by 1 - momentum.",
             wrong=partial(_update, old=1),
+        ),
+        Misconception(
+            "variance around the updated mean",
+            "When the variance is taken, running_mean has been updated already. The "
+            "spread of a batch is measured around the mean of this batch.",
+            wrong=_update_around_new_mean,
         ),
         Misconception(
             "variance around the running mean",
@@ -199,110 +243,109 @@ KERAS_MOMENTUM = Exercise(
 # --- 4.3 ------------------------------------------------------------------------------
 
 
-def _merge(
-    n_a, mean_a, var_a, n_b, mean_b, var_b, *, equal=False, between=1, ddof=0, power=2
-):
-    n = n_a + n_b
-    share = 0.5 if equal else n_b / n
-    apart = mean_b - mean_a
-    mean = mean_a + share * apart
-    var = (1 - share) * var_a + share * var_b
-    var = var + between * share * (1 - share) * apart**2 * n ** (2 - power)
-    return n, mean, var * n / (n - ddof)
+def _blind_order(values, size):
+    return np.argsort(values, kind="stable")
 
 
-def _merge_whole_distance(n_a, mean_a, var_a, n_b, mean_b, var_b):
-    n, mean, var = _merge(n_a, mean_a, var_a, n_b, mean_b, var_b, between=0)
-    return n, mean, var + (mean_b - mean_a) ** 2
+def _is_order(result, values):
+    order = np.asarray(result)
+    whole = order.dtype.kind in "iu" or np.array_equal(order, np.round(order))
+    return bool(whole) and np.array_equal(np.sort(order), np.arange(len(values)))
 
 
-def _merge_terms(n_a, mean_a, var_a, n_b, mean_b, var_b):
-    n = n_a + n_b
-    mean = {"n_a/n * mean_a": n_a / n * mean_a, "n_b/n * mean_b": n_b / n * mean_b}
-    apart = "n_a/n * n_b/n * (mean_a - mean_b)**2"
-    var = {"n_a/n * var_a": n_a / n * var_a, "n_b/n * var_b": n_b / n * var_b}
-    var[apart] = n_a * n_b / n**2 * (mean_a - mean_b) ** 2
-    counts = {"n": n, "n_a": n_a, "n_b": n_b}
-    return [
-        Terms(values, dict.fromkeys(values, 1), counts, part)
-        for part, values in enumerate((mean, var), 1)
-    ]
+def _seen(order, values, size):
+    """Return the mean unbiased variance of the batches over that of all values."""
+    batches = values[np.asarray(order, dtype=int)].reshape(-1, size)
+    return batches.var(axis=1, ddof=1).mean() / values.var()
 
 
-def _merge_cases():
+def _blind_order_fault(result, values, size):
+    if not _is_order(result, values):
+        return f"Your result is no order of the positions 0 to {len(values) - 1}."
+    seen = _seen(result, values, size)
+    if seen < 0.2:
+        return None
+    return (
+        f"With your order the batches see {seen:.2g} of the variance, on average; "
+        "asked is less than 0.2."
+    )
+
+
+def _orders(make):
+    """Recognize one order among all."""
+    return lambda result, values, size: np.array_equal(result, make(values, size))
+
+
+def _ranks(values, size):
+    return np.argsort(np.argsort(values))
+
+
+def _dealt_out(values, size):
+    return np.argsort(values).reshape(size, -1).T.ravel()
+
+
+def _mixed(result, values, size):
+    given = np.array_equal(result, np.arange(len(values)))
+    return _is_order(result, values) and not given and _seen(result, values, size) > 0.3
+
+
+def _blind_order_cases():
     rng = np.random.default_rng(43)
 
-    def case(n_a, n_b, c):
-        parts = []
-        for n in (n_a, n_b):
-            part = rng.normal(rng.normal(0, 3, size=c), 1.5, size=(n, c))
-            parts += [n, part.mean(axis=0), part.var(axis=0)]
-        return Case(tuple(parts), f"{n_a} and {n_b} examples, {c} channels")
+    def case(n, size):
+        note = f"{n} values, batches of {size}"
+        return Case((rng.normal(3.0, 2.0, size=n), size), note)
 
-    return [case(32, 8, 3), case(5, 20, 2), case(7, 1, 4)]
+    return [case(24, 4), case(64, 8), case(30, 3)]
 
 
-MERGE_BATCHES = Exercise(
+BLIND_ORDER = Exercise(
     number="4.3",
-    name="merge_batches",
-    title="Two batches, one population",
-    signature="merge_batches(n_a, mean_a, var_a, n_b, mean_b, var_b)",
-    reference=_merge,
-    cases=_merge_cases,
-    terms=_merge_terms,
-    outputs=("n", "mean", "var"),
+    name="blind_order",
+    title="Batches that see nothing",
+    signature="blind_order(values, size)",
+    reference=_blind_order,
+    accept=_blind_order_fault,
+    cases=_blind_order_cases,
     misconceptions=(
         Misconception(
-            "averages of averages",
-            "Both batches count the same here, though one is larger, and the distance "
-            "between their means is lost. Weight by the counts and add the spread "
-            "between the batches.",
-            wrong=partial(_merge, equal=True, between=0),
+            "values instead of positions",
+            "These are the values in a good order. Asked are their positions: "
+            "np.argsort returns them, np.sort does not.",
+            recognize=lambda result, values, size: np.array_equal(
+                np.sort(result), np.sort(values)
+            ),
         ),
         Misconception(
-            "spread between the means forgotten",
-            "Two batches may each be narrow and lie far apart. The distance of the two "
-            "means belongs to the variance of the whole.",
-            wrong=partial(_merge, between=0),
+            "the order as it came",
+            "A random order gives every batch a fair sample, and then the average is "
+            "right. Put together what is alike.",
+            recognize=_orders(lambda values, size: np.arange(len(values))),
         ),
         Misconception(
-            "equal sizes assumed",
-            "This is right for two batches of one size. The larger one must weigh more "
-            "in the mean and in the variance, in proportion to its count.",
-            wrong=partial(_merge, equal=True),
+            "ranks instead of positions",
+            "The rank says where a value stands in the sorted list. The order lists, "
+            "for each place, which value stands there: np.argsort once.",
+            recognize=_orders(_ranks),
         ),
         Misconception(
-            "the whole distance added",
-            "The squared distance of the two means enters with the weight n_a * n_b / "
-            "n**2, at most one quarter: values lie around the common mean.",
-            wrong=_merge_whole_distance,
+            "neighbors dealt out to all batches",
+            "Each batch now has small, middle and large values, the best sample of "
+            "all. Asked is the worst: neighbors in the same batch.",
+            recognize=_orders(_dealt_out),
         ),
         Misconception(
-            "product of the counts divided by n once",
-            "n_a * n_b / n belongs to the sum of squares of the whole. Its variance is "
-            "that divided by n once more: n_a * n_b / n**2.",
-            wrong=partial(_merge, power=1),
-        ),
-        Misconception(
-            "distance of the means subtracted",
-            "Two batches that lie apart are spread wider together than each alone: the "
-            "distance of their means adds to the variance.",
-            wrong=partial(_merge, between=-1),
-        ),
-        Misconception(
-            "divided by n - 1",
-            "var_a and var_b are divided by their counts, so the merged one is too. "
-            "Else it could not be merged again with the same formula.",
-            wrong=partial(_merge, ddof=1),
+            "batches that are fair samples",
+            "Each batch sees about the spread of the whole. Put values that are alike "
+            "into the same batch, so that the spread is between the batches.",
+            recognize=_mixed,
         ),
     ),
     hints=(
-        "The common mean weights each mean by its count. For the variance think of "
-        "sums of squares: n * var is the one around the batch's own mean.",
-        "Around the common mean, the sum of squares of a batch is n * var plus n times "
-        "the squared distance from its own mean to the common mean.",
-        "var is (n_a * (var_a + (mean_a - mean)**2) + n_b * (var_b + (mean_b - "
-        "mean)**2)) / n.",
+        "The variance of the whole is what the batches see, plus the distances between "
+        "their means. Make the second part large.",
+        "If neighbors in size share a batch, no batch is wide. np.argsort returns the "
+        "positions of the values in rising order.",
     ),
 )
 
@@ -468,6 +511,11 @@ def _same(values):
     return values
 
 
+def _fold_eps_beside(weight, bias, gamma, beta, mean, var, eps):
+    scale = gamma / (np.sqrt(var) + eps)
+    return weight * scale[:, None], (bias - mean) * scale + beta
+
+
 def _fold_terms(weight, bias, gamma, beta, mean, var, eps):
     scale = gamma / np.sqrt(var + eps)
     values = {"scale * bias": scale * bias, "scale * mean": scale * mean, "beta": beta}
@@ -492,12 +540,20 @@ def _fold_cases():
     return [case(3, 0.1), case(4, 0.01), case(5, 0.1), case(3, 0.1, inputs=5)]
 
 
-FOLD_LINEAR = Exercise(
+_FOLD_LINEAR_STARTER = '''\
+def fold_linear(weight, bias, gamma, beta, mean, var, eps):
+    """Return weight (out, in) and bias (out,) of the folded layer."""
+    scale = gamma / (np.sqrt(var) + eps)
+    return scale[:, None] * weight, (bias - mean) * scale + beta
+'''
+
+FOLD_LINEAR = Repair(
     number="4.5",
     name="fold_linear",
     title="Make the layer disappear",
     signature="fold_linear(weight, bias, gamma, beta, mean, var, eps)",
     reference=_fold,
+    starter=_FOLD_LINEAR_STARTER,
     cases=_fold_cases,
     terms=_fold_terms,
     outputs=("weight", "bias"),
@@ -550,6 +606,12 @@ FOLD_LINEAR = Exercise(
             wrong=partial(_fold, axis=1),
         ),
         Misconception(
+            "eps beside the standard deviation",
+            "eps is added to the variance, under the root: sqrt(var + eps). Beside it, "
+            "the folded layer is off wherever the variance is small.",
+            wrong=_fold_eps_beside,
+        ),
+        Misconception(
             "eps left out",
             "The layer divides by sqrt(var + eps), in evaluation too. Without eps the "
             "folded layer is not quite the same function.",
@@ -566,10 +628,233 @@ FOLD_LINEAR = Exercise(
     ),
 )
 
+# --- 4.6 ------------------------------------------------------------------------------
+
+
+def _poison(mean, var, n, size=40.0):
+    signs = np.where(np.arange(n) % 2, -1.0, 1.0)[:, None]
+    return mean + size * np.sqrt(var) * signs
+
+
+def _after(result, mean, var):
+    new_mean = 0.9 * mean + 0.1 * result.mean(axis=0)
+    return new_mean, 0.9 * var + 0.1 * result.var(axis=0, ddof=1)
+
+
+def _mean_moved(result, mean, var):
+    return np.abs(_after(result, mean, var)[0] - mean) > 0.01 * np.sqrt(var)
+
+
+def _growth(result, mean, var):
+    return _after(result, mean, var)[1] / var
+
+
+def _poison_fault(result, mean, var, n):
+    if _mean_moved(result, mean, var).any():
+        far = np.abs(_after(result, mean, var)[0] - mean) / np.sqrt(var)
+        return f"Your result moves a stored mean by {far.max():.2g} of its std."
+    growth = _growth(result, mean, var).min()
+    if growth >= 100:
+        return None
+    return (
+        f"With your result a stored variance becomes {growth:.3g} times as large; "
+        "asked is at least 100."
+    )
+
+
+def _no_spread(result, mean, var, n):
+    return bool((np.ptp(result, axis=0) == 0).all())
+
+
+def _around_zero(result, mean, var, n):
+    near = np.abs(result.mean(axis=0)) < 1e-6 * np.sqrt(var)
+    return near.all() and np.ptp(result) > 0
+
+
+def _one_sided(result, mean, var, n):
+    return _mean_moved(result, mean, var).any() and np.ptp(result) > 0
+
+
+def _momentum_forgotten(result, mean, var, n):
+    spread = result.var(axis=0, ddof=1) / var
+    return not _one_sided(result, mean, var, n) and bool(
+        ((spread >= 99) & (spread < 991)).all()
+    )
+
+
+def _poison_cases():
+    rng = np.random.default_rng(46)
+
+    def case(n, c):
+        mean, var = rng.normal(3.0, 1.0, size=c), rng.uniform(0.5, 4.0, size=c)
+        return Case((mean, var, n), f"n={n}, {c} channels")
+
+    return [case(4, 3), case(2, 2), case(32, 4)]
+
+
+POISON = Exercise(
+    number="4.6",
+    name="poison",
+    title="One batch that spoils the memory",
+    signature="poison(mean, var, n)",
+    reference=_poison,
+    accept=_poison_fault,
+    cases=_poison_cases,
+    misconceptions=(
+        Misconception(
+            "a batch without spread",
+            "All rows are equal, so the variance of the batch is 0, and the stored one "
+            "shrinks by a tenth.",
+            recognize=_no_spread,
+        ),
+        Misconception(
+            "around zero instead of around the stored mean",
+            "The mean of your batch is 0, and a tenth of the way to it is taken. Put "
+            "the values on both sides of the stored mean.",
+            recognize=_around_zero,
+        ),
+        Misconception(
+            "the mean moves as well",
+            "A tenth of the distance between the mean of the batch and the stored mean "
+            "is added to it. Balance each value by another one, as far away on the "
+            "other side.",
+            recognize=_one_sided,
+        ),
+        Misconception(
+            "the weight of the new batch forgotten",
+            "Your batch has a hundred times the stored variance, but it enters with "
+            "the weight 0.1. It takes a thousand times.",
+            recognize=_momentum_forgotten,
+        ),
+    ),
+    hints=(
+        "The mean of the batch must be the stored mean, so put values on both sides of "
+        "it, in pairs.",
+        "The new variance is 0.9 * var + 0.1 * that of the batch. So the batch needs "
+        "about a thousand times var: distances of 32 std and more.",
+        "signs = np.where(np.arange(n) % 2, -1, 1)[:, None]; return mean + 40 * "
+        "np.sqrt(var) * signs.",
+    ),
+)
+
+
+# --- 4.7 ------------------------------------------------------------------------------
+
+
+def _merge(
+    n_a, mean_a, var_a, n_b, mean_b, var_b, *, equal=False, between=1, ddof=0, power=2
+):
+    n = n_a + n_b
+    share = 0.5 if equal else n_b / n
+    apart = mean_b - mean_a
+    mean = mean_a + share * apart
+    var = (1 - share) * var_a + share * var_b
+    var = var + between * share * (1 - share) * apart**2 * n ** (2 - power)
+    return n, mean, var * n / (n - ddof)
+
+
+def _merge_whole_distance(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n, mean, var = _merge(n_a, mean_a, var_a, n_b, mean_b, var_b, between=0)
+    return n, mean, var + (mean_b - mean_a) ** 2
+
+
+def _merge_terms(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = {"n_a/n * mean_a": n_a / n * mean_a, "n_b/n * mean_b": n_b / n * mean_b}
+    apart = "n_a/n * n_b/n * (mean_a - mean_b)**2"
+    var = {"n_a/n * var_a": n_a / n * var_a, "n_b/n * var_b": n_b / n * var_b}
+    var[apart] = n_a * n_b / n**2 * (mean_a - mean_b) ** 2
+    counts = {"n": n, "n_a": n_a, "n_b": n_b}
+    return [
+        Terms(values, dict.fromkeys(values, 1), counts, part)
+        for part, values in enumerate((mean, var), 1)
+    ]
+
+
+def _merge_cases():
+    rng = np.random.default_rng(43)
+
+    def case(n_a, n_b, c):
+        parts = []
+        for n in (n_a, n_b):
+            part = rng.normal(rng.normal(0, 3, size=c), 1.5, size=(n, c))
+            parts += [n, part.mean(axis=0), part.var(axis=0)]
+        return Case(tuple(parts), f"{n_a} and {n_b} examples, {c} channels")
+
+    return [case(32, 8, 3), case(5, 20, 2), case(7, 1, 4)]
+
+
+MERGE_BATCHES = Exercise(
+    number="4.7",
+    name="merge_batches",
+    title="Two batches, one population",
+    signature="merge_batches(n_a, mean_a, var_a, n_b, mean_b, var_b)",
+    reference=_merge,
+    cases=_merge_cases,
+    terms=_merge_terms,
+    outputs=("n", "mean", "var"),
+    misconceptions=(
+        Misconception(
+            "averages of averages",
+            "Both batches count the same here, though one is larger, and the distance "
+            "between their means is lost. Weight by the counts and add the spread "
+            "between the batches.",
+            wrong=partial(_merge, equal=True, between=0),
+        ),
+        Misconception(
+            "spread between the means forgotten",
+            "Two batches may each be narrow and lie far apart. The distance of the two "
+            "means belongs to the variance of the whole.",
+            wrong=partial(_merge, between=0),
+        ),
+        Misconception(
+            "equal sizes assumed",
+            "This is right for two batches of one size. The larger one must weigh more "
+            "in the mean and in the variance, in proportion to its count.",
+            wrong=partial(_merge, equal=True),
+        ),
+        Misconception(
+            "the whole distance added",
+            "The squared distance of the two means enters with the weight n_a * n_b / "
+            "n**2, at most one quarter: values lie around the common mean.",
+            wrong=_merge_whole_distance,
+        ),
+        Misconception(
+            "product of the counts divided by n once",
+            "n_a * n_b / n belongs to the sum of squares of the whole. Its variance is "
+            "that divided by n once more: n_a * n_b / n**2.",
+            wrong=partial(_merge, power=1),
+        ),
+        Misconception(
+            "distance of the means subtracted",
+            "Two batches that lie apart are spread wider together than each alone: the "
+            "distance of their means adds to the variance.",
+            wrong=partial(_merge, between=-1),
+        ),
+        Misconception(
+            "divided by n - 1",
+            "var_a and var_b are divided by their counts, so the merged one is too. "
+            "Else it could not be merged again with the same formula.",
+            wrong=partial(_merge, ddof=1),
+        ),
+    ),
+    hints=(
+        "The common mean weights each mean by its count. For the variance think of "
+        "sums of squares: n * var is the one around the batch's own mean.",
+        "Around the common mean, the sum of squares of a batch is n * var plus n times "
+        "the squared distance from its own mean to the common mean.",
+        "var is (n_a * (var_a + (mean_a - mean)**2) + n_b * (var_b + (mean_b - "
+        "mean)**2)) / n.",
+    ),
+)
+
+
 EXERCISES = (
     UPDATE_RUNNING,
     KERAS_MOMENTUM,
-    MERGE_BATCHES,
+    BLIND_ORDER,
     BATCH_NORM_STEP,
     FOLD_LINEAR,
+    POISON,
+    MERGE_BATCHES,
 )

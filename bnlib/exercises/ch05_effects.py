@@ -1,6 +1,6 @@
 """Exercises of chapter 5: what batch norm changes."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -442,8 +442,262 @@ EXPLOSION = Exercise(
 )
 
 
+# --- 5.4 ------------------------------------------------------------------------------
+
+WANTED = 88.5  # mean accuracy in % of three nets
+_STEPS = 60
+
+
+@cache
+def _plain_accuracy(activation, optimizer, lr):
+    """Mean test accuracy in % of three plain nets after 60 steps."""
+    import torch
+
+    from bnlib.lab.data import digits, for_seeds
+    from bnlib.lab.ensemble import Ensemble, accuracies, train_many
+    from bnlib.lab.models import mlp
+
+    seeds = range(3)
+    x, y, x_new, y_new = map(torch.tensor, for_seeds(digits, seeds))
+    mean, std = x.mean(1, keepdim=True), x.std(1, keepdim=True, correction=0)
+    std[std == 0] = 1
+    sizes, kind = (64, 32, 32, 32, 10), {"norm": None, "activation": activation}
+    nets = Ensemble([mlp(sizes, seed=seed, **kind) for seed in seeds])
+    how = {"lr": lr, "optimizer": optimizer, "batch_size": 32, "each": True}
+    data = (x - mean) / std, y
+    train_many(nets, data, steps=_STEPS, seed=[*seeds], **how)
+    found = accuracies(nets, (x_new - mean) / std, y_new, each=True)
+    return 100 * float(np.mean(found))
+
+
+def _fair_baseline(choices):
+    adam = "adam" in choices["optimizer"]
+    known = ("relu", "adam", 0.03) if adam else ("relu", "sgd", 0.3)
+    return dict(zip(choices, known, strict=True))
+
+
+def _baseline_fault(result, choices):
+    for key, options in choices.items():
+        if result[key] not in options:
+            return f"Your result has {key} {result[key]!r}; the choices are {options}."
+    accuracy = _plain_accuracy(**result)
+    if accuracy >= WANTED:
+        return None
+    return (
+        f"Your result reads {accuracy:.1f}% after {_STEPS} steps, the mean of three "
+        f"nets; asked is at least {WANTED}%."
+    )
+
+
+def _takes(**parts):
+    """Recognize a choice by some of its parts; a tuple lists several values."""
+
+    def recognize(result, choices):
+        return all(result[key] in values for key, values in parts.items())
+
+    return recognize
+
+
+def _baseline_cases():
+    rates = [0.003, 0.03, 0.3]
+    both = {"activation": ["sigmoid", "tanh", "relu"], "optimizer": ["sgd", "adam"]}
+    only = both | {"optimizer": ["sgd"]}
+    return [
+        Case((both | {"lr": rates},), "SGD or Adam"),
+        Case((only | {"lr": rates},), "SGD only"),
+    ]
+
+
+FAIR_BASELINE = Exercise(
+    number="5.4",
+    name="fair_baseline",
+    title="A baseline that takes the factor away",
+    signature="fair_baseline(choices)",
+    reference=_fair_baseline,
+    accept=_baseline_fault,
+    cases=_baseline_cases,
+    misconceptions=(
+        Misconception(
+            "the sigmoid kept",
+            "Its slope is at most 1/4, so the first layers get next to no gradient: "
+            "that is the slow start that batch norm cures. A baseline of today has "
+            "another activation.",
+            recognize=_takes(activation=("sigmoid",)),
+        ),
+        Misconception(
+            "the smallest rate",
+            "In 60 steps a rate of 0.003 goes nowhere with SGD. A net that is tuned "
+            "badly makes everything beside it look fast: try the other rates.",
+            recognize=lambda result, choices: (
+                result["lr"] == 0.003
+                and _plain_accuracy(**{key: result[key] for key in choices}) < WANTED
+            ),
+        ),
+        Misconception(
+            "a rate that is too small for SGD",
+            "Adam takes steps of the length of the rate, SGD steps of the rate times "
+            "the gradient. What is right for Adam is ten times too small for SGD.",
+            recognize=_takes(optimizer=("sgd",), lr=(0.03,)),
+        ),
+        Misconception(
+            "one choice for both cases",
+            "The second case has no Adam, and SGD needs another rate. Look at choices "
+            "before you choose.",
+            recognize=lambda result, choices: result["optimizer"] == "adam",
+        ),
+    ),
+    hints=(
+        "Read the table of the section on how much faster from top to bottom, and "
+        "find the change of the plain net that takes the largest part of the factor "
+        "away.",
+        "A ReLU in place of the sigmoid. Then the rate: Adam is at its best near 0.03, "
+        "SGD near 0.3. Ask whether adam is among the choices.",
+    ),
+)
+
+# --- 5.5 ------------------------------------------------------------------------------
+
+
+def _mean_at(run, rate, seeds):
+    return float(np.mean([run(rate, seed) for seed in seeds]))
+
+
+def _best_rate(
+    run,
+    rates,
+    seeds,
+    *,
+    extend=("up", "down"),
+    over=_mean_at,
+    score=lambda a: -np.inf if np.isnan(a) else a,
+):
+    rates = list(rates)
+    factor = rates[1] / rates[0]
+    found = [score(over(run, rate, seeds)) for rate in rates]
+    for _ in range(12):
+        best = int(np.argmax(found))
+        if best == len(rates) - 1 and "up" in extend:
+            rates.append(rates[-1] * factor)
+            found.append(score(over(run, rates[-1], seeds)))
+        elif best == 0 and "down" in extend:
+            rates.insert(0, rates[0] / factor)
+            found.insert(0, score(over(run, rates[0], seeds)))
+        else:
+            break
+    return rates[int(np.argmax(found))]
+
+
+def _luckiest(run, rate, seeds):
+    return float(np.max([run(rate, seed) for seed in seeds]))
+
+
+def _first_seed(run, rate, seeds):
+    return run(rate, seeds[0])
+
+
+def _as_it_is(accuracy):
+    return accuracy
+
+
+@cache
+def _some_digits(seed):
+    from bnlib.lab.data import digits
+
+    x, y, x_new, y_new = digits(seed=seed)
+    return x[:300] - x[:300].mean(), y[:300], x_new - x[:300].mean(), y_new
+
+
+@cache
+def _softmax_run(rate, seed):
+    """Accuracy in % of a softmax regression after 20 steps; NaN if it overflows."""
+    x, y, x_new, y_new = _some_digits(seed)
+    w, onehot = np.zeros((64, 10)), np.eye(10)[y]
+    for _ in range(20):
+        z = x @ w
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        w -= rate * x.T @ (p / p.sum(axis=1, keepdims=True) - onehot) / len(x)
+    return 100 * float(np.mean((x_new @ w).argmax(axis=1) == y_new))
+
+
+def _made_up_run(best, limit, luck):
+    """Accuracy that falls on both sides of a rate, and is NaN above a limit."""
+
+    def run(rate, seed):
+        if rate > limit:
+            return float("nan")
+        lucky = 6.0 if seed == 1 and abs(np.log(rate / luck)) < 0.1 else 0.0
+        return 90 - 3 * np.log10(rate / best) ** 2 + lucky - seed
+
+    return run
+
+
+def _rate_cases():
+    made_up, below = _made_up_run(0.1, 5.0, 10.0), _made_up_run(0.001, 90.0, 100.0)
+    # The second seed has luck at the rate that is twice too high.
+    lucky = _made_up_run(0.1, 20.0, 0.8)
+    return [
+        Case(
+            (_softmax_run, [0.01, 0.04, 0.16], [0, 1, 2]), "digits, the best is above"
+        ),
+        Case((below, [0.1, 1.0, 10.0], [0, 1, 2]), "the best is below"),
+        Case((made_up, [0.1, 1.0, 10.0], [0, 1, 2]), "the last rate overflows"),
+        Case((lucky, [0.2, 0.4, 0.8], [0, 1, 2]), "one seed has luck"),
+    ]
+
+
+BEST_RATE = Exercise(
+    number="5.5",
+    name="best_rate",
+    title="Read a sweep",
+    signature="best_rate(run, rates, seeds)",
+    reference=_best_rate,
+    cases=_rate_cases,
+    misconceptions=(
+        Misconception(
+            "the edge of the grid",
+            "The best rate of the grid is its first or its last one, so a better one "
+            "may lie outside. Go on by the same factor until the best has neighbors on "
+            "both sides.",
+            wrong=partial(_best_rate, extend=()),
+        ),
+        Misconception(
+            "extended upward only",
+            "The best rate may as well lie below the grid. Ask at both ends.",
+            wrong=partial(_best_rate, extend=("up",)),
+        ),
+        Misconception(
+            "extended downward only",
+            "The best rate may as well lie above the grid. Ask at both ends.",
+            wrong=partial(_best_rate, extend=("down",)),
+        ),
+        Misconception(
+            "the best of all runs",
+            "The best single run is luck: it belongs to a seed. Take the mean over the "
+            "seeds at each rate, then the best rate.",
+            wrong=partial(_best_rate, over=_luckiest),
+        ),
+        Misconception(
+            "a run that overflowed taken for the best",
+            "np.argmax returns the first NaN. A run that overflowed has lost: count it "
+            "as minus infinity, or use np.nanargmax.",
+            wrong=partial(_best_rate, score=_as_it_is),
+        ),
+    ),
+    hints=(
+        "First the mean over the seeds for each rate, where NaN counts as the worst. "
+        "Then look where the best one stands.",
+        "As long as the best is the last rate, add another one, larger by the factor "
+        "of the grid; as long as it is the first, add a smaller one.",
+        "factor = rates[1] / rates[0]; while the best index is 0 or the last: extend "
+        "on that side and measure again.",
+    ),
+)
+
+
 EXERCISES = (
     SPEED_UP,
     TURNING_ANGLE,
     EXPLOSION,
+    FAIR_BASELINE,
+    BEST_RATE,
 )

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.kinds import Repair
 
 # --- 6.1 ------------------------------------------------------------------------------
 
@@ -417,14 +418,30 @@ def _kernels(x):
     return tuple(range(2, x.ndim)) or (1,)
 
 
-def _normalize_filters(directions, weights, axes=_filters, divided=True, times=True):
+def _normalize_filters(
+    directions, weights, axes=_filters, divided=True, times=True, vectors=np.zeros_like
+):
     result = []
     for d, w in zip(directions, weights, strict=True):
         over = axes(w) if w.ndim > 1 else None
         new = d * (_length(w, over) if times else 1)
         new = new / _length(d, over) if divided else new
-        result.append(new if w.ndim > 1 else np.zeros_like(d))
+        if w.ndim == 1:
+            new = vectors(d) if vectors in (np.zeros_like, _itself) else vectors(d, w)
+        result.append(new)
     return result
+
+
+def _itself(d):
+    return d
+
+
+def _as_one(d, w):
+    return d * np.linalg.norm(w) / np.linalg.norm(d)
+
+
+def _by_entry(d, w):
+    return d * np.abs(w) / np.abs(d)
 
 
 def _upside_down(directions, weights):
@@ -449,16 +466,6 @@ def _one_for_all(directions, weights):
     return [scale * d if d.ndim > 1 else 0 * d for d in directions]
 
 
-def _moves_vectors(result, directions, weights):
-    right = _normalize_filters(directions, weights)
-    pairs = list(zip(result, right, strict=True))
-    matrices = [np.allclose(r, n) for r, n in pairs if n.ndim > 1]
-    vectors = [r for r, n in pairs if n.ndim == 1]
-    # NaN or None is another fault than a vector that moves.
-    finite = all(np.isfinite(r).all() for r in vectors)
-    return all(matrices) and finite and any(np.any(r) for r in vectors)
-
-
 def _filter_cases():
     rng = np.random.default_rng(56)
 
@@ -480,12 +487,20 @@ def _filter_cases():
     ]
 
 
-FILTER_NORMALIZE = Exercise(
+_FILTER_NORMALIZE_STARTER = '''\
+def filter_normalize(directions, weights):
+    """Return a list like directions, rescaled as in (6.3)."""
+    pairs = zip(directions, weights, strict=True)
+    return [d * np.linalg.norm(w) / np.linalg.norm(d) for d, w in pairs]
+'''
+
+FILTER_NORMALIZE = Repair(
     number="6.3",
     name="filter_normalize",
     title="A fair direction",
     signature="filter_normalize(directions, weights)",
     reference=_normalize_filters,
+    starter=_FILTER_NORMALIZE_STARTER,
     cases=_filter_cases,
     misconceptions=(
         Misconception(
@@ -515,10 +530,22 @@ FILTER_NORMALIZE = Exercise(
             wrong=partial(_normalize_filters, times=False),
         ),
         Misconception(
-            "vectors move",
+            "vectors rescaled as a whole",
             "Biases, gamma and beta are no filters; their direction must be 0. "
             "Otherwise you mostly see what scaling or shifting a layer does.",
-            recognize=_moves_vectors,
+            wrong=partial(_normalize_filters, vectors=_as_one),
+        ),
+        Misconception(
+            "vectors rescaled entry by entry",
+            "An entry of a bias, of gamma or beta is no filter; their direction must "
+            "be 0. Otherwise you mostly see what scaling or shifting a layer does.",
+            wrong=partial(_normalize_filters, vectors=_by_entry),
+        ),
+        Misconception(
+            "vectors left as they were drawn",
+            "Biases, gamma and beta are no filters; their direction must be 0, and not "
+            "of whatever length it was drawn with.",
+            wrong=partial(_normalize_filters, vectors=_itself),
         ),
         Misconception(
             "along the inputs",
@@ -556,8 +583,111 @@ FILTER_NORMALIZE = Exercise(
 )
 
 
+# --- 6.4 ------------------------------------------------------------------------------
+
+
+def _flatter(weight, factor):
+    return factor * weight
+
+
+def _normalized(u, weight):
+    x = u @ weight.T
+    return (x - x.mean(axis=0)) / x.std(axis=0)
+
+
+def _probe():
+    """Return inputs and pushes, the same each time; 0.01 long, whatever the weight."""
+    rng = np.random.default_rng(64)
+    return rng.normal(size=(200, 6)), 0.01 * rng.normal(size=(20, 6))
+
+
+def _sharpness(weight):
+    """Return the change of the output by a small push of all rows."""
+    u, pushes = _probe()
+    before = _normalized(u, weight)
+    after = [_normalized(u, weight + push) for push in pushes]
+    return np.mean([np.sqrt(np.square(a - before).mean()) for a in after])
+
+
+def _same_function(result, weight):
+    u, _ = _probe()
+    return np.abs(_normalized(u, result) - _normalized(u, weight)).max() < 1e-6
+
+
+def _flatter_fault(result, weight, factor):
+    if not _same_function(result, weight):
+        return "Your result is the weight of another function: the outputs differ."
+    flatter = _sharpness(weight) / _sharpness(result)
+    if flatter >= 0.9 * factor:
+        return None
+    return (
+        f"Your result is flatter by the factor {flatter:.3g}; asked is about "
+        f"{factor:g}."
+    )
+
+
+def _flatter_cases():
+    rng = np.random.default_rng(164)
+
+    def case(c, factor):
+        weight = rng.normal(size=(c, 6))
+        return Case((weight, factor), f"weight of shape ({c}, 6), factor {factor:g}")
+
+    return [case(4, 5.0), case(3, 50.0), case(5, 2.0)]
+
+
+FLATTER = Exercise(
+    number="6.4",
+    name="flatter",
+    title="Flat on request",
+    signature="flatter(weight, factor)",
+    reference=_flatter,
+    accept=_flatter_fault,
+    cases=_flatter_cases,
+    misconceptions=(
+        Misconception(
+            "divided by the factor",
+            "A push of fixed length is larger beside a short weight: this net looks "
+            "steeper. Make the weight longer.",
+            wrong=lambda weight, factor: weight / factor,
+        ),
+        Misconception(
+            "the root of the factor",
+            "The push is of fixed length, so twice the weight halves what it does: the "
+            "factor itself, not its root.",
+            wrong=lambda weight, factor: np.sqrt(factor) * weight,
+        ),
+        Misconception(
+            "the factor added",
+            "Adding a number to every weight turns the rows, and the function is "
+            "another one. A norm forgets the length of a row and nothing else.",
+            wrong=lambda weight, factor: weight + factor,
+        ),
+        Misconception(
+            "the sign turned",
+            "A negative factor mirrors the outputs: the norm forgets the size of a "
+            "weight, not its sign.",
+            wrong=lambda weight, factor: -factor * weight,
+        ),
+        Misconception(
+            "left as it was",
+            "The function is the same, and so is its flatness. One thing may change "
+            "about a row before a norm: find it.",
+            wrong=lambda weight, factor: weight,
+        ),
+    ),
+    hints=(
+        "Ask which change of the weights before a batch norm its output does not "
+        "notice.",
+        "Their length. A push of fixed length is then smaller in comparison: multiply "
+        "the weight by the factor.",
+    ),
+)
+
+
 EXERCISES = (
     GRADIENT_SHIFT,
     EFFECTIVE_SMOOTHNESS,
     FILTER_NORMALIZE,
+    FLATTER,
 )

@@ -145,13 +145,30 @@ SATURATED_SHARE = Exercise(
 _WEIGHTED = ("linear", "conv")
 
 
-# Both turn one number per channel into one number per channel. A convolution does not:
-# at the border its zeros take part, and there the sum of the weights is another.
-_PASSES = ("maxpool", "linear")
+# Max pooling and linear layers turn one number per channel into one number per channel.
+# A convolution does not: at the border its zeros take part, and there the sum of the
+# weights is another.
 
 
-def _useless(layers, *, through=_PASSES, norms=("bn",)):
-    found = []
+def _useless(
+    layers,
+    *,
+    maxpool=True,
+    linear=True,
+    conv=False,
+    relu=False,
+    ln=False,
+    norms=("bn",),
+):
+    """Look ahead for a norm, through the kinds of layers that are switched on."""
+    passes = {
+        "maxpool": maxpool,
+        "linear": linear,
+        "conv": conv,
+        "relu": relu,
+        "ln": ln,
+    }
+    through, found = {name for name, on in passes.items() if on} - set(norms), []
     for i, layer in enumerate(layers):
         after = [other for other in layers[i + 1 :] if other not in through]
         if layer in _WEIGHTED and after and after[0] in norms:
@@ -214,7 +231,7 @@ USELESS_BIASES = Exercise(
             "the norm behind the activation",
             "A ReLU between bias and norm sees the bias: it shifts the threshold, and "
             "no later subtraction takes that back.",
-            wrong=partial(_useless, through=(*_PASSES, "relu")),
+            wrong=partial(_useless, relu=True),
         ),
         Misconception(
             "layer norm taken for batch norm",
@@ -227,27 +244,27 @@ USELESS_BIASES = Exercise(
             "Max pooling picks the largest of several positions; adding the same "
             "number to all of them changes nothing but the result, by that number. So "
             "the bias passes through, and the norm behind still removes it.",
-            wrong=partial(_useless, through=("linear",)),
+            wrong=partial(_useless, maxpool=False),
         ),
         Misconception(
             "linear layers taken for an end",
             "A linear layer turns one number per unit into one number per unit: the "
             "bias reaches the norm as a shift all the same, and is subtracted there.",
-            wrong=partial(_useless, through=("maxpool",)),
+            wrong=partial(_useless, linear=False),
         ),
         Misconception(
             "convolutions looked through",
             "A convolution padded with zeros turns the same number everywhere into "
             "one number inside and others at the border. That is no common shift, so "
             "the norm behind does not remove it.",
-            wrong=partial(_useless, through=(*_PASSES, "conv")),
+            wrong=partial(_useless, conv=True),
         ),
         Misconception(
             "layer norm looked through",
             "Layer norm divides by the spread over the features of one example, and "
             "biases that differ from feature to feature change that spread. No later "
             "norm takes it back.",
-            wrong=partial(_useless, through=(*_PASSES, "ln")),
+            wrong=partial(_useless, ln=True),
         ),
     ),
     hints=(
@@ -557,10 +574,123 @@ INITIAL_GAMMAS = Exercise(
     ),
 )
 
+# --- 7.6 ------------------------------------------------------------------------------
+
+
+def _invisible(h):
+    return 3 * h + 2 * np.abs(h).max() + 1
+
+
+def _behind(h, seed):
+    """Return what a norm puts out behind a random linear layer."""
+    weight = np.random.default_rng(seed).normal(size=(4, h.shape[1]))
+    x = h @ weight.T
+    return (x - x.mean(axis=0)) / x.std(axis=0)
+
+
+def _seen_behind(result, h):
+    gaps = [np.abs(_behind(result, s) - _behind(h, s)).max() for s in range(5)]
+    return max(gaps)
+
+
+def _wider(result, h):
+    return (result.std(axis=0) / h.std(axis=0)).min()
+
+
+def _invisible_fault(result, h):
+    seen = _seen_behind(result, h)
+    if not seen < 1e-6:
+        return f"Your result is seen: an output behind the norm changes by {seen:.2g}."
+    if np.abs(result - h).min() < 1:
+        return "Your result keeps a value, or nearly; asked is a change of at least 1."
+    if _wider(result, h) < 2:
+        return (
+            f"Your result is invisible, and a feature's std is {_wider(result, h):.2g} "
+            "times what it was; asked is at least 2."
+        )
+    return None
+
+
+def _mirrored(result, h):
+    return _seen_behind(-result, h) < 1e-6
+
+
+def _own_scales(result, h):
+    """Whether each feature was moved and stretched by numbers of its own."""
+    a, b = result - result.mean(axis=0), h - h.mean(axis=0)
+    factors = (a * b).sum(axis=0) / np.square(b).sum(axis=0)
+    return np.allclose(a, factors * b) and np.ptp(factors) > 1e-6
+
+
+def _only_shifted(result, h):
+    return np.allclose(result - result.mean(axis=0), h - h.mean(axis=0))
+
+
+def _by_example(result, h):
+    shift = result - h
+    return np.ptp(shift, axis=1).max() < 1e-9 < np.ptp(shift, axis=0).max()
+
+
+def _invisible_cases():
+    rng = np.random.default_rng(76)
+
+    def case(n, c):
+        h = np.maximum(rng.normal(0.5, 1.0, size=(n, c)), 0)
+        return Case((h,), f"h of shape ({n}, {c}), out of a ReLU")
+
+    return [case(12, 3), case(20, 6), case(9, 2)]
+
+
+INVISIBLE = Exercise(
+    number="7.6",
+    name="invisible",
+    title="A change that the next layer cannot see",
+    signature="invisible(h)",
+    reference=_invisible,
+    accept=_invisible_fault,
+    cases=_invisible_cases,
+    misconceptions=(
+        Misconception(
+            "the sign turned",
+            "A negative scale comes out of the norm as a mirror image: the size of the "
+            "scale is forgotten, its sign is not.",
+            recognize=_mirrored,
+        ),
+        Misconception(
+            "a scale for each feature",
+            "The next layer mixes the features, so the mixture changes if they are "
+            "scaled differently. One scale for all of them is divided out.",
+            recognize=_own_scales,
+        ),
+        Misconception(
+            "shifted, and not stretched",
+            "A row added to all examples is subtracted by the norm: right. There is a "
+            "second freedom, one scale for all, and the task asks for it, too.",
+            recognize=_only_shifted,
+        ),
+        Misconception(
+            "a shift for each example",
+            "What differs from example to example is just what the norm keeps. The "
+            "constant must be the same in all rows.",
+            recognize=_by_example,
+        ),
+    ),
+    hints=(
+        "Follow one constant row c through the linear layer: what arrives at the norm, "
+        "and what does the norm subtract? Then do the same for a factor.",
+        "(h - c) / s with one row c and one positive number s is invisible. Choose "
+        "them so that every value moves by at least 1.",
+        "Try 3 * h + a large constant: 3 * h is at least h, since h comes out of a "
+        "ReLU.",
+    ),
+)
+
+
 EXERCISES = (
     SATURATED_SHARE,
     USELESS_BIASES,
     DROP_BIAS,
     RESIDUAL_BLOCK,
     INITIAL_GAMMAS,
+    INVISIBLE,
 )

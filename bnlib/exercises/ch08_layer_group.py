@@ -1,10 +1,11 @@
 """Exercises of chapter 8: when the batch is the problem."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.kinds import Repair
 
 # --- 8.1 ------------------------------------------------------------------------------
 
@@ -41,6 +42,10 @@ def _by_axes(
         v.reshape(-1, 1, 1) if along == "C" else v[: x.shape[-1]] for v in (gamma, beta)
     )
     return gamma * x_hat + beta
+
+
+def _affine_left_out(x, kind, groups, gamma, beta, eps):
+    return _by_axes(x, kind, groups, np.ones_like(gamma), np.zeros_like(beta), eps)
 
 
 def _batch_split(x, kind, groups, gamma, beta, eps):
@@ -126,6 +131,30 @@ NORM_BY_AXES = Exercise(
             wrong=partial(_by_axes, instance=(0, *_POSITIONS)),
         ),
         Misconception(
+            "layer and instance norm exchanged",
+            "Layer norm averages over all of an example, channels included; instance "
+            "norm over each channel of an example by itself.",
+            wrong=partial(_by_axes, layer=_POSITIONS, instance=(1, 2, *_POSITIONS)),
+        ),
+        Misconception(
+            "the batch averaged alone",
+            "Axis 0 alone leaves a mean for each position by itself. In images the "
+            "positions are among the values of a feature, too.",
+            wrong=partial(_by_axes, batch=(0,), instance=(0,)),
+        ),
+        Misconception(
+            "groups that reach over the batch",
+            "A group belongs to one example: axis 0 stays out of the average of group "
+            "norm.",
+            wrong=partial(_by_axes, group=(0, 2, *_POSITIONS)),
+        ),
+        Misconception(
+            "gamma and beta left out",
+            "The last step is the same for all four: multiply each channel by its "
+            "gamma, add its beta.",
+            wrong=_affine_left_out,
+        ),
+        Misconception(
             "a statistic for every position",
             "H and W must be among the averaged axes: a group shares one mean and one "
             "variance over its channels and all positions.",
@@ -194,12 +223,20 @@ def _rms_cases():
     return [case(2, 3, 5, 0.1), case(3, 4, 4, 0.01), case(1, 2, 6, 0.5)]
 
 
-RMS_NORM = Exercise(
+_RMS_NORM_STARTER = '''\
+def rms_norm(x, gamma, eps):
+    """Return the normalized tokens, of the shape of x, (N, T, D)."""
+    spread = x.var(axis=-1, keepdims=True)
+    return gamma * x / np.sqrt(spread + eps)
+'''
+
+RMS_NORM = Repair(
     number="8.2",
     name="rms_norm",
     title="Half a layer norm",
     signature="rms_norm(x, gamma, eps)",
     reference=_rms,
+    starter=_RMS_NORM_STARTER,
     cases=_rms_cases,
     misconceptions=(
         Misconception(
@@ -436,6 +473,18 @@ def _ghost(x, size, eps, *, whole=False, dealt=False, ddof=0, stored=1, root=Fal
     return y, mean.mean(axis=(0, 1)), kept
 
 
+def _ghost_last(x, size, eps):
+    y, *_ = _ghost(x, size, eps)
+    return y, x[-size:].mean(axis=0), x[-size:].var(axis=0, ddof=1)
+
+
+def _ghost_eps_beside(x, size, eps):
+    ghosts = x.reshape(-1, size, x.shape[1])
+    centered = ghosts - ghosts.mean(axis=1, keepdims=True)
+    y = centered / (ghosts.std(axis=1, keepdims=True) + eps)
+    return y.reshape(x.shape), *_ghost(x, size, eps)[1:]
+
+
 def _ghost_over_means(x, size, eps):
     y, mean, _ = _ghost(x, size, eps)
     return y, mean, x.reshape(-1, size, x.shape[1]).mean(axis=1).var(axis=0, ddof=1)
@@ -471,6 +520,16 @@ GHOST_STEP = Exercise(
             "This is ordinary batch norm. Cut the batch into ghosts first and give "
             "each its own mean and variance.",
             wrong=partial(_ghost, whole=True),
+        ),
+        Misconception(
+            "the last ghost alone stored",
+            "Every ghost is a sample of the same data: average over all of them.",
+            wrong=_ghost_last,
+        ),
+        Misconception(
+            "eps beside the standard deviation",
+            "eps is added to the variance, under the root, as in every batch norm.",
+            wrong=_ghost_eps_beside,
         ),
         Misconception(
             "ghosts dealt out in turn",
@@ -519,4 +578,111 @@ GHOST_STEP = Exercise(
     ),
 )
 
-EXERCISES = (NORM_BY_AXES, RMS_NORM, COUPLING, BATCH_FOR_SPREAD, GHOST_STEP)
+# --- 8.6 ------------------------------------------------------------------------------
+
+
+@cache
+def _tower_accuracy(blocks, rate):
+    """Mean test accuracy in % of two towers without norm after 60 steps."""
+    import torch
+    from torch import nn
+
+    from bnlib.lab.data import digits, for_seeds
+    from bnlib.lab.ensemble import Ensemble, accuracies, train_many
+
+    class Block(nn.Sequential):
+        def forward(self, x):
+            return x + super().forward(x)
+
+    def tower(seed):
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            layers = [nn.Linear(64, 32)]
+            for _ in range(blocks):
+                pair = [nn.Linear(32, 32) for _ in range(2)]
+                for linear in pair:
+                    nn.init.kaiming_normal_(linear.weight)
+                layers.append(Block(pair[0], nn.ReLU(), pair[1]))
+            return nn.Sequential(*layers, nn.Linear(32, 10)).double()
+
+    seeds = range(2)
+    x, y, x_new, y_new = map(torch.tensor, for_seeds(digits, seeds))
+    nets = Ensemble([tower(seed) for seed in seeds])
+    how = {"lr": rate, "momentum": 0.9, "batch_size": 32, "seed": [*seeds]}
+    train_many(nets, (x, y), steps=60, each=True, **how)
+    return 100 * float(np.mean(accuracies(nets, x_new, y_new, each=True)))
+
+
+def _norm_free_rate(blocks):
+    # Each block triples the variance of the stream, and the gradient grows alike.
+    return 0.07 / 3 ** (blocks / 2)
+
+
+def _norm_free_fault(result, blocks):
+    rate = float(result)
+    if rate <= 0:
+        return "Your result is not above 0; asked is a learning rate."
+    accuracy = _tower_accuracy(blocks, rate)
+    if accuracy >= 50:
+        return None
+    return (
+        f"Your result, a rate of {rate:.3g}, leads to {accuracy:.0f}% after 60 steps, "
+        "the mean of two nets; asked is at least 50%."
+    )
+
+
+def _rate_between(low, high):
+    """Recognize a rate by what it is beside the one that suits the tower."""
+
+    def recognize(result, blocks):
+        return low < float(result) / _norm_free_rate(blocks) < high
+
+    return recognize
+
+
+NORM_FREE_RATE = Exercise(
+    number="8.6",
+    name="norm_free_rate",
+    title="Without any norm, and it trains",
+    signature="norm_free_rate(blocks)",
+    reference=_norm_free_rate,
+    accept=_norm_free_fault,
+    cases=lambda: [Case((n,), f"{n} blocks") for n in (10, 6, 3)],
+    misconceptions=(
+        Misconception(
+            "one rate for towers of all depths",
+            "Every block makes the stream and the gradient larger. What trains 3 "
+            "blocks overflows with 10, and what 10 can bear is far too small for 3.",
+            recognize=lambda result, blocks: 6e-4 < float(result) < 0.02,
+        ),
+        Misconception(
+            "a rate made for nets with norms",
+            "With norms 0.04 is fine, and without them the loss is NaN after a few "
+            "steps. Divide by ten until it is not, and then look at the accuracy.",
+            recognize=lambda result, blocks: float(result) >= 0.02,
+        ),
+        Misconception(
+            "a rate so small that nothing happens",
+            "The net does not overflow, and it does not move either: in 60 steps such "
+            "a rate gets nowhere. Go up until the accuracy falls, then one step back.",
+            recognize=_rate_between(0, 0.05),
+        ),
+    ),
+    hints=(
+        "Try rates that differ by a factor of three, on the towers of the chapter with "
+        "another depth: tower(nn.Identity, seed, depth=10).",
+        "A block adds a branch of about twice the variance, so the variance of the "
+        "stream triples. The gradient of the first layers grows with its root.",
+        "Something like 0.07 / 3 ** (blocks / 2) trains all three.",
+    ),
+)
+
+
+EXERCISES = (
+    NORM_BY_AXES,
+    RMS_NORM,
+    COUPLING,
+    BATCH_FOR_SPREAD,
+    GHOST_STEP,
+    NORM_FREE_RATE,
+)

@@ -122,6 +122,11 @@ def _merge_std(counts, means, m2s):
     return mean, np.sqrt(var)
 
 
+def _mean_of_variances(counts, means, m2s):
+    mean, _ = _merge(counts, means, m2s)
+    return mean, (m2s / np.maximum(counts, 1)[:, None]).mean(axis=0)
+
+
 def _merge_around_zero(counts, means, m2s):
     mean, _ = _merge(counts, means, m2s)
     return mean, (m2s + counts[:, None] * means**2).sum(axis=0) / counts.sum()
@@ -235,6 +240,12 @@ MERGE_PARTS = Exercise(
             "every example of a part is further away, by the distance of the two "
             "means.",
             wrong=partial(_merge, between=0),
+        ),
+        Misconception(
+            "the mean of the ranks' variances",
+            "Two things are missing: a rank with more values counts more, and the "
+            "distances between the parts are in no rank's variance.",
+            wrong=_mean_of_variances,
         ),
         Misconception(
             "every rank's distance counted alike",
@@ -716,10 +727,114 @@ LOSS_FACTOR = Exercise(
     ),
 )
 
+# --- 9.6 ------------------------------------------------------------------------------
+
+
+def _lucky_parts(n):
+    a = np.arange(n, dtype=float) ** 2
+    return a, 2 * a.mean() - a
+
+
+def _lucky_normalized(x, of):
+    return (x - of.mean()) / of.std()
+
+
+def _lucky_gap(a, b):
+    whole = np.concatenate([a, b])
+    pairs = [(_lucky_normalized(p, p), _lucky_normalized(p, whole)) for p in (a, b)]
+    return max(np.abs(own - common).max() for own, common in pairs)
+
+
+def _lucky_fault(result, n):
+    a, b = result
+    if min(np.ptp(a), np.ptp(b)) == 0:
+        return "Your result has a part of equal numbers, which no norm can divide."
+    gap = _lucky_gap(a, b)
+    if not gap < 1e-9:
+        return (
+            "Your result is noticed: an output of a device differs by "
+            f"{gap:.2g} from that of the whole batch."
+        )
+    if np.abs(np.sort(a) - np.sort(b)).max() < 1e-3 * np.std(a):
+        return "Your result has the same numbers on both devices, perhaps reordered."
+    return None
+
+
+def _alike(of):
+    """Recognize parts that have one number in common and not the other."""
+
+    def recognize(result, n):
+        other = np.std if of is np.mean else np.mean
+        a, b = result
+        scale = max(np.std(a), np.std(b))
+        equal = abs(of(a) - of(b)) < 1e-6 * scale
+        return equal and abs(other(a) - other(b)) > 1e-6 * scale
+
+    return recognize
+
+
+def _same_numbers(result, n):
+    a, b = np.sort(result[0]), np.sort(result[1])
+    return np.abs(a - b).max() <= 1e-3 * np.std(a) and np.ptp(a) > 0
+
+
+def _nothing_alike(result, n):
+    a, b = result
+    scale = max(np.std(a), np.std(b))
+    apart = [abs(f(a) - f(b)) > 1e-6 * scale for f in (np.mean, np.std)]
+    return all(apart)
+
+
+LUCKY_PARTS = Exercise(
+    number="9.6",
+    name="lucky_parts",
+    title="Halves that do not notice",
+    signature="lucky_parts(n)",
+    reference=_lucky_parts,
+    accept=_lucky_fault,
+    cases=lambda: [Case((n,), f"n={n}") for n in (5, 3, 8)],
+    outputs=("first part", "second part"),
+    misconceptions=(
+        Misconception(
+            "the same numbers twice",
+            "Equal parts, perhaps in another order, are right and too easy. (A batch "
+            "that is symmetric around its mean is its own mirror image.) Find two "
+            "different ones.",
+            recognize=_same_numbers,
+        ),
+        Misconception(
+            "equal means, unequal spreads",
+            "Each device divides by its own standard deviation. These, too, must be "
+            "those of the whole batch.",
+            recognize=_alike(np.mean),
+        ),
+        Misconception(
+            "equal spreads, unequal means",
+            "Each device subtracts its own mean. And the distance between the means "
+            "makes the whole batch wider than its parts.",
+            recognize=_alike(np.std),
+        ),
+        Misconception(
+            "neither mean nor spread in common",
+            "A norm sees two numbers of a part, its mean and its standard deviation. "
+            "Both must be the same on the two devices.",
+            recognize=_nothing_alike,
+        ),
+    ),
+    hints=(
+        "A device does not notice if its mean and its variance are those of the whole. "
+        "By (9.2) that is so if the two parts have the same mean and variance.",
+        "Take any first part that is not symmetric, and its mirror image around its "
+        "mean: 2 * mean - a.",
+    ),
+)
+
+
 EXERCISES = (
     FAR_APART,
     MERGE_PARTS,
     BACKWARD_PART,
     SYNC_RUNNING_VAR,
     LOSS_FACTOR,
+    LUCKY_PARTS,
 )

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.kinds import Repair
 from bnlib.exercises.engine.terms import Terms
 
 
@@ -207,11 +208,18 @@ def _shifted(
     power=2,
     gain_of_offset=False,
     offset_in_var=False,
+    gain_of_mean=True,
 ):
     reached = offset * reach(weight, axis=axes)
     factor = gain if gain_of_offset else 1.0
     spread = reached**2 if offset_in_var else 0.0
-    return gain * mean + factor * reached, gain**power * var + spread
+    moved = (gain if gain_of_mean else 1.0) * mean + factor * reached
+    return moved, gain**power * var + spread
+
+
+def _shifted_back(weight, mean, var, gain, offset):
+    reached = offset * weight.sum(axis=(1, 2, 3))
+    return (mean - reached) / gain, var / gain**2
 
 
 def _one(weight, axis):
@@ -272,6 +280,18 @@ SHIFTED_STATISTICS = Exercise(
             wrong=partial(_shifted, reach=_one),
         ),
         Misconception(
+            "the mean not multiplied by the gain",
+            "The gain multiplies every pixel, so it multiplies every output, and the "
+            "mean of the outputs with it.",
+            wrong=partial(_shifted, gain_of_mean=False),
+        ),
+        Misconception(
+            "the shift taken back",
+            "These would be the statistics before the shift. Asked are those of the "
+            "shifted images.",
+            wrong=_shifted_back,
+        ),
+        Misconception(
             "the offset left out",
             "Every pixel is raised by the offset, so the output of the convolution is "
             "raised too, by offset times the sum of the channel's weights.",
@@ -327,131 +347,102 @@ SHIFTED_STATISTICS = Exercise(
 # --- 10.3 -----------------------------------------------------------------------------
 
 
-def _spread_of(z, ddof):
-    return np.moveaxis(z, 1, 0).reshape(z.shape[1], -1).var(axis=1, ddof=ddof)
+def _tables(run, priors, seeds):
+    """Return validation and test accuracies, each of shape (priors, seeds)."""
+    both = [[run(prior, seed) for seed in seeds] for prior in priors]
+    return np.moveaxis(np.array(both, dtype=float), 2, 0)
 
 
-def _spread_of_each(z):
-    return z.var(axis=(2, 3), ddof=1).mean(axis=0)
+def _tuned_prior(run, priors, seeds, *, by="validation", of="test", each=False):
+    tables = dict(zip(("validation", "test"), _tables(run, priors, seeds), strict=True))
+    chooser, reported = tables[by], tables[of]
+    if each:
+        best = chooser.argmax(axis=0)
+        return float(reported[best, np.arange(len(seeds))].mean())
+    return float(reported[chooser.mean(axis=1).argmax()].mean())
 
 
-def _blend(
-    mean,
-    var,
-    z,
-    prior,
-    *,
-    count=len,
-    ddof=1,
-    swapped=False,
-    between=False,
-    each=False,
-    roots=False,
-    keep_var=False,
-):
-    n = count(z)
-    new = prior / (prior + n) if swapped else n / (prior + n)
-    new_mean = z.mean(axis=(0, 2, 3))
-    new_var = _spread_of_each(z) if each else _spread_of(z, ddof)
-    power = 0.5 if roots else 1.0
-    blended = ((1 - new) * var**power + new * new_var**power) ** (1 / power)
-    if between:
-        blended = blended + new * (1 - new) * (new_mean - mean) ** 2
-    return (1 - new) * mean + new * new_mean, var if keep_var else blended
+def _luckiest_prior(run, priors, seeds):
+    chooser, reported = _tables(run, priors, seeds)
+    prior, seed = np.unravel_index(chooser.argmax(), chooser.shape)
+    return float(reported[prior, seed])
 
 
-def _values(z):
-    return z.size // z.shape[1]
+def _luckiest_reported_whole(run, priors, seeds):
+    chooser, reported = _tables(run, priors, seeds)
+    return float(reported[chooser.max(axis=1).argmax()].mean())
 
 
-def _blend_terms(mean, var, z, prior):
-    new, old = len(z) / (prior + len(z)), prior / (prior + len(z))
-    pairs = ("mean", mean, z.mean(axis=(0, 2, 3))), ("var", var, _spread_of(z, 1))
-    counts = {"n": len(z), "H * W": z[0, 0].size}
-    return [
-        Terms(
-            {f"N / (N + n) * {name}": old * was, f"n / (N + n) * {name}(z)": new * now},
-            {f"N / (N + n) * {name}": 1, f"n / (N + n) * {name}(z)": 1},
-            counts,
-            part,
-        )
-        for part, (name, was, now) in enumerate(pairs)
-    ]
+def _average_of_priors(run, priors, seeds):
+    return float(_tables(run, priors, seeds)[1].mean())
 
 
-def _blend_cases():
-    rng = np.random.default_rng(93)
+def _prior_cases():
+    def case(number, priors, seeds):
+        size = len(priors), seeds
+        rng = np.random.default_rng(1000 + number)
+        true = 90 - 2 * np.abs(np.arange(size[0])[:, None] - 1.2) + np.zeros(size)
+        table = true[..., None] + rng.normal(0, 3, size=(*size, 2))
 
-    def case(n, c, prior):
-        z = rng.normal(rng.normal(3.0, 2.0, size=(1, c, 1, 1)), 2.0, size=(n, c, 2, 3))
-        z = z + rng.normal(0.0, 1.0, size=(n, 1, 1, 1))
-        args = (rng.normal(size=c), rng.uniform(0.5, 2.0, size=c), z, prior)
-        return Case(args, f"{n} images, N = {prior}")
+        def run(prior, seed):
+            return tuple(table[priors.index(prior), seed].tolist())
 
-    return [case(4, 3, 12), case(3, 2, 1), case(5, 4, 0)]
+        note = f"{size[0]} priors, {seeds} seeds"
+        return Case((run, priors, list(range(seeds))), note)
+
+    return [case(3, [0, 1, 4, 16], 5), case(5, [0, 2, 8], 3), case(8, [0, 1, 2, 4], 4)]
 
 
-BLEND = Exercise(
+TUNED_PRIOR = Exercise(
     number="10.3",
-    name="blend",
-    title="Old and new statistics",
-    signature="blend(mean, var, z, prior)",
-    reference=_blend,
-    cases=_blend_cases,
-    terms=_blend_terms,
-    outputs=("mean", "var"),
+    name="tuned_prior",
+    title="Who may choose the prior?",
+    signature="tuned_prior(run, priors, seeds)",
+    reference=_tuned_prior,
+    cases=_prior_cases,
     misconceptions=(
         Misconception(
-            "the two weights swapped",
-            "N counts the source: a large N keeps the old statistics. With N = 0 only "
-            "the new ones must be left.",
-            wrong=partial(_blend, swapped=True),
+            "chosen on the test images",
+            "The best of several test accuracies is too good: it was chosen for its "
+            "luck. Choose by the first number, report the second.",
+            wrong=partial(_tuned_prior, by="test"),
         ),
         Misconception(
-            "values counted instead of images",
-            "N counts images, so it is weighed against the number of images. With the "
-            "number of values, n * H * W, the source would hardly count.",
-            wrong=partial(_blend, count=_values),
+            "the accuracy that chose is reported",
+            "The winner of the validation images has had luck there. What it is worth "
+            "the test images say, which had no part in the choice.",
+            wrong=partial(_tuned_prior, of="validation"),
         ),
         Misconception(
-            "merged as one population",
-            "The distance between the means belongs in the variance if both are parts "
-            "of one population. Here it is the very shift that you want to remove, so "
-            "(10.3) leaves it out.",
-            wrong=partial(_blend, between=True),
+            "a prior for each seed",
+            "One prior is to be recommended, so take the mean over the seeds first. A "
+            "choice for each seed is made by the noise of each seed.",
+            wrong=partial(_tuned_prior, each=True),
         ),
         Misconception(
-            "each image by itself",
-            "The variance of a channel is taken over all images together, around their "
-            "common mean. The mean of the images' variances misses how they differ.",
-            wrong=partial(_blend, each=True),
+            "the luckiest single run",
+            "The best of all runs belongs to a seed, not to a prior. Take the mean "
+            "over the seeds before you choose, and report the mean as well.",
+            wrong=_luckiest_prior,
         ),
         Misconception(
-            "standard deviations blended",
-            "(10.3) blends variances. The square of a blend of roots is another "
-            "number, and a smaller one.",
-            wrong=partial(_blend, roots=True),
+            "chosen by the best seed of each prior",
+            "The maximum over the seeds rewards priors that scatter. Compare the "
+            "means.",
+            wrong=_luckiest_reported_whole,
         ),
         Misconception(
-            "the biased variance",
-            "What a norm stores is the unbiased variance, divided by one less than the "
-            "number of values: ddof=1.",
-            wrong=partial(_blend, ddof=0),
-        ),
-        Misconception(
-            "only the mean is new",
-            "The variance has changed with the light as well, and it is blended with "
-            "the same two weights.",
-            wrong=partial(_blend, keep_var=True),
+            "no choice at all",
+            "This is the mean over all priors. Asked is the one that the validation "
+            "images choose.",
+            wrong=_average_of_priors,
         ),
     ),
     hints=(
-        "What is the share of the new statistics if N = 0, and what if N is huge? "
-        "That fixes which weight goes where.",
-        "The share of the new is n / (N + n) with n = len(z). The new statistics are "
-        "taken over all axes but that of the channels.",
-        "new = n / (n + prior); mean: (1 - new) * mean + new * z.mean((0, 2, 3)); the "
-        "same with z.var((0, 2, 3), ddof=1).",
+        "Two tables of shape (priors, seeds) come out of the runs. Decide which of "
+        "the two may choose, and which one is reported.",
+        "Take the mean of the validation accuracies over the seeds, find the prior at "
+        "which it is largest, and return the mean of the test accuracies there.",
     ),
 )
 
@@ -470,6 +461,30 @@ def _trainable(net, *, dims=(1, 2, 3), others=False, parts=("weight", "bias")):
         for prefix, layer in net.named_modules()
         for name, _ in layer.named_parameters(recurse=False)
     }
+
+
+def _norms_of_other_kinds(result, net):
+    """Whether all batch norms were taken, other norms too, and nothing else."""
+    right, most = _trainable(net), _trainable(net, others=True)
+    taken = {name for name, value in result.items() if value}
+    batch, norms = ({n for n, v in found.items() if v} for found in (right, most))
+    return set(result) == set(right) and batch < taken <= norms
+
+
+def _of_the_children(net):
+    from torch import nn
+
+    direct = {
+        f"{prefix}.{name}"
+        for prefix, layer in net.named_children()
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)
+        for name, _ in layer.named_parameters(recurse=False)
+    }
+    return {name: name in direct for name, _ in net.named_parameters()}
+
+
+def _only_the_taken(net):
+    return {name: True for name, taken in _trainable(net).items() if taken}
 
 
 def _vectors(net):
@@ -550,6 +565,18 @@ TRAINABLE = Exercise(
             wrong=_named_so,
         ),
         Misconception(
+            "nested norms overlooked",
+            "net.children() finds the layers one step down. net.named_modules() finds "
+            "those inside other modules, too.",
+            wrong=_of_the_children,
+        ),
+        Misconception(
+            "only the names that are taken",
+            "The dict should have an entry for every parameter, False for those that "
+            "are not trained.",
+            wrong=_only_the_taken,
+        ),
+        Misconception(
             "BatchNorm1d overlooked",
             "A batch norm after a linear layer is an nn.BatchNorm1d. It is no subclass "
             "of nn.BatchNorm2d; give isinstance both.",
@@ -566,7 +593,7 @@ TRAINABLE = Exercise(
             "Group, layer and instance norm have a scale and a shift as well, but no "
             "statistics of a source that they would have to make up for. Asked are "
             "batch norms only.",
-            wrong=partial(_trainable, others=True),
+            recognize=_norms_of_other_kinds,
         ),
         Misconception(
             "found by its running statistics",
@@ -760,12 +787,23 @@ def _affine_free(result, layers):
     return asleep and any(p.requires_grad for m in layers for p in m.parameters())
 
 
-FREEZE = Exercise(
+_FREEZE_STARTER = '''\
+def freeze(net):
+    """Return the net, in train mode but for its batch norms, which are frozen."""
+    for layer in net.children():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.eval()
+            layer.requires_grad_(False)
+    return net
+'''
+
+FREEZE = Repair(
     number="10.5",
     name="freeze",
     title="Frozen, really",
     signature="freeze(net)",
     accept=_freeze_fault,
+    starter=_FREEZE_STARTER,
     cases=_freeze_cases,
     in_place=("net",),
     misconceptions=(
@@ -819,4 +857,136 @@ FREEZE = Exercise(
     ),
 )
 
-EXERCISES = (ADAPT, SHIFTED_STATISTICS, BLEND, TRAINABLE, FREEZE)
+# --- 10.6 -----------------------------------------------------------------------------
+
+
+def _spread_of(z, ddof):
+    return np.moveaxis(z, 1, 0).reshape(z.shape[1], -1).var(axis=1, ddof=ddof)
+
+
+def _spread_of_each(z):
+    return z.var(axis=(2, 3), ddof=1).mean(axis=0)
+
+
+def _blend(
+    mean,
+    var,
+    z,
+    prior,
+    *,
+    count=len,
+    ddof=1,
+    swapped=False,
+    between=False,
+    each=False,
+    roots=False,
+    keep_var=False,
+):
+    n = count(z)
+    new = prior / (prior + n) if swapped else n / (prior + n)
+    new_mean = z.mean(axis=(0, 2, 3))
+    new_var = _spread_of_each(z) if each else _spread_of(z, ddof)
+    power = 0.5 if roots else 1.0
+    blended = ((1 - new) * var**power + new * new_var**power) ** (1 / power)
+    if between:
+        blended = blended + new * (1 - new) * (new_mean - mean) ** 2
+    return (1 - new) * mean + new * new_mean, var if keep_var else blended
+
+
+def _values(z):
+    return z.size // z.shape[1]
+
+
+def _blend_terms(mean, var, z, prior):
+    new, old = len(z) / (prior + len(z)), prior / (prior + len(z))
+    pairs = ("mean", mean, z.mean(axis=(0, 2, 3))), ("var", var, _spread_of(z, 1))
+    counts = {"n": len(z), "H * W": z[0, 0].size}
+    return [
+        Terms(
+            {f"N / (N + n) * {name}": old * was, f"n / (N + n) * {name}(z)": new * now},
+            {f"N / (N + n) * {name}": 1, f"n / (N + n) * {name}(z)": 1},
+            counts,
+            part,
+        )
+        for part, (name, was, now) in enumerate(pairs)
+    ]
+
+
+def _blend_cases():
+    rng = np.random.default_rng(93)
+
+    def case(n, c, prior):
+        z = rng.normal(rng.normal(3.0, 2.0, size=(1, c, 1, 1)), 2.0, size=(n, c, 2, 3))
+        z = z + rng.normal(0.0, 1.0, size=(n, 1, 1, 1))
+        args = (rng.normal(size=c), rng.uniform(0.5, 2.0, size=c), z, prior)
+        return Case(args, f"{n} images, N = {prior}")
+
+    return [case(4, 3, 12), case(3, 2, 1), case(5, 4, 0)]
+
+
+BLEND = Exercise(
+    number="10.6",
+    name="blend",
+    title="Old and new statistics",
+    signature="blend(mean, var, z, prior)",
+    reference=_blend,
+    cases=_blend_cases,
+    terms=_blend_terms,
+    outputs=("mean", "var"),
+    misconceptions=(
+        Misconception(
+            "the two weights swapped",
+            "N counts the source: a large N keeps the old statistics. With N = 0 only "
+            "the new ones must be left.",
+            wrong=partial(_blend, swapped=True),
+        ),
+        Misconception(
+            "values counted instead of images",
+            "N counts images, so it is weighed against the number of images. With the "
+            "number of values, n * H * W, the source would hardly count.",
+            wrong=partial(_blend, count=_values),
+        ),
+        Misconception(
+            "merged as one population",
+            "The distance between the means belongs in the variance if both are parts "
+            "of one population. Here it is the very shift that you want to remove, so "
+            "(10.3) leaves it out.",
+            wrong=partial(_blend, between=True),
+        ),
+        Misconception(
+            "each image by itself",
+            "The variance of a channel is taken over all images together, around their "
+            "common mean. The mean of the images' variances misses how they differ.",
+            wrong=partial(_blend, each=True),
+        ),
+        Misconception(
+            "standard deviations blended",
+            "(10.3) blends variances. The square of a blend of roots is another "
+            "number, and a smaller one.",
+            wrong=partial(_blend, roots=True),
+        ),
+        Misconception(
+            "the biased variance",
+            "What a norm stores is the unbiased variance, divided by one less than the "
+            "number of values: ddof=1.",
+            wrong=partial(_blend, ddof=0),
+        ),
+        Misconception(
+            "only the mean is new",
+            "The variance has changed with the light as well, and it is blended with "
+            "the same two weights.",
+            wrong=partial(_blend, keep_var=True),
+        ),
+    ),
+    hints=(
+        "What is the share of the new statistics if N = 0, and what if N is huge? "
+        "That fixes which weight goes where.",
+        "The share of the new is n / (N + n) with n = len(z). The new statistics are "
+        "taken over all axes but that of the channels.",
+        "new = n / (n + prior); mean: (1 - new) * mean + new * z.mean((0, 2, 3)); the "
+        "same with z.var((0, 2, 3), ddof=1).",
+    ),
+)
+
+
+EXERCISES = (ADAPT, SHIFTED_STATISTICS, TUNED_PRIOR, TRAINABLE, FREEZE, BLEND)

@@ -1,100 +1,92 @@
 """Exercises of chapter 11: pruning by gamma."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
+from bnlib.exercises.engine.kinds import Repair, measured
 
 # --- 11.1 ----------------------------------------------------------------------------
 
 
-def _strength(gamma, lr, momentum, *, add=np.sum, factor=None):
+@cache
+def _measured_steps(gamma, strength, lr, momentum):
+    """Count the steps of SGD until a gamma that nothing holds is 0."""
+    velocity, steps = 0.0, 0
+    while gamma > 0:
+        velocity = momentum * velocity + strength
+        gamma, steps = gamma - lr * velocity, steps + 1
+    return steps
+
+
+def _steps_to_zero(gamma, strength, lr, momentum, *, factor=None, delay=True):
     factor = 1 - momentum if factor is None else factor(momentum)
-    return gamma * factor / add(lr)
+    late = momentum / (1 - momentum) if delay else 0
+    return gamma * factor / (strength * lr) + late
 
 
-def _strength_cut_off(gamma, lr, momentum):
-    """Return the strength of someone who counts what acts by the end only."""
-    speed = (1 - momentum ** np.arange(1, len(lr) + 1)) / (1 - momentum)
-    return gamma / np.sum(lr * speed)
+def _near(result, value):
+    return abs(float(result) - value) <= 0.05 * value
 
 
-def _strength_cases():
-    steps = np.arange(300)
-    bell = 0.004 + 0.1 * np.sin(np.pi * steps / 300) ** 2
-    fall = np.where(steps < 100, 0.1, 0.01)[:200]
+def _as_decay(gamma, strength, lr, momentum):
+    # Shrunk in proportion to itself, to a thousandth.
+    return np.log(1000) * (1 - momentum) / (strength * lr)
+
+
+def _pull_cases():
+    settings = [(0.5, 0.01, 0.1, 0.9), (1.0, 0.02, 0.05, 0.5), (0.3, 0.002, 0.2, 0.9)]
     return [
-        Case((0.5, bell, 0.9), "gamma 0.5, 300 rates that rise and fall, momentum 0.9"),
-        Case((1.0, fall, 0.9), "gamma 1, 200 rates that fall once, momentum 0.9"),
-        Case((0.5, bell[:50], 0.5), "gamma 0.5, 50 rising rates, momentum 0.5"),
+        Case(s, "gamma {:g}, strength {:g}, rate {:g}, momentum {:g}".format(*s))
+        for s in settings
     ]
 
 
-L1_STRENGTH = Exercise(
+STEPS_TO_ZERO = Exercise(
     number="11.1",
-    name="l1_strength",
-    title="How strong must the pull be?",
-    signature="l1_strength(gamma, lr, momentum)",
-    reference=_strength,
-    cases=_strength_cases,
+    name="steps_to_zero",
+    title="How long must the pull last?",
+    signature="steps_to_zero(gamma, strength, lr, momentum)",
+    reference=_steps_to_zero,
+    accept=measured(_measured_steps, within=0.2),
+    cases=_pull_cases,
     misconceptions=(
         Misconception(
             "momentum forgotten",
-            "With momentum every gradient acts again, at 0.9, 0.81, ... of its size. "
-            "Together a gradient moves the weight by lr / (1 - momentum), ten times as "
-            "far at 0.9. The pull must be weaker by that.",
-            wrong=partial(_strength, factor=lambda m: 1),
+            "With momentum every gradient acts again, at 0.9, 0.81, ... of its size: "
+            "in all 1 / (1 - m) times. The way is covered that much sooner.",
+            recognize=lambda result, *args: _near(
+                result, _steps_to_zero(*args, factor=lambda m: 1, delay=False)
+            ),
         ),
         Misconception(
             "momentum on the wrong side",
-            "Momentum makes the way longer by 1 / (1 - momentum), so the strength that "
-            "is needed gets smaller: multiply by 1 - momentum.",
-            wrong=partial(_strength, factor=lambda m: 1 / (1 - m)),
+            "Momentum makes each gradient act for longer, so fewer steps are needed: "
+            "multiply by 1 - momentum.",
+            recognize=lambda result, *args: _near(
+                result, _steps_to_zero(*args, factor=lambda m: 1 / (1 - m), delay=False)
+            ),
         ),
         Misconception(
-            "multiplied by the momentum",
-            "The gradients of all former steps add up to 1 + m + m**2 + ... = "
-            "1 / (1 - m) times one of them. The factor is 1 - m, not m.",
-            wrong=partial(_strength, factor=lambda m: m),
+            "the rate forgotten",
+            "One step moves gamma by the rate times the pull. The pull alone is not a "
+            "way.",
+            recognize=lambda result, gamma, strength, lr, momentum: _near(
+                result, gamma * (1 - momentum) / strength
+            ),
         ),
         Misconception(
-            "one step instead of the run",
-            "The mean rate says how far one step goes. Every step pulls: what counts "
-            "is the sum of the rates over the whole run.",
-            wrong=partial(_strength, add=np.mean),
-        ),
-        Misconception(
-            "as if every step had the largest rate",
-            "The rates change during the run. Add them up one by one; steps times the "
-            "largest is too much.",
-            wrong=partial(_strength, add=lambda lr: len(lr) * np.max(lr)),
-        ),
-        Misconception(
-            "as if every step had the last rate",
-            "The rates change during the run. Add them up one by one; steps times the "
-            "last one counts only how it ends.",
-            wrong=partial(_strength, add=lambda lr: len(lr) * lr[-1]),
-        ),
-        Misconception(
-            "as if every step had the first rate",
-            "The rates change during the run. Add them up one by one; steps times the "
-            "first one counts only how it begins.",
-            wrong=partial(_strength, add=lambda lr: len(lr) * lr[0]),
-        ),
-        Misconception(
-            "the last gradients cut off",
-            "You follow the run step by step, so that the last gradients have no time "
-            "to act to the end. That is a little more exact than (11.2), but asked for "
-            "is its simpler sum.",
-            wrong=_strength_cut_off,
+            "a pull in proportion to gamma",
+            "That is weight decay, which never gets to 0. The L1 term pulls with the "
+            "same strength until the end, so gamma falls along a straight line.",
+            recognize=lambda result, *args: _near(result, _as_decay(*args)),
         ),
     ),
     hints=(
-        "One gradient of size strength, taken once at the rate lr, moves the weight by "
-        "strength * lr at once, and by 0.9 of that in the next step, and so on.",
-        "In all it moves by strength * lr / (1 - momentum). Sum over the steps, set "
-        "equal to gamma, and solve for strength.",
+        "A pull of size strength at the rate lr moves gamma by strength * lr per step, "
+        "and momentum multiplies that by 1 / (1 - m) once it is under way.",
+        "So the way per step is strength * lr / (1 - momentum). Divide gamma by it.",
     ),
 )
 
@@ -136,6 +128,10 @@ def _kept_no_floor(gammas, count, floor):
 
 def _kept_inverted(gammas, count, floor):
     return [~mask for mask in _kept(gammas, count, floor)]
+
+
+def _kept_count_stays(gammas, count, floor):
+    return _kept(gammas, sum(map(len, gammas)) - count, floor)
 
 
 def _kept_smallest(gammas, count, floor):
@@ -180,6 +176,11 @@ KEPT_CHANNELS = Exercise(
             "A gamma of -0.8 speaks as loudly as one of 0.8, with the sign turned. "
             "Only a gamma near 0, from either side, is silent: rank by abs(gamma).",
             wrong=partial(_kept, size=lambda gamma: gamma),
+        ),
+        Misconception(
+            "count taken for those that stay",
+            "count is the number of channels that go, not of those that stay.",
+            wrong=_kept_count_stays,
         ),
         Misconception(
             "floor forgotten",
@@ -285,12 +286,19 @@ def _pair_cases():
     return [*square, case(4, (1, 2), inputs=2, outputs=3)]
 
 
-PRUNE_PAIR = Exercise(
+_PRUNE_PAIR_STARTER = '''\
+def prune_pair(weight_1, mean, var, weight_2, kept):
+    """Return weight_1, mean, var, weight_2 of the smaller net."""
+    return weight_1[kept], mean[kept], var[kept], weight_2[kept]
+'''
+
+PRUNE_PAIR = Repair(
     number="11.3",
     name="prune_pair",
     title="Two convolutions, by hand",
     signature="prune_pair(weight_1, mean, var, weight_2, kept)",
     reference=_pair,
+    starter=_PRUNE_PAIR_STARTER,
     cases=_pair_cases,
     outputs=("weight_1", "mean", "var", "weight_2"),
     misconceptions=(
@@ -353,113 +361,57 @@ PRUNE_PAIR = Exercise(
 # --- 11.4 ----------------------------------------------------------------------------
 
 
-def _relu(v):
-    return np.maximum(v, 0)
+def _border_share(side):
+    """Send a constant through a padded 3x3 kernel; share of the positions it misses."""
+    kernel = np.random.default_rng(114).uniform(0.5, 1.5, size=(3, 3))
+    image = np.pad(np.ones((side, side)), 1)
+    windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3))
+    arrived = (windows * kernel).sum(axis=(2, 3))
+    return float(np.mean(np.abs(arrived - kernel.sum()) > 1e-9))
 
 
-def _silent(v):
-    return np.zeros_like(v)
-
-
-def _same(v):
-    return v
-
-
-def _absorb(
-    weight,
-    mean,
-    gamma,
-    beta,
-    kept,
-    *,
-    activation=_relu,
-    sign=-1,
-    of=np.logical_not,
-    scaled=False,
-):
-    heard = of(kept)
-    constant = weight[:, heard] @ activation(beta[heard])
-    return mean + sign * (gamma * constant if scaled else constant)
-
-
-def _absorb_relu_last(weight, mean, gamma, beta, kept):
-    return mean - _relu(weight[:, ~kept] @ beta[~kept])
-
-
-def _absorb_cases():
-    rng = np.random.default_rng(104)
-
-    def case(c, out, stay):
-        kept = np.zeros(c, dtype=bool)
-        kept[list(stay)] = True
-        weight = rng.normal(size=(out, c))
-        mean, gamma = rng.normal(size=out), rng.uniform(0.3, 0.8, size=out)
-        beta = rng.permutation(np.linspace(-1, 1.2, c))  # both signs among the dead
-        note = f"{c} channels, {c - len(stay)} of them dead, {out} outputs"
-        return Case((weight, mean, gamma, beta, kept), note)
-
-    return [case(6, 3, (0, 2)), case(8, 8, (1, 3, 4)), case(5, 2, (4,))]
-
-
-ABSORB_MEAN = Exercise(
+BORDER_SHARE = Exercise(
     number="11.4",
-    name="absorb_mean",
-    title="What a dead channel still says",
-    signature="absorb_mean(weight, mean, gamma, beta, kept)",
-    reference=_absorb,
-    cases=_absorb_cases,
+    name="border_share",
+    title="Where the constant does not arrive",
+    signature="border_share(side)",
+    reference=_border_share,
+    cases=lambda: [Case((side,), f"side={side}") for side in (4, 8, 3, 16)],
     misconceptions=(
         Misconception(
-            "beta forgotten",
-            "A channel with gamma 0 is constant, not silent: it hands on relu(beta). "
-            "Without it the next layer gets less than before, and its norm subtracts "
-            "a mean that is no longer there.",
-            wrong=partial(_absorb, activation=_silent),
+            "the corners counted twice",
+            "Four sides of length side count each corner twice. The border of a square "
+            "has 4 * side - 4 positions.",
+            wrong=lambda side: 4 * side / side**2,
         ),
         Misconception(
-            "before the activation",
-            "The next layer reads what comes out of the ReLU. A channel with negative "
-            "beta hands on 0, not beta.",
-            wrong=partial(_absorb, activation=_same),
+            "where it does arrive",
+            "This is the share of the inner positions. Asked is the border.",
+            wrong=lambda side: (side - 2) ** 2 / side**2,
         ),
         Misconception(
-            "added instead of subtracted",
-            "The input of the norm gets smaller by the constant. For the same output "
-            "the mean that it subtracts must get smaller too.",
-            wrong=partial(_absorb, sign=1),
+            "two sides only",
+            "There is a row above and below, and a column on the left and on the "
+            "right.",
+            wrong=lambda side: 2 * side / side**2,
         ),
         Misconception(
-            "the living channels absorbed, too",
-            "Channels that stay still bring their own value. Only the constants of the "
-            "dead ones are missing: take ~kept.",
-            wrong=partial(_absorb, of=np.ones_like),
+            "the padding counted as positions",
+            "The output has as many positions as the input, side * side. The zeros "
+            "around it are read and not written.",
+            wrong=lambda side: 4 * (side + 1) / (side + 2) ** 2,
         ),
         Misconception(
-            "the living channels absorbed instead",
-            "kept is True for the channels that stay, and these still bring their own "
-            "value. The constants of the dead ones are missing: take ~kept.",
-            wrong=partial(_absorb, of=_same),
-        ),
-        Misconception(
-            "scaled by the next gamma",
-            "The mean is subtracted before the norm multiplies by gamma. The constant "
-            "is a part of the norm's input, so it goes into the mean as it is.",
-            wrong=partial(_absorb, scaled=True),
-        ),
-        Misconception(
-            "the ReLU after the sum",
-            "Each channel goes through the ReLU by itself, before the weights: relu of "
-            "beta, and only then the sum.",
-            wrong=_absorb_relu_last,
+            "a border two positions wide",
+            "A 3 x 3 kernel reaches one position to each side, so only the outermost "
+            "ring reads zeros.",
+            wrong=lambda side: 1 - max(side - 4, 0) ** 2 / side**2,
         ),
     ),
     hints=(
-        "What does a dead channel hand on? Its norm puts out beta, and then comes the "
-        "ReLU. The next layer multiplies by its weights.",
-        "The input of the next norm loses the constant weight[:, dead] @ "
-        "relu(beta[dead]), so the norm must subtract a mean that is smaller by it.",
-        "Return mean - weight[:, ~kept] @ np.maximum(beta[~kept], 0). gamma is not "
-        "needed.",
+        "Find the positions of the output that read at least one of the zeros around "
+        "the image.",
+        "The outermost ring. All but the inner square of side - 2.",
     ),
 )
 
@@ -583,4 +535,218 @@ WORK_LEFT = Exercise(
     ),
 )
 
-EXERCISES = (L1_STRENGTH, KEPT_CHANNELS, PRUNE_PAIR, ABSORB_MEAN, WORK_LEFT)
+# --- 11.6 ----------------------------------------------------------------------------
+
+
+def _strength(gamma, lr, momentum, *, add=np.sum, factor=None):
+    factor = 1 - momentum if factor is None else factor(momentum)
+    return gamma * factor / add(lr)
+
+
+def _strength_cut_off(gamma, lr, momentum):
+    """Return the strength of someone who counts what acts by the end only."""
+    speed = (1 - momentum ** np.arange(1, len(lr) + 1)) / (1 - momentum)
+    return gamma / np.sum(lr * speed)
+
+
+def _strength_cases():
+    steps = np.arange(300)
+    bell = 0.004 + 0.1 * np.sin(np.pi * steps / 300) ** 2
+    fall = np.where(steps < 100, 0.1, 0.01)[:200]
+    return [
+        Case((0.5, bell, 0.9), "gamma 0.5, 300 rates that rise and fall, momentum 0.9"),
+        Case((1.0, fall, 0.9), "gamma 1, 200 rates that fall once, momentum 0.9"),
+        Case((0.5, bell[:50], 0.5), "gamma 0.5, 50 rising rates, momentum 0.5"),
+    ]
+
+
+L1_STRENGTH = Exercise(
+    number="11.6",
+    name="l1_strength",
+    title="How strong must the pull be?",
+    signature="l1_strength(gamma, lr, momentum)",
+    reference=_strength,
+    cases=_strength_cases,
+    misconceptions=(
+        Misconception(
+            "momentum forgotten",
+            "With momentum every gradient acts again, at 0.9, 0.81, ... of its size. "
+            "Together a gradient moves the weight by lr / (1 - momentum), ten times as "
+            "far at 0.9. The pull must be weaker by that.",
+            wrong=partial(_strength, factor=lambda m: 1),
+        ),
+        Misconception(
+            "momentum on the wrong side",
+            "Momentum makes the way longer by 1 / (1 - momentum), so the strength that "
+            "is needed gets smaller: multiply by 1 - momentum.",
+            wrong=partial(_strength, factor=lambda m: 1 / (1 - m)),
+        ),
+        Misconception(
+            "multiplied by the momentum",
+            "The gradients of all former steps add up to 1 + m + m**2 + ... = "
+            "1 / (1 - m) times one of them. The factor is 1 - m, not m.",
+            wrong=partial(_strength, factor=lambda m: m),
+        ),
+        Misconception(
+            "one step instead of the run",
+            "The mean rate says how far one step goes. Every step pulls: what counts "
+            "is the sum of the rates over the whole run.",
+            wrong=partial(_strength, add=np.mean),
+        ),
+        Misconception(
+            "as if every step had the largest rate",
+            "The rates change during the run. Add them up one by one; steps times the "
+            "largest is too much.",
+            wrong=partial(_strength, add=lambda lr: len(lr) * np.max(lr)),
+        ),
+        Misconception(
+            "as if every step had the last rate",
+            "The rates change during the run. Add them up one by one; steps times the "
+            "last one counts only how it ends.",
+            wrong=partial(_strength, add=lambda lr: len(lr) * lr[-1]),
+        ),
+        Misconception(
+            "as if every step had the first rate",
+            "The rates change during the run. Add them up one by one; steps times the "
+            "first one counts only how it begins.",
+            wrong=partial(_strength, add=lambda lr: len(lr) * lr[0]),
+        ),
+        Misconception(
+            "the last gradients cut off",
+            "You follow the run step by step, so that the last gradients have no time "
+            "to act to the end. That is a little more exact than (11.2), but asked for "
+            "is its simpler sum.",
+            wrong=_strength_cut_off,
+        ),
+    ),
+    hints=(
+        "One gradient of size strength, taken once at the rate lr, moves the weight by "
+        "strength * lr at once, and by 0.9 of that in the next step, and so on.",
+        "In all it moves by strength * lr / (1 - momentum). Sum over the steps, set "
+        "equal to gamma, and solve for strength.",
+    ),
+)
+
+# --- 11.7 ----------------------------------------------------------------------------
+
+
+def _relu(v):
+    return np.maximum(v, 0)
+
+
+def _silent(v):
+    return np.zeros_like(v)
+
+
+def _same(v):
+    return v
+
+
+def _absorb(
+    weight,
+    mean,
+    gamma,
+    beta,
+    kept,
+    *,
+    activation=_relu,
+    sign=-1,
+    of=np.logical_not,
+    scaled=False,
+):
+    heard = of(kept)
+    constant = weight[:, heard] @ activation(beta[heard])
+    return mean + sign * (gamma * constant if scaled else constant)
+
+
+def _absorb_relu_last(weight, mean, gamma, beta, kept):
+    return mean - _relu(weight[:, ~kept] @ beta[~kept])
+
+
+def _absorb_cases():
+    rng = np.random.default_rng(104)
+
+    def case(c, out, stay):
+        kept = np.zeros(c, dtype=bool)
+        kept[list(stay)] = True
+        weight = rng.normal(size=(out, c))
+        mean, gamma = rng.normal(size=out), rng.uniform(0.3, 0.8, size=out)
+        beta = rng.permutation(np.linspace(-1, 1.2, c))  # both signs among the dead
+        note = f"{c} channels, {c - len(stay)} of them dead, {out} outputs"
+        return Case((weight, mean, gamma, beta, kept), note)
+
+    return [case(6, 3, (0, 2)), case(8, 8, (1, 3, 4)), case(5, 2, (4,))]
+
+
+ABSORB_MEAN = Exercise(
+    number="11.7",
+    name="absorb_mean",
+    title="What a dead channel still says",
+    signature="absorb_mean(weight, mean, gamma, beta, kept)",
+    reference=_absorb,
+    cases=_absorb_cases,
+    misconceptions=(
+        Misconception(
+            "beta forgotten",
+            "A channel with gamma 0 is constant, not silent: it hands on relu(beta). "
+            "Without it the next layer gets less than before, and its norm subtracts "
+            "a mean that is no longer there.",
+            wrong=partial(_absorb, activation=_silent),
+        ),
+        Misconception(
+            "before the activation",
+            "The next layer reads what comes out of the ReLU. A channel with negative "
+            "beta hands on 0, not beta.",
+            wrong=partial(_absorb, activation=_same),
+        ),
+        Misconception(
+            "added instead of subtracted",
+            "The input of the norm gets smaller by the constant. For the same output "
+            "the mean that it subtracts must get smaller too.",
+            wrong=partial(_absorb, sign=1),
+        ),
+        Misconception(
+            "the living channels absorbed, too",
+            "Channels that stay still bring their own value. Only the constants of the "
+            "dead ones are missing: take ~kept.",
+            wrong=partial(_absorb, of=np.ones_like),
+        ),
+        Misconception(
+            "the living channels absorbed instead",
+            "kept is True for the channels that stay, and these still bring their own "
+            "value. The constants of the dead ones are missing: take ~kept.",
+            wrong=partial(_absorb, of=_same),
+        ),
+        Misconception(
+            "scaled by the next gamma",
+            "The mean is subtracted before the norm multiplies by gamma. The constant "
+            "is a part of the norm's input, so it goes into the mean as it is.",
+            wrong=partial(_absorb, scaled=True),
+        ),
+        Misconception(
+            "the ReLU after the sum",
+            "Each channel goes through the ReLU by itself, before the weights: relu of "
+            "beta, and only then the sum.",
+            wrong=_absorb_relu_last,
+        ),
+    ),
+    hints=(
+        "What does a dead channel hand on? Its norm puts out beta, and then comes the "
+        "ReLU. The next layer multiplies by its weights.",
+        "The input of the next norm loses the constant weight[:, dead] @ "
+        "relu(beta[dead]), so the norm must subtract a mean that is smaller by it.",
+        "Return mean - weight[:, ~kept] @ np.maximum(beta[~kept], 0). gamma is not "
+        "needed.",
+    ),
+)
+
+
+EXERCISES = (
+    STEPS_TO_ZERO,
+    KEPT_CHANNELS,
+    PRUNE_PAIR,
+    BORDER_SHARE,
+    WORK_LEFT,
+    L1_STRENGTH,
+    ABSORB_MEAN,
+)

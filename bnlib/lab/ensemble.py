@@ -207,7 +207,7 @@ def train_many(
         _check_each(x, y, count)
     first = (x[0], y[0]) if each else (x, y)
     examples = len(train._prepare(ensemble.template, first, steps, batch_size)[0])
-    members = torch.arange(count)[:, None]
+    members = torch.arange(count, device=x.device)[:, None]
     loss = loss or _default_losses(y)
     update = _Update(ensemble, optimizer, momentum, weight_decay)
     batches = {
@@ -220,8 +220,8 @@ def train_many(
         drawn = {value: next(source) for value, source in batches.items()}
         picked = torch.stack([drawn[value] for value in seeds]).to(x.device)
         update.zero_grad()
-        where = (members.to(x.device), picked) if each else picked
-        values = loss(ensemble(x[where], each=True), y[where])
+        inputs, targets = (_pick(v, picked, members if each else None) for v in (x, y))
+        values = loss(ensemble(inputs, each=True), targets)
         values.sum().backward()  # each loss reaches the parameters of its member only
         if before_step is not None:
             before_step(step, ensemble)
@@ -267,8 +267,9 @@ def accuracies(ensemble, x, y, *, batch_size=500, each=False):
 class _Update:
     """The optimizer of :func:`bnlib.lab.train.train`, with a learning rate per member.
 
-    A step of SGD and of Adam is proportional to the learning rate. So PyTorch's own
-    optimizer takes it with 1, and each member goes its share of the way.
+    SGD is written out, because PyTorch's takes one rate; its formula is the same. A
+    step of Adam is proportional to the rate: PyTorch's own takes it with 1, and each
+    member goes its share of the way.
     """
 
     def __init__(self, ensemble, optimizer, momentum, weight_decay):
@@ -283,15 +284,39 @@ class _Update:
         )
         train._set_lr(self.optimizer, 1.0)
         self.zero_grad = self.optimizer.zero_grad
+        self.momentum, self.weight_decay = momentum, weight_decay
+        self.velocities = {}  # of SGD, by the parameter's place
+        self.go = self._sgd if optimizer == "sgd" else self._adam
 
     @torch.no_grad()
     def step(self, rates):
         """Take one step, with one rate for each member."""
+        if not (np.isfinite(rates).all() and (rates >= 0).all()):
+            raise ValueError(
+                f"lr must be finite numbers of at least 0, got {rates.tolist()}; "
+                "try 0.1 for SGD"
+            )
+        first = self.parameters[0]
+        rates = torch.as_tensor(rates, dtype=first.dtype, device=first.device)
+        self.go([rates.reshape(-1, *[1] * (p.dim() - 1)) for p in self.parameters])
+
+    def _sgd(self, rates):
+        for place, (p, rate) in enumerate(zip(self.parameters, rates, strict=True)):
+            if p.grad is None:
+                continue
+            slope = p.grad
+            if self.weight_decay:
+                slope = slope.add(p, alpha=self.weight_decay)
+            if self.momentum and place in self.velocities:
+                slope = self.velocities[place].mul_(self.momentum).add_(slope)
+            elif self.momentum:
+                slope = self.velocities[place] = slope.clone()
+            p.addcmul_(rate, slope, value=-1)
+
+    def _adam(self, rates):
         before = [p.clone() for p in self.parameters]
         self.optimizer.step()
-        for parameter, old in zip(self.parameters, before, strict=True):
-            rate = torch.as_tensor(rates, dtype=old.dtype, device=old.device)
-            rate = rate.reshape(-1, *[1] * (old.dim() - 1))
+        for parameter, old, rate in zip(self.parameters, before, rates, strict=True):
             parameter.sub_(old).mul_(rate).add_(old)
 
 
@@ -321,6 +346,17 @@ def _check_momentum(model):
                 "a stacked batch norm must have a number as momentum, got None in "
                 f"{name!r}; set momentum=0.1, or train one network after the other"
             )
+
+
+def _pick(values, picked, members):
+    """Return the picked examples of each member, (R, N, ...).
+
+    Rows of one long array are copied much faster than entries at two indices.
+    """
+    if members is not None:
+        picked = picked + members * values.shape[1]
+        values = values.flatten(0, 1)
+    return values.index_select(0, picked.flatten()).unflatten(0, picked.shape)
 
 
 def _check_each(x, y, count):

@@ -10,13 +10,20 @@ from pathlib import Path
 import pytest
 
 from bnlib import exercises
+from bnlib.exercises.engine import progress
+from bnlib.exercises.engine.kinds import Repair
 from tools import course, normal_form, notebooks, portable, stamp_address
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = stamp_address.chapters()
 NOTEBOOKS = stamp_address.notebooks()  # with the reference pages that can be run
+HUNT = ROOT / "book" / "bug-hunt.ipynb"
+# How a task of another kind than "write a function" begins.
+KINDS = ("Repair it.", "Predict and measure.", "Break the claim:", "Run a sweep")
 ROLES = ["task", "starter", "check", "hints", "solution"]
-CLAIMS = {chapter.file: chapter.claims for chapter in course.chapters()}
+PROJECT = ROOT / "book" / "project.ipynb"
+WITH_EXERCISES = [*CHAPTERS, HUNT, PROJECT]
+CLAIMS = course.measured()
 
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -25,6 +32,15 @@ each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path
 def test_the_table_of_chapters_is_carried_to_every_list():
     for path, text in course.wanted().items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run make stamp"
+
+
+def test_each_claim_is_measured_in_one_notebook_of_the_book():
+    names = [name for names in CLAIMS.values() for name in names]
+    assert len(set(names)) == len(names)
+    listed = {c.file for c in course.chapters()} | {
+        *course.table()["reference"]["pages"]
+    }
+    assert set(CLAIMS) <= listed
 
 
 def exercise_cells(path):
@@ -38,9 +54,10 @@ def exercise_cells(path):
 
 EXERCISES = [
     pytest.param(path, cells, id=f"{path.stem}-{number}")
-    for path in CHAPTERS
+    for path in WITH_EXERCISES
     for number, cells in exercise_cells(path).items()
 ]
+PAIRS = [parameters.values for parameters in EXERCISES]
 each_exercise = pytest.mark.parametrize("path, cells", EXERCISES)
 
 
@@ -110,7 +127,7 @@ def test_a_chapter_marks_its_imports(path):
     assert "imports" in normal_form.tags(cells[1])
 
 
-@each_chapter
+@each_notebook
 def test_the_claims_of_a_chapter_are_measured(path):
     printed = "".join(
         output.text
@@ -119,7 +136,7 @@ def test_the_claims_of_a_chapter_are_measured(path):
         if output.get("name") == "stdout"
     )
     measured = re.findall(r"^✔ ([A-Z]\d+)[ .]", printed, re.MULTILINE)
-    assert set(CLAIMS[path.stem]) == set(measured)
+    assert set(CLAIMS.get(path.stem, ())) == set(measured)
 
 
 @each_chapter
@@ -130,6 +147,50 @@ def test_a_chapter_has_three_exercises_or_more_numbered_in_order(path):
     # One that bnlib checks but no chapter sets would be work that nobody sees.
     known = [exercises.get(name).number for name in exercises.names()]
     assert numbers == [n for n in known if n.partition(".")[0] == str(chapter)]
+
+
+def test_the_hunt_has_an_item_for_each_chapter():
+    numbers = list(exercise_cells(HUNT))
+    assert numbers == [f"H.{n}" for n in range(1, len(CHAPTERS) + 1)]
+    known = [exercises.get(name).number for name in exercises.names()]
+    assert numbers == [n for n in known if n.startswith("H")]
+    for n, cells in enumerate(exercise_cells(HUNT).values(), 1):
+        assert isinstance(entry(cells), Repair)
+        assert f"From chapter {n}." in cells[0].source
+
+
+def of_another_kind(cells):
+    """Whether an exercise is something else than "write this function"."""
+    return isinstance(entry(cells), Repair) or any(
+        f"\n\n{kind}" in cells[0].source for kind in KINDS
+    )
+
+
+def test_there_are_seventy_exercises_and_enough_of_the_other_kinds():
+    sets = [exercise_cells(path) for path in CHAPTERS]
+    assert sum(map(len, sets)) + len(exercise_cells(HUNT)) >= 70
+    counts = [sum(map(of_another_kind, found.values())) for found in sets]
+    # Each chapter has an item of the hunt besides.
+    assert min(counts) >= 1
+    assert sum(counts) + len(exercise_cells(HUNT)) >= 20
+
+
+def test_the_labels_use_the_whole_range():
+    labels = [re.findall(r"^[●○ ]{5}(?= · )", c[0].source, re.M) for _, c in PAIRS]
+    labels = [label for found in labels for label in found]
+    assert len(labels) == len(PAIRS)
+    easy, hard = labels.count("● ○ ○"), labels.count("● ● ●")
+    assert easy + labels.count("● ● ○") + hard == len(labels)
+    assert 0.2 < easy / len(labels) < 0.3 and 0.2 < hard / len(labels) < 0.3
+
+
+@each_exercise
+def test_a_starter_is_to_be_filled_in_or_to_be_repaired(path, cells):
+    source, exercise = role(cells, "starter").source, entry(cells)
+    if isinstance(exercise, Repair):
+        assert source == exercise.starter.rstrip()
+    else:
+        assert "return ...  # your code" in source
 
 
 @each_exercise
@@ -148,7 +209,10 @@ def test_an_exercise_is_the_one_that_bnlib_checks(path, cells):
     assert exercise.number == cells[0].metadata.exercise["id"]
     heading = cells[0].source.splitlines()[0]
     assert heading.startswith(f"### Exercise {exercise.number} · {exercise.title}")
-    assert f"def {exercise.signature}:" in role(cells, "starter").source
+    start, source = f"def {exercise.signature}:", role(cells, "starter").source
+    if f"class {exercise.function}(" in source:
+        start = f"def __init__(self, {exercise.signature.partition('(')[2]}:"
+    assert start in source
     for name in ("check", "solution"):
         assert call(role(cells, name)).args[0].value == exercise.name
     assert answer(role(cells, "check")) == exercise.function
@@ -200,7 +264,7 @@ def test_the_starter_counts_as_not_attempted(path, cells, capsys):
 def test_the_solution_is_right_and_the_cell_would_fail_if_not(path, cells, capsys):
     solution = role(cells, "solution")
     run(solution, fresh(path))
-    assert "right" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith("✔ Solution of exercise")
     keywords = {word.arg: word.value for word in call(solution).keywords}
     assert keywords["strict"].value is True
 
@@ -216,6 +280,47 @@ def test_the_solution_under_the_name_of_the_starter_passes_the_check(
     capsys.readouterr()
     run(check, names)
     assert capsys.readouterr().out.startswith("✔")
+
+
+@pytest.fixture
+def readers(monkeypatch, tmp_path):
+    """Put a reader's state in place: who has solved nothing, or all exercises."""
+
+    def put(solved):
+        monkeypatch.delenv(progress.SWITCH, raising=False)
+        for name in ("HOME", "XDG_DATA_HOME", "APPDATA", "USERPROFILE"):
+            monkeypatch.setenv(name, str(tmp_path / str(len(solved))))
+        monkeypatch.setattr(progress, "_in_this_kernel", set())
+        for name in solved:
+            progress.remember(name)
+        assert progress.solved() == set(solved)
+
+    return put
+
+
+@pytest.mark.parametrize("path", WITH_EXERCISES, ids=lambda path: path.stem)
+def test_what_a_chapter_prints_does_not_depend_on_what_a_reader_has_solved(
+    path, readers, capsys
+):
+    printed = []
+    for solved in ([], exercises.names()):
+        readers(solved)
+        names = fresh(path)
+        capsys.readouterr()
+        for cells in exercise_cells(path).values():
+            for part in ("starter", "check", "solution"):
+                run(role(cells, part), names)
+        printed.append(capsys.readouterr().out)
+        assert progress.solved() == set(
+            solved
+        )  # running all is no success of one's own
+    assert printed[0] == printed[1]
+
+
+@each_notebook
+def test_no_cell_shows_the_progress_of_whoever_ran_it(path):
+    for cell in normal_form.code_cells(normal_form.read(path)):
+        assert not re.search(r"\bprogress\(", cell.source)
 
 
 @each_exercise

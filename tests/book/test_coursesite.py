@@ -16,6 +16,8 @@ parts:
     chapters:
       - {file: one, title: "One & all", claims: [N1, N2], was: [first]}
       - {file: two, title: Two, claims: [B2, A1]}
+reference:
+  claims: {page: [Z1], other: [D1]}
 """
 
 
@@ -96,6 +98,13 @@ def test_mention_links_to_the_numbered_thing(tmp_path, mention, identifier):
     assert link in book.page("a")
     assert book.page("b").count(f'id="{identifier}"') == 1
     assert book.warnings == []
+
+
+def test_an_item_of_the_hunt_has_a_letter_for_its_chapter(tmp_path):
+    mended = "# B\n\n## Exercise H.4 · Mend it\n"
+    book = build(tmp_path, {"a.md": "# A\n\nAs exercise H.4 says.\n", "b.md": mended})
+    assert 'href="b.html#exercise-H-4"' in book.page("a")
+    assert book.page("b").count('id="exercise-H-4"') == 1
 
 
 def test_unknown_number_and_code_stay_text(tmp_path):
@@ -237,6 +246,12 @@ def test_ledger_lists_the_claims_in_the_order_of_the_table_of_chapters(tmp_path)
     assert "<td><p>the sentence of b</p></td>" in page
     assert "<td><p>0.71</p></td>" in page
     assert "<td><p>&lt; 1</p></td>" in page
+
+
+def test_claims_of_the_reference_pages_follow_those_of_the_chapters(tmp_path):
+    book = ledger_book(tmp_path, CLAIM.format("D1", "d") + CLAIM.format("Z1", "z"))
+    page = book.page("claims")
+    assert page.index("<p>Z1</p></td>") < page.index("<p>D1</p></td>")
 
 
 def test_ledger_links_to_the_cell(tmp_path):

@@ -186,7 +186,7 @@ def std_under_the_root(std, gamma, eps):
     return np.sqrt(gamma**2 / (std + eps)) * std
 
 
-# --- 2.4 variance
+# --- 2.6 variance
 
 
 def variance_in_double(x):
@@ -225,7 +225,7 @@ def variance_of_sample(x):
     return np.var(x, ddof=1)
 
 
-# --- 2.5 identity_parameters
+# --- 2.7 identity_parameters
 
 
 def identity_solved(x, eps):
@@ -341,6 +341,23 @@ def variance_of_python_floats(x):
     return float(np.mean(x**2)) - float(np.mean(x)) ** 2
 
 
+def scaled_beta(x, gamma, beta, eps):
+    return gamma * ((x - x.mean(0)) / np.sqrt(x.var(0) + eps) + beta)
+
+
+def _over(x, gamma, beta, eps, axes):
+    z = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + eps)
+    return gamma[:, None, None] * z + beta[:, None, None]
+
+
+def layer_norm_of_images(x, gamma, beta, eps):
+    return _over(x, gamma, beta, eps, (1, 2, 3))
+
+
+def columns_apart(x, gamma, beta, eps):
+    return _over(x, gamma, beta, eps, (0, 1, 2))
+
+
 RIGHT = {
     "forward": [right_with_einsum, right_by_columns],
     "batch_norm_images": [images_as_table, images_channel_by_channel],
@@ -354,6 +371,7 @@ MUTANTS = {
         "gamma forgotten": [forward_no_gamma],
         "beta forgotten": [forward_no_beta],
         "eps fixed at 1e-5": [forward_own_eps],
+        "beta multiplied by gamma": [scaled_beta],
         "division before subtraction": [forward_no_parentheses],
         "variance divided by N - 1": [sample_variance, sample_std],
         "eps added to the standard deviation": [eps_beside_std],
@@ -369,6 +387,8 @@ MUTANTS = {
     "batch_norm_images": {
         "eps added to the standard deviation": [images_eps_beside],
         "eps left out": [images_no_eps],
+        "each example over all its channels": [layer_norm_of_images],
+        "a statistic for every column": [columns_apart],
         "variance divided by one less": [images_unbiased],
         "a statistic for every position": [images_per_pixel],
         "each image on its own": [images_one_by_one],

@@ -357,6 +357,15 @@ def agrees_with_itself(f, x, d_x):
     return bool(np.isfinite(d_x).all())
 
 
+def mean_by_n_minus_1(d_centered):
+    return d_centered - d_centered.sum(0) / (len(d_centered) - 1)
+
+
+def own_share_only(d_centered):
+    n = len(d_centered)
+    return d_centered - d_centered / n
+
+
 RIGHT = {
     "center_backward": [center_by_matrix, center_two_paths],
     "batch_norm_backward": [backward_node_by_node, backward_by_jacobian],
@@ -371,6 +380,8 @@ MUTANTS = {
         "only the path through the mean": [center_mean_path_only],
         "sum where a mean belongs": [center_sum],
         "sign of the second path": [center_plus],
+        "divided by N - 1": [mean_by_n_minus_1],
+        "only one's own share of the mean": [own_share_only],
         "divided by N twice": [center_divided_twice],
         "mean over the features": [center_rows],
         "one mean for the whole array": [center_all],

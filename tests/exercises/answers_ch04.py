@@ -87,7 +87,7 @@ def power_of_h(half_life):
     return 1 / 2**half_life
 
 
-# --- 4.3 merge_batches
+# --- 4.7 merge_batches
 
 
 def right_with_sums(n_a, mean_a, var_a, n_b, mean_b, var_b):
@@ -299,6 +299,26 @@ def fold_no_gamma(weight, bias, gamma, beta, mean, var, eps):
     return weight / std.reshape(-1, 1), (bias - mean) / std + beta
 
 
+def copies_the_batch(running_mean, running_var, x, momentum):
+    return x.mean(0), np.var(x, 0, ddof=1)
+
+
+def forgets_to_average_the_variance(running_mean, running_var, x, momentum):
+    mean = running_mean + momentum * (x.mean(0) - running_mean)
+    return mean, x.var(0, ddof=1)
+
+
+def around_the_updated_mean(running_mean, running_var, x, momentum):
+    mean = running_mean + momentum * (x.mean(0) - running_mean)
+    var = ((x - mean) ** 2).sum(0) / (len(x) - 1)
+    return mean, running_var + momentum * (var - running_var)
+
+
+def folded_with_eps_beside(weight, bias, gamma, beta, mean, var, eps):
+    std = var**0.5 + eps
+    return weight * (gamma / std)[:, None], (bias - mean) / std * gamma + beta
+
+
 RIGHT = {
     "update_running": [right_with_lerp, right_with_cov],
     "keras_momentum": [right_with_exp, right_with_root],
@@ -309,9 +329,12 @@ RIGHT = {
 
 MUTANTS = {
     "update_running": {
+        "variance around the updated mean": [around_the_updated_mean],
         "momentum the wrong way round": [keeps_a_tenth],
         "biased variance stored": [plain_var],
         "standard deviation stored": [stores_std],
+        "the last batch replaces everything": [copies_the_batch],
+        "only the mean averaged": [forgets_to_average_the_variance],
         "the old statistics do not fade": [keeps_everything],
         "variance around the running mean": [around_running],
     },
@@ -345,6 +368,7 @@ MUTANTS = {
         "statistics never updated": [only_switches],
     },
     "fold_linear": {
+        "eps beside the standard deviation": [folded_with_eps_beside],
         "mean added": [fold_mean_added],
         "gamma forgotten": [fold_no_gamma],
         "bias of the linear layer forgotten": [no_bias],

@@ -272,11 +272,6 @@ def _kernel_rule(d, w):
     return d * _root(w, axes) / _root(d, axes)
 
 
-def filters_whole_arrays(directions, weights):
-    pairs = zip(directions, weights, strict=True)
-    return [d * ((w**2).sum() / (d**2).sum()) ** 0.5 for d, w in pairs]
-
-
 def filters_global(directions, weights):
     def flat(arrays):
         return np.concatenate([a.ravel() for a in arrays if a.ndim > 1])
@@ -302,6 +297,11 @@ def filters_vectors_by_entry(directions, weights):
         d * _root(w, _rest(w)) / _root(d, _rest(d))
         for d, w in zip(directions, weights, strict=True)
     ]
+
+
+def filters_whole_arrays(directions, weights):
+    pairs = zip(directions, weights, strict=True)
+    return [d * ((w**2).sum() / (d**2).sum()) ** 0.5 for d, w in pairs]
 
 
 RIGHT = {
@@ -341,17 +341,15 @@ MUTANTS = {
         "the shortest step alone": [smoothness_nearby],
     },
     "filter_normalize": {
-        "one length for each layer": [_filters_with(_layer_rule)],
         "every array rescaled as a whole": [filters_whole_arrays],
+        "one length for each layer": [_filters_with(_layer_rule)],
         "one length for the whole network": [filters_global],
         "length 1 instead of the filter's length": [
             _filters_with(lambda d, w: d / _root(d, _rest(d)))
         ],
-        "vectors move": [
-            filters_vectors_scaled,
-            filters_vectors_kept,
-            filters_vectors_by_entry,
-        ],
+        "vectors rescaled as a whole": [filters_vectors_scaled],
+        "vectors rescaled entry by entry": [filters_vectors_by_entry],
+        "vectors left as they were drawn": [filters_vectors_kept],
         "along the inputs": [_filters_with(_input_rule)],
         "one length for each 3x3 kernel": [_filters_with(_kernel_rule)],
         "not divided by the length of d": [

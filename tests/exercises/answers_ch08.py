@@ -150,10 +150,6 @@ def is_layer_norm(x, gamma, eps):
     return gamma * d / np.sqrt((d**2).mean(-1, keepdims=True) + eps)
 
 
-def uses_var(x, gamma, eps):
-    return gamma * x / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
-
-
 def eps_after_root(x, gamma, eps):
     return gamma * x / (np.sqrt(np.mean(x * x, axis=-1, keepdims=True)) + eps)
 
@@ -323,6 +319,51 @@ def rms_no_eps(x, gamma, eps):
     return gamma * x / np.sqrt((x * x).mean(-1, keepdims=True))
 
 
+def _over_axes(x, kind, groups, gamma, beta, eps, **axes):
+    n, c, h, w = x.shape
+    over = {"batch": (0, 2, 3), "layer": (1, 2, 3), "instance": (2, 3)} | axes
+    z = x.reshape(n, groups, c // groups, h, w) if kind == "group" else x
+    over = over.get("group", (2, 3, 4)) if kind == "group" else over[kind]
+    z = (z - z.mean(over, keepdims=True)) / np.sqrt(z.var(over, keepdims=True) + eps)
+    return z.reshape(x.shape) * gamma[:, None, None] + beta[:, None, None]
+
+
+def layer_for_instance(*args):
+    return _over_axes(*args, layer=(2, 3), instance=(1, 2, 3))
+
+
+def only_the_batch_axis(*args):
+    return _over_axes(*args, batch=(0,), instance=(0,))
+
+
+def only_batch_norm_without_positions(*args):
+    return _over_axes(*args, batch=(0,))
+
+
+def groups_over_the_batch(*args):
+    return _over_axes(*args, group=(0, 2, 3, 4))
+
+
+def no_affine(x, kind, groups, gamma, beta, eps):
+    return _over_axes(x, kind, groups, gamma * 0 + 1, beta * 0, eps)
+
+
+def stores_the_last_ghost(x, size, eps):
+    ghosts = np.split(x, len(x) // size)
+    y = [(g - g.mean(0)) / np.sqrt(g.var(0) + eps) for g in ghosts]
+    return np.concatenate(y), ghosts[-1].mean(0), ghosts[-1].var(0, ddof=1)
+
+
+def ghosts_eps_beside(x, size, eps):
+    ghosts = np.split(x, len(x) // size)
+    y = np.concatenate([(g - g.mean(0)) / (g.std(0) + eps) for g in ghosts])
+    return y, x.mean(0), np.mean([g.var(0, ddof=1) for g in ghosts], axis=0)
+
+
+def uses_var(x, gamma, eps):
+    return gamma * x / np.sqrt(x.var(axis=-1, keepdims=True) + eps)
+
+
 RIGHT = {
     "norm_by_axes": [right_with_cases, right_all_are_group_norm],
     "rms_norm": [right_with_norm, right_token_by_token],
@@ -338,15 +379,22 @@ MUTANTS = {
         "number of groups taken for their size": [groups_is_the_size],
         "layer norm over the channels only": [layer_per_pixel],
         "instance norm over the batch": [instance_like_batch],
+        "layer and instance norm exchanged": [layer_for_instance],
+        "the batch averaged alone": [
+            only_the_batch_axis,
+            only_batch_norm_without_positions,
+        ],
+        "groups that reach over the batch": [groups_over_the_batch],
+        "gamma and beta left out": [no_affine],
         "a statistic for every position": [positions_apart],
         "gamma and beta along the width": [gamma_per_column],
         "variance divided by one less": [sample_variance],
     },
     "rms_norm": {
+        "divided by the standard deviation": [uses_var],
         "gamma forgotten": [rms_no_gamma],
         "eps left out": [rms_no_eps],
         "the mean subtracted": [is_layer_norm],
-        "divided by the standard deviation": [uses_var],
         "eps outside of the root": [eps_after_root],
         "the length of the vector": [unit_length],
         "tokens mixed": [per_sequence],
@@ -363,6 +411,8 @@ MUTANTS = {
         "ghosts taken for the whole batch": [ghost_is_batch],
     },
     "ghost_step": {
+        "the last ghost alone stored": [stores_the_last_ghost],
+        "eps beside the standard deviation": [ghosts_eps_beside],
         "one statistic for the whole batch": [no_ghosts],
         "ghosts dealt out in turn": [wrong_reshape],
         "normalized with the unbiased variance": [unbiased_everywhere],

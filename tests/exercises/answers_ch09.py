@@ -307,6 +307,13 @@ def own_count(counts, rank):
     return counts[rank]
 
 
+def plain_mean_of_variances(counts, means, m2s):
+    mean = counts @ means / counts.sum()
+    return mean, np.mean(
+        [m / max(n, 1) for m, n in zip(m2s, counts, strict=True)], axis=0
+    )
+
+
 RIGHT = {
     "far_apart": [right_constant_parts, right_with_noise],
     "merge_parts": [right_one_after_the_other, right_with_average],
@@ -330,6 +337,7 @@ MUTANTS = {
         "averages of averages": [plain_averages],
         "unequal parts weighted equally": [mean_of_means],
         "distances between the parts forgotten": [within_only],
+        "the mean of the ranks' variances": [plain_mean_of_variances],
         "every rank's distance counted alike": [means_variance],
         "M2 taken for a variance": [variance_instead],
         "count squared": [squared_counts],

@@ -191,7 +191,7 @@ def gain_of_everything(weight, mean, var, gain, offset):
     return gain * (mean + offset * s), gain**2 * var
 
 
-# --- 10.3 blend
+# --- 10.6 blend
 
 
 def right_with_lerp(mean, var, z, prior):
@@ -448,16 +448,44 @@ def asks_the_parameter(net):
     return {name: isinstance(p, kinds) for name, p in net.named_parameters()}
 
 
-def freezes_children(net):
-    for layer in net.children():
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+def freezes_one_class(net):
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
             layer.eval().requires_grad_(False)
     return net
 
 
-def freezes_one_class(net):
-    for layer in net.modules():
-        if isinstance(layer, nn.BatchNorm2d):
+def mean_without_gain(weight, mean, var, gain, offset):
+    return mean + offset * weight.sum((1, 2, 3)), gain**2 * var
+
+
+def undone(weight, mean, var, gain, offset):
+    return (mean - offset * weight.sum((1, 2, 3))) / gain, var / gain**2
+
+
+def only_the_children(net):
+    ids = [
+        id(p)
+        for m in net.children()
+        if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)
+        for p in m.parameters()
+    ]
+    return {name: id(p) in ids for name, p in net.named_parameters()}
+
+
+def only_true_names(net):
+    found = of_type(net, (nn.BatchNorm1d, nn.BatchNorm2d))
+    return {name: taken for name, taken in found.items() if taken}
+
+
+def group_norm_as_well(net):
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
+    return of_type(net, kinds)
+
+
+def freezes_children(net):
+    for layer in net.children():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.eval().requires_grad_(False)
     return net
 
@@ -486,6 +514,8 @@ MUTANTS = {
     },
     "shifted_statistics": {
         "the offset taken as it is": [plain_offset],
+        "the mean not multiplied by the gain": [mean_without_gain],
+        "the shift taken back": [undone],
         "the offset left out": [no_offset],
         "the average weight": [mean_weight],
         "summed over the wrong axis": [sum_over_outputs],
@@ -507,9 +537,11 @@ MUTANTS = {
         "the parameter asked instead of its layer": [asks_the_parameter],
         "every vector taken": [one_dimensional],
         "found by name": [by_name],
+        "nested norms overlooked": [only_the_children],
+        "only the names that are taken": [only_true_names],
         "BatchNorm1d overlooked": [only_2d],
         "BatchNorm2d overlooked": [only_1d],
-        "norms of every kind": [all_norms],
+        "norms of every kind": [all_norms, group_norm_as_well],
         "found by its running statistics": [has_a_running_mean],
         "beta forgotten": [gammas],
         "gamma forgotten": [betas],

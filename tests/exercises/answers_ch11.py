@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# --- 11.1 l1_strength
+# --- 11.6 l1_strength
 
 
 def right_by_trying(gamma, lr, momentum):
@@ -160,10 +160,6 @@ def statistics_whole(weight_1, mean, var, weight_2, kept):
     return weight_1[stay], mean, var, weight_2[:, stay]
 
 
-def rows_of_the_next(weight_1, mean, var, weight_2, kept):
-    return tuple(a[kept] for a in (weight_1, mean, var, weight_2))
-
-
 def inputs_of_the_first(weight_1, mean, var, weight_2, kept):
     return weight_1[:, kept], mean[kept], var[kept], weight_2[:, kept]
 
@@ -189,7 +185,7 @@ def cuts_everything(weight_1, mean, var, weight_2, kept):
     return weight_1, mean[kept], var[kept], weight_2
 
 
-# --- 11.4 absorb_mean
+# --- 11.7 absorb_mean
 
 
 def right_with_zeros(weight, mean, gamma, beta, kept):
@@ -301,6 +297,23 @@ def times_less(widths, kept, sides):
     return 1 / right_with_zip(widths, kept, sides)
 
 
+def count_stays(gammas, count, floor):
+    sizes = [abs(g) for g in gammas]
+    free = [
+        (s[i], layer, i)
+        for layer, s in enumerate(sizes)
+        for i in np.argsort(s)[: len(s) - floor]
+    ]
+    masks = [np.ones(len(g), bool) for g in gammas]
+    for _, layer, i in sorted(free)[: sum(map(len, gammas)) - count]:
+        masks[layer][i] = False
+    return masks
+
+
+def rows_of_the_next(weight_1, mean, var, weight_2, kept):
+    return tuple(a[kept] for a in (weight_1, mean, var, weight_2))
+
+
 RIGHT = {
     "l1_strength": [right_by_trying, right_in_one_line],
     "kept_channels": [right_by_removing, right_with_threshold],
@@ -323,15 +336,16 @@ MUTANTS = {
     "kept_channels": {
         "a threshold for each layer": [same_share_everywhere],
         "gamma instead of its size": [by_signed_gamma],
+        "count taken for those that stay": [count_stays],
         "floor forgotten": [no_floor],
         "fewer than count go": [floor_given_back],
         "the mask the wrong way round": [marks_the_removed],
         "the largest go": [removes_the_largest],
     },
     "prune_pair": {
+        "removed are the outputs of the next layer": [rows_of_the_next],
         "input of the next layer forgotten": [next_layer_whole],
         "running statistics forgotten": [statistics_whole],
-        "removed are the outputs of the next layer": [rows_of_the_next],
         "removed are the inputs of the first layer": [inputs_of_the_first],
         "axes swapped": [swapped],
         "set to zero instead of removed": [only_zeros],

@@ -49,7 +49,7 @@ def findings(exercise, cases, outcomes):
     if len(outcomes) < len(cases) or all(o.error is not None for o in outcomes):
         return []
     evidence = _Evidence(exercise, cases, outcomes)
-    searches = (_whole, _pair, _by_part)
+    searches = (_whole, _pair, _by_part, _by_case)
     return next(filter(None, (search(evidence) for search in searches)), [])
 
 
@@ -61,7 +61,8 @@ class _Evidence:
         self.args = [case.args for case in cases]
         self.outcomes = outcomes
         self.results = [outcome.result for outcome in outcomes]
-        self.reference = exercise.reference if exercise.accept is None else None
+        judged = exercise.reference if exercise.accept is None else None
+        self.reference = judged and exercise.run(judged)
 
     def agree(self, one, other):
         tolerance = {"rtol": self.exercise.rtol, "atol": self.exercise.atol}
@@ -73,7 +74,7 @@ class _Evidence:
 
     def _matches(self, wrong, outcome, args):
         try:
-            want = quietly(wrong, args)
+            want = quietly(self.exercise.run(wrong), args)
         except Exception:  # no result: then the learner's function has none, either
             return outcome.error is not None
         return outcome.error is None and self.agree(outcome.result, want)
@@ -137,6 +138,34 @@ def _by_part(evidence):
     return [Finding((known,), tuple(parts)) for known, parts in by_part.values()]
 
 
+def _by_case(evidence):
+    """Explain all wrong cases by one misconception, if the other cases are right.
+
+    Where an argument chooses among branches, an error may be made in one of them. Lists
+    of positions, masks and words are left out: few of them are possible, so a wrong one
+    is soon equal to another.
+    """
+    if evidence.reference is None or any(o.error for o in evidence.outcomes):
+        return []
+    wants = [quietly(evidence.reference, args) for args in evidence.args]
+    if not all(_in_floats(value) for value in (*wants, *evidence.results)):
+        return []
+    right = list(map(evidence.agree, evidence.results, wants))
+    wrong = [i for i, fine in enumerate(right) if not fine]
+    if not any(right):
+        return []
+    for known, results in _made(evidence):
+        if all(evidence.agree(evidence.results[i], results[i]) for i in wrong):
+            return [Finding((known,), tuple(f"case {i + 1}" for i in wrong))]
+    return []
+
+
+def _in_floats(value):
+    parts = [np.asarray(leaf) for leaf in leaves(value)]
+    floats = bool(parts) and all(p.dtype.kind == "f" and p.size for p in parts)
+    return floats and not all(np.isin(part, (0, 1)).all() for part in parts)
+
+
 def _permuted(evidence, made, want):
     # Outputs in another order: an error of the whole answer, not of one output.
     return len(made) == len(want) and all(
@@ -163,7 +192,8 @@ def _made(evidence):
     made = []
     for known in evidence.exercise.misconceptions:
         try:
-            results = [quietly(known.wrong, args) for args in evidence.args]
+            wrong = evidence.exercise.run(known.wrong)
+            results = [quietly(wrong, args) for args in evidence.args]
         except Exception:  # one that is known by a property, or has no result
             continue
         made.append((known, results))

@@ -19,18 +19,27 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def chapters(srcdir):
-    """Return the rows of the table, none where a book has no table."""
+def table(srcdir):
+    """Return the table, an empty one where a book has none."""
     path = Path(srcdir, TABLE)
     if not path.is_file():
-        return []
-    parts = yaml.safe_load(path.read_text("utf8"))["parts"]
-    return [row for part in parts for row in part["chapters"]]
+        return {"parts": []}
+    return yaml.safe_load(path.read_text("utf8"))
+
+
+def chapters(srcdir):
+    """Return the rows of the chapters."""
+    return [row for part in table(srcdir)["parts"] for row in part["chapters"]]
 
 
 def letters(srcdir):
-    """Return the letters of the claims in the order in which chapters measure them."""
-    names = [name for row in chapters(srcdir) for name in row["claims"]]
+    """Return the letters of the claims in the order in which they are measured.
+
+    Those of the chapters come first, then those of the reference pages.
+    """
+    pages = table(srcdir).get("reference", {}).get("claims", {})
+    lists = [row["claims"] for row in chapters(srcdir)] + list(pages.values())
+    names = [name for names in lists for name in names]
     return "".join(dict.fromkeys(name[0] for name in names))
 
 

@@ -18,8 +18,10 @@ from .callouts import first_strong
 
 TAG = re.compile(r"\\tag\{(\d+\.\d+)\}")
 CAPTION = re.compile(r"(Figure|Table)\s+(\d+\.\d+)\.?")
-EXERCISE = re.compile(r"(Exercise)\s+(\d+\.\d+)")
-MENTION = re.compile(r"\((\d+\.\d+)\)|\b(figure|table|exercise)\s+(\d+\.\d+)", re.I)
+EXERCISE = re.compile(r"(Exercise)\s+((?:\d+|H)\.\d+)")
+MENTION = re.compile(
+    r"\((\d+\.\d+)\)|\b(figure|table|exercise)\s+((?:\d+|H)\.\d+)", re.I
+)
 UNLINKED = (
     nodes.reference,
     nodes.literal,

@@ -1,0 +1,66 @@
+"""The naming rate, on wrong answers whose author had not seen the exercise files."""
+
+import json
+
+import pytest
+
+from tools import exercise_report as report
+
+LISTS = report.lists()
+FOUND = {title: report.names(answers) for title, answers in LISTS.items()}
+
+each_list = pytest.mark.parametrize("title", LISTS)
+
+
+@each_list
+def test_a_list_has_ten_wrong_answers_to_each_of_fifteen_exercises(title):
+    assert [len(wrong) for wrong in LISTS[title].values()] == [10] * 15
+
+
+def test_no_exercise_stands_in_two_lists():
+    every = [exercise for answers in LISTS.values() for exercise in answers]
+    assert len(every) == len(set(every))
+
+
+@each_list
+def test_most_are_named_and_next_to_none_misnamed(title):
+    named, misnamed = report.rates(report.counted(FOUND[title], report.read()))
+    assert named >= 0.6
+    assert misnamed <= 0.01
+
+
+@each_list
+def test_next_to_none_is_accepted(title):
+    kinds = [kind for wrong in FOUND[title].values() for kind, _ in wrong.values()]
+    assert kinds.count("accepted") <= 1
+
+
+def test_a_name_that_nobody_has_read_counts_as_misnamed():
+    found = {
+        "forward": {"a": ("named", "x"), "b": ("named", "y"), "c": ("unnamed", "")}
+    }
+    counts = report.counted(found, {"forward": {"a": "x", "b": "z"}})
+    assert counts["forward"] == {"named": 1, "misnamed": 1, "unnamed": 1}
+    assert report.rates(counts) == (1 / 3, 1 / 3)
+
+
+LIST = """
+ANSWERS = {
+    "keras_momentum": {
+        "new": lambda half_life: 1 - 0.5 ** (1 / half_life),
+        "right": lambda half_life: 0.5 ** (1 / half_life),
+        "one": lambda half_life: 1.0,
+    }
+}
+"""
+
+
+def test_the_report_is_printed_and_accepted(tmp_path, capsys):
+    (tmp_path / "tiny.py").write_text(LIST, encoding="utf-8")
+    (tmp_path / "read.json").write_text("{}", encoding="utf-8")
+    assert report.main([], tmp_path) == 0
+    assert "0% named, 50.0% misnamed" in capsys.readouterr().out
+    report.main(["--accept"], tmp_path)
+    assert "50% named, 0.0% misnamed" in capsys.readouterr().out
+    known = json.loads((tmp_path / "read.json").read_text(encoding="utf-8"))
+    assert known == {"keras_momentum": {"new": "the weight of the new batch"}}
