@@ -9,6 +9,7 @@ SITE   := _build/html/index.html
 # Chapters, and the reference pages that can be run.
 NOTEBOOKS := $(sort $(wildcard book/*.ipynb))
 CONVENTIONS := .venv-conventions
+ZOO := .venv-zoo
 # Small, without torch: a style check or a hook must not wait for it.
 LINT := .venv-lint
 
@@ -21,7 +22,7 @@ TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 ROWS  ?= all
 MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
 
-.PHONY: help book test bench exercise-report mutants conventions execute lint stamp lock matrix links serve clean chromium
+.PHONY: help book test bench exercise-report mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -59,6 +60,11 @@ mutants: $(VENV)/.tests
 #: make conventions  ask Keras, Flax, ONNX and TensorFlow whether the tables hold
 conventions: $(CONVENTIONS)/.ready
 	@$(CONVENTIONS)/bin/python -m pytest -q -c tests/conventions/conventions.ini tests/conventions
+
+#: make zoo       fold and prune nets of torchvision and timm, and write tests/zoo.md;
+#:                NETS="resnet18 timm:darknet17" tries these and writes nothing
+zoo: $(ZOO)/.ready
+	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.table $(NETS)
 
 #: make exercise-report  how many of 300 plausible wrong answers the checker names
 exercise-report: $(VENV)/.tests
@@ -158,6 +164,14 @@ $(CONVENTIONS)/.ready: requirements-conventions.txt
 	@$(PYTHON) -m venv $(CONVENTIONS)
 	@$(CONVENTIONS)/bin/python -m pip install -q --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
 	@$(CONVENTIONS)/bin/python -m pip install -q --disable-pip-version-check -r requirements-conventions.txt
+	@touch $@
+
+# Another one: torchvision and timm hold the nets, random weights will do.
+$(ZOO)/.ready: requirements-zoo.txt
+	@echo "Setting up the zoo of nets in $(ZOO) ..."
+	@$(PYTHON) -m venv $(ZOO)
+	@$(ZOO)/bin/python $(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
+	@$(ZOO)/bin/python $(PIP) -r requirements-zoo.txt
 	@touch $@
 
 # On a contributor's machine nothing is installed as root without a word.

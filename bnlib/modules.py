@@ -4,31 +4,42 @@ Which modules are batch norms, how to run a model and leave its modes as they we
 which tensors it takes and gives, how to trace it, and when two outputs are the same.
 """
 
+import copy
+import itertools
 import math
 import operator
 from contextlib import contextmanager
 
 import torch
 from torch import fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 __all__ = [
     "Tracer",
     "as_inputs",
+    "copied",
+    "first_line",
     "has_running_statistics",
     "in_float64",
     "is_batch_norm",
     "is_channel_norm",
+    "is_layer",
     "keep_modes",
     "poisoned",
     "refuse_not_finite",
     "refuse_poisoned",
+    "refuse_scripted",
     "relative_difference",
+    "same_draw",
+    "split_norm",
     "tensors_in",
 ]
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED_CONVOLUTIONS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+# What normalizes in each class of PyTorch and does nothing else.
+PLAIN_FORWARDS = _BatchNorm.forward, nn.SyncBatchNorm.forward, _InstanceNorm.forward
 NORM_ATTRIBUTES = ("running_mean", "running_var", "weight", "bias", "eps")
 
 
@@ -67,6 +78,114 @@ def is_batch_norm(module):
     """
     by_example = getattr(module, "_each_example", isinstance(module, _InstanceNorm))
     return is_channel_norm(module) and not by_example
+
+
+def is_layer(module):
+    """Tell whether a module is a linear layer or convolution, by what it computes.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any module.
+
+    Returns
+    -------
+    bool
+        True also for subclasses, but not for those with a ``forward`` of their own.
+    """
+    return any(
+        isinstance(module, kind) and type(module).forward is kind.forward
+        for kind in (nn.Linear, *CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS)
+    )
+
+
+@torch.no_grad()
+def split_norm(norm):
+    """Take a norm apart that computes more than its class says, an activation, say.
+
+    Parameters
+    ----------
+    norm : nn.Module
+        A norm of each channel. Not modified.
+
+    Returns
+    -------
+    plain : nn.Module or None
+        A batch norm of PyTorch with the parameters and statistics of ``norm``, in eval
+        mode; None if ``forward`` is PyTorch's own, or cannot be taken apart.
+    rest : nn.Module or None
+        What comes behind it: an ``nn.Sequential`` of modules that belong to ``norm``,
+        whose ``names`` are theirs there, or else a traced module; None if nothing does.
+    """
+    hooks = norm._forward_hooks or norm._forward_pre_hooks
+    if type(norm).forward in PLAIN_FORWARDS or norm.running_mean is None or hooks:
+        return None, None
+    whole = copy.deepcopy(norm).eval()
+    whole._check_input_dim = lambda x: None  # it asks for values, which stops a tracer
+    try:
+        graph = Tracer(look_inside=False).trace(whole)
+    except Exception:  # tracing runs the reader's own code
+        return None, None
+    if not _without_norm(graph):
+        return None, None
+    inner = [n for n in graph.nodes if n.op not in ("placeholder", "output")]
+    rest = fx.GraphModule(norm, graph) if inner else None
+    if inner and all(n.op == "call_module" for n in inner):
+        modules = {n.target: norm.get_submodule(n.target) for n in inner}
+        names = [n.target for n in inner if type(modules[n.target]) is not nn.Identity]
+        rest = nn.Sequential(*(modules[name] for name in names)) if names else None
+    if rest is not None:
+        rest.training = norm.training  # its children keep theirs
+        rest.names = names if isinstance(rest, nn.Sequential) else None
+    plain = nn.BatchNorm2d(norm.running_mean.numel(), norm.eps, affine=False).eval()
+    for name in NORM_ATTRIBUTES[:4]:
+        plain._parameters.pop(name, None)
+        setattr(plain, name, getattr(norm, name))
+    try:
+        fit = _are_together(plain, rest or nn.Identity(), whole)
+    except Exception:  # a norm for data of other axes
+        fit = False
+    return (plain, rest) if fit else (None, None)
+
+
+def _without_norm(graph):
+    """Take F.batch_norm out of the graph; tell whether there was one."""
+    norms = [n for n in graph.nodes if n.target is nn.functional.batch_norm]
+    if len(norms) != 1:
+        return False
+    norms[0].replace_all_uses_with(norms[0].args[0])
+    _drop_unread(graph)
+    return True
+
+
+def _drop_unread(graph):
+    """Erase assertions and other calls whose value nobody reads."""
+    for node in reversed(graph.nodes):
+        if not node.users and node.op not in ("placeholder", "output"):
+            graph.erase_node(node)
+
+
+def _are_together(plain, rest, whole):
+    """Try both parts and the whole in both modes, near the mean and far from it."""
+    dims = {nn.BatchNorm1d: 0, nn.BatchNorm3d: 3}
+    dims = next((d for kind, d in dims.items() if isinstance(whole, kind)), 2)
+    whole, parts = whole.cpu(), copy.deepcopy(nn.Sequential(plain, rest)).cpu()
+    parts[0]._check_input_dim = whole._check_input_dim
+    mean, std = parts[0].running_mean.clone(), parts[0].running_var.sqrt()
+    for mode, reach in itertools.product((False, True), (2, 100)):
+        steps = torch.linspace(-reach, reach, 8, dtype=std.dtype)[:, None]
+        x = (mean + std * steps).reshape(8, -1, *[1] * dims)
+        got, want = (_drawn(m.train(mode), x) for m in (parts, whole))
+        if not relative_difference(got, want)[1]:
+            return False
+    return True
+
+
+def _drawn(module, x):
+    """Run a module with the same random numbers each time."""
+    with same_draw(module):
+        torch.manual_seed(0)
+        return module(x)
 
 
 def has_running_statistics(module):
@@ -137,6 +256,29 @@ def refuse_poisoned(model):
             )
 
 
+def refuse_scripted(model):
+    """Refuse a model of torch.jit or torch.export, which runs nothing of its modules.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any model.
+
+    Raises
+    ------
+    ValueError
+        If it is, or holds, one.
+    """
+    for module in model.modules():
+        nodes = module.graph.nodes if isinstance(module, fx.GraphModule) else ()
+        exported = any(isinstance(n.target, torch._ops.OpOverload) for n in nodes)
+        if exported or isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                "model must be made of modules that run in Python, got "
+                f"{type(module).__name__}; pass the model that it was made from"
+            )
+
+
 def refuse_not_finite(output):
     """Refuse an output that nothing can be compared with.
 
@@ -175,6 +317,56 @@ def in_float64(x):
     return (x if x.is_cuda else x.cpu()).to(torch.float64)
 
 
+def copied(model, share=False):
+    """Return a deep copy of a model.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any model.
+    share : bool, default=False
+        Whether the copy holds the same parameters and hooks, which takes a third of the
+        time: for a use that changes neither.
+
+    Returns
+    -------
+    nn.Module
+        The copy.
+
+    Raises
+    ------
+    ValueError
+        If PyTorch cannot copy it.
+    """
+    memo = {}
+    for module in model.modules() if share else ():
+        same = [v for k, v in vars(module).items() if "_hooks" in k]
+        memo |= {id(v): v for v in (*same, *module._parameters.values())}
+    try:
+        return copy.deepcopy(model, memo)
+    except RuntimeError as error:
+        raise ValueError(
+            f"model must be one that can be copied, got {type(model).__name__} "
+            f"({str(error).split('. ')[0]}); run it once under torch.no_grad() before"
+        ) from None
+
+
+def first_line(error):
+    """Return the first line of what an error says, or its name.
+
+    Parameters
+    ----------
+    error : Exception
+        Any.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 @contextmanager
 def keep_modes(model):
     """Restore the mode of every module on leaving, also after an error.
@@ -195,6 +387,23 @@ def keep_modes(model):
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+def same_draw(model):
+    """Restore the generators of random numbers on leaving.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Tells whose generators: those of the CPU and of the GPUs that it is on.
+
+    Returns
+    -------
+    context manager
+        To run the model in.
+    """
+    gpus = {p.device.index for p in model.parameters() if p.is_cuda}
+    return torch.random.fork_rng(devices=list(gpus))
 
 
 def as_inputs(example_input):
@@ -252,7 +461,7 @@ def relative_difference(got, want):
         Whether it is below the square root of the spacing of the numbers (``eps`` of
         the dtype) in each tensor.
     """
-    got, want = tensors_in(got), tensors_in(want)
+    got, want = ([t.detach() for t in tensors_in(out)] for out in (got, want))
     if [t.shape for t in got] != [t.shape for t in want]:
         return math.inf, False
     errors = [
@@ -266,21 +475,43 @@ def relative_difference(got, want):
 
 
 class Tracer(fx.Tracer):
-    """Record the calls of a model, down to PyTorch's own modules and to norms.
+    """Record the calls of a model, down to PyTorch's own modules, layers and norms.
 
     Parameters
     ----------
     look_inside : bool, default=True
         Whether to trace what a reader's own module without children computes, or to
         take such a module as a whole.
+    get_on : bool, default=False
+        Whether a module whose forward cannot be traced is taken as a whole, too.
     """
 
-    def __init__(self, look_inside=True):
+    def __init__(self, look_inside=True, get_on=False):
         super().__init__()
-        self.look_inside = look_inside
+        self.look_inside, self.get_on = look_inside, get_on
+
+    def trace(self, root, concrete_args=None):
+        """Trace a model; what its modules are is asked before, when that is quick."""
+        modules = [m for m in root.modules() if m is not root]
+        self.known = {m for m in modules if is_channel_norm(m) or is_layer(m)}
+        return super().trace(root, concrete_args)
 
     def is_leaf_module(self, m, module_qualified_name):
         """Tell which module is one call, whatever it does inside."""
         whole = not self.look_inside and next(m.children(), None) is None
-        whole = whole or is_channel_norm(m)
+        whole = whole or m in self.known
         return whole or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(self, m, forward, args, kwargs):
+        """Trace a module, or else forget what was recorded of it and note one call."""
+        if not self.get_on:
+            return super().call_module(m, forward, args, kwargs)
+        known, stack = len(self.graph.nodes), self.module_stack.copy()
+        try:
+            return super().call_module(m, forward, args, kwargs)
+        except Exception:  # tracing runs the module's own code
+            for node in list(self.graph.nodes)[: known - 1 : -1]:
+                self.graph.erase_node(node)
+            self.module_stack = stack
+            path = self.path_of_module(m)
+            return self.create_proxy("call_module", path, args, kwargs)

@@ -140,6 +140,7 @@ NAMES = sorted(
 )
 # Names that no chapter meets, each with the reason why it is public all the same.
 UNMET = {
+    "AbsorbReport": "what absorb returns beside the model",
     "Cache": "what each layer returns beside y; chapters pass it on",
     "ClaimFailed": "what claim raises",
     "CovariateShift": "what covariate_shift returns",
@@ -154,6 +155,7 @@ UNMET = {
     "fold_batch_norm": "one step of fold, for a reader's own pair of layers",
     "fold_into_next": "the same where the norm comes first",
     "heal": "for the clinic page, until it exists",
+    "shrink_gamma": "the step to take with Adam, which l1_gamma points to",
     "merge": "what adds up batches in population_statistics and reestimate",
 }
 

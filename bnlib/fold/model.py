@@ -11,14 +11,19 @@ from dataclasses import dataclass, field
 import torch
 from torch import fx, nn
 
-from bnlib.fold.pair import WouldBeWrong, fold_batch_norm, fold_into_next, is_layer
+from bnlib.fold.pair import WouldBeWrong, fold_batch_norm, fold_into_next
 from bnlib.modules import (
     Tracer,
     as_inputs,
+    copied,
+    first_line,
     is_channel_norm,
+    is_layer,
     refuse_not_finite,
     refuse_poisoned,
+    refuse_scripted,
     relative_difference,
+    split_norm,
     tensors_in,
 )
 
@@ -33,7 +38,8 @@ class FoldReport:
     ----------
     folded : dict of str to str
         Name of each BN that is gone: name of the layer that took it in. All names are
-        those in the model that was given.
+        those in the model that was given. Of a BN that has an activation of its own,
+        the activation is left, in its place.
     left : dict of str to str
         Name of each BN that is still there: the reason, in one sentence.
     found_by : {"graph", "modules"}
@@ -72,7 +78,7 @@ def fold(model, example_input=None, *, strict=True):
     model : nn.Module
         In eval mode. Not modified. Pairs are found by tracing it with ``torch.fx``; if
         it cannot be traced, they are neighbors in an ``nn.Sequential``, which is taken
-        to be called as a whole.
+        to be called as a whole; then ``example_input`` is needed, to see whether it is.
     example_input : Tensor or tuple of Tensor, optional
         What ``model`` is called with, to compare the outputs before and after. It also
         shows a BN behind a linear layer with inputs of three dimensions, which stays.
@@ -92,8 +98,9 @@ def fold(model, example_input=None, *, strict=True):
     ValueError
         If ``model`` or a BN in it is in training mode, if the outputs for
         ``example_input`` differ by more than rounding or are not finite, or as
-        ``strict`` says; if a statistic or parameter of a norm is NaN or infinite, or a
-        variance negative.
+        ``strict`` says; if ``forward`` asks for a BN that is gone, or cannot be traced
+        and there is no ``example_input``; if a statistic or parameter of a norm is NaN
+        or infinite, or a variance negative.
 
     Examples
     --------
@@ -103,9 +110,10 @@ def fold(model, example_input=None, *, strict=True):
     1: folded into 0
     4: folded into 3
     """
+    refuse_scripted(model)
     _refuse_training(model)
     refuse_poisoned(model)
-    folded, rehearsal = copy.deepcopy(model), copy.deepcopy(model)
+    folded, rehearsal = copied(model), copied(model)
     output, ranks = _rehearse(rehearsal, example_input)
     graph, found_by = _calls_in_order(rehearsal)
     report = FoldReport(found_by=found_by)
@@ -118,10 +126,31 @@ def fold(model, example_input=None, *, strict=True):
             if strict and isinstance(reason, WouldBeWrong):
                 raise ValueError(f"at {name!r}, {reason}") from None
             report.left[name] = str(reason)
+    found = _tried(folded, report, example_input)
     if example_input is not None:
-        report.difference = _compare(folded(*as_inputs(example_input)), output)
+        report.difference = _compare(found, output)
     _renumber(folded)
     return folded, report
+
+
+def _tried(folded, report, example_input):
+    """Run the folded model or, without an example, trace it; refuse one that breaks."""
+    by_graph = report.found_by == "graph"
+    if report.folded and example_input is None and not by_graph:
+        raise ValueError(
+            "a model that torch.fx cannot trace must be compared before and after, got "
+            f"{type(folded).__name__} without example_input; pass one"
+        )
+    try:
+        if example_input is not None:
+            return folded(*as_inputs(example_input))
+        return by_graph and Tracer(look_inside=False).trace(copy.deepcopy(folded))
+    except Exception as error:  # the reader's own forward may raise anything
+        raise ValueError(
+            f"forward must not ask for a BN that is gone, got {type(folded).__name__}, "
+            f"which then fails ({first_line(error)}); fold its other layers "
+            "one by one with fold_batch_norm"
+        ) from None
 
 
 def _refuse_training(model):
@@ -186,9 +215,20 @@ def _fold_one(model, graph, name, ranks):
             f"its input has {ranks[name]} dimensions, so that it works along another "
             f"axis than the linear layer {layer_name!r}"
         )
-    merged = fold_batch_norm(layer, bn) if before else fold_into_next(bn, layer)
+    plain, rest = split_norm(bn)
+    plain = plain or bn
+    if isinstance(rest, nn.Sequential) and len(rest) == 1:
+        rest = rest[0]
+    if rest is not None and not before:
+        raise ValueError(
+            f"what {type(bn).__name__} computes behind its norm stands between the "
+            f"norm and the layer {layer_name!r}"
+        )
+    merged = fold_batch_norm(layer, plain) if before else fold_into_next(plain, layer)
     _replace(model, layer, merged)
-    _replace(model, bn, None)
+    _replace(model, bn, rest)
+    if rest is not None:
+        return layer_name
     for call in calls:
         call.replace_all_uses_with(call.all_input_nodes[0])
         graph.erase_node(call)
@@ -225,8 +265,10 @@ def _partner(model, graph, calls, side):
             f"the layer {name!r} is shared: it is called {uses} times, "
             f"together with this BN {len(calls)} times"
         )
-    if any(n.op == "get_attr" and n.target.startswith(f"{name}.") for n in graph.nodes):
-        raise ValueError(f"the parameters of {name!r} are used elsewhere too")
+    read = [n.target for n in graph.nodes if n.op == "get_attr" and n.users]
+    owners = {target.rpartition(".")[0] for target in read}
+    if owners := owners & {name, calls[0].target}:
+        raise ValueError(f"the parameters of {min(owners)!r} are used elsewhere too")
     return name
 
 

@@ -18,10 +18,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
 from bnlib.modules import (
-    CONVOLUTIONS,
     NORM_ATTRIBUTES,
     TRANSPOSED_CONVOLUTIONS,
     is_channel_norm,
+    is_layer,
     refuse_poisoned,
     relative_difference,
 )
@@ -128,14 +128,6 @@ def fold_into_next(bn, layer):
     return _with_parameters(copy.deepcopy(layer), weight, bias)
 
 
-def is_layer(module):
-    """Tell the foldable layers, subclasses that compute something else excluded."""
-    return any(
-        isinstance(module, kind) and type(module).forward is kind.forward
-        for kind in (nn.Linear, *CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS)
-    )
-
-
 def _refuse_unfit(layer, bn):
     if not is_layer(layer):
         raise TypeError(
@@ -192,16 +184,17 @@ def _scale_and_shift(bn, like):
 
 def _refuse_unlike_bn(bn, scale, shift, ndim):
     """Try ``bn`` on a few values: attributes alone don't tell an Lp norm from BN."""
-    steps = torch.linspace(-1, 2, 4, dtype=scale.dtype, device=scale.device)
-    x = bn.running_mean + bn.running_var.sqrt() * steps[:, None]
-    x = x.reshape(*x.shape, *[1] * (ndim - 2))
     channels = (-1, *[1] * (ndim - 2))
-    want = x * scale.reshape(channels) + shift.reshape(channels)
-    if not relative_difference(bn(x), want)[1]:
-        raise ValueError(
-            "bn must compute gamma * (x - running_mean) / sqrt(running_var + eps) + "
-            f"beta in eval mode, got {type(bn).__name__}, which does not; keep it"
-        )
+    for reach in (2, 100):  # near the mean, and where any activation shows
+        steps = torch.linspace(-reach, reach, 4, dtype=scale.dtype, device=scale.device)
+        x = bn.running_mean + bn.running_var.sqrt() * steps[:, None]
+        x = x.reshape(*x.shape, *[1] * (ndim - 2))
+        want = x * scale.reshape(channels) + shift.reshape(channels)
+        if not relative_difference(bn(x), want)[1]:
+            raise ValueError(
+                "bn must compute gamma * (x - running_mean) / sqrt(running_var + eps) "
+                f"+ beta in eval mode, got {type(bn).__name__}, which does not; keep it"
+            )
 
 
 def _by_group(layer):

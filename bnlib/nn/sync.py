@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm as TorchBatchNorm
 
-from bnlib.modules import in_float64, is_batch_norm
+from bnlib.modules import PLAIN_FORWARDS, in_float64, is_batch_norm, split_norm
 from bnlib.nn.base import batch_axes, per_channel
 from bnlib.nn.layers import BatchNorm
 
@@ -216,7 +216,9 @@ def convert_sync_batch_norm(model, process_group=None):
     Weights, buffers, eps, momentum, modes and ``requires_grad`` are those of the model;
     layers and parameters that it uses twice are shared in the copy, too. Norms that
     look at single examples (layer, instance, group norm) need no synchronization and
-    are copied. Hooks registered on a batch norm itself are not carried over.
+    are copied. A batch norm that calls modules of its own behind the norm, say an
+    activation, becomes a :class:`SyncBatchNorm` that calls them under the same names.
+    Hooks registered on a batch norm itself are not carried over.
 
     Parameters
     ----------
@@ -234,7 +236,8 @@ def convert_sync_batch_norm(model, process_group=None):
     Raises
     ------
     TypeError
-        If a batch norm is a variant or your own, or a lazy one that has not seen data.
+        If a batch norm is a variant or your own and computes more than that, or a lazy
+        one that has not seen data.
     ValueError
         If there is no batch norm.
     """
@@ -254,16 +257,44 @@ def convert_sync_batch_norm(model, process_group=None):
 
 def _check_convertible(name, layer):
     """Refuse a batch norm that SyncBatchNorm would not do justice to."""
-    ours = isinstance(layer, BatchNorm)
-    plain = type(layer) in (BatchNorm, SyncBatchNorm)
     lazy = torch.nn.parameter.is_lazy(layer.weight)
-    if (isinstance(layer, TorchBatchNorm) and not ours and not lazy) or plain:
+    if not lazy and _modules_behind(layer) is not None:
         return
     raise TypeError(
         "each batch norm must be one of torch.nn or bnlib.nn.BatchNorm that knows its "
-        f"channels, got {type(layer).__name__} as {name or 'the model'!r}; "
+        f"channels, or call modules behind one, got {type(layer).__name__} as "
+        f"{name or 'the model'!r}; "
         + ("pass a batch through the model first" if lazy else "replace it before")
     )
+
+
+def _is_plain(layer):
+    """Tell batch norms by what their forward computes, not by their class alone."""
+    torchs = isinstance(layer, TorchBatchNorm) and type(layer).forward in PLAIN_FORWARDS
+    return torchs or type(layer) in (BatchNorm, SyncBatchNorm)
+
+
+def _modules_behind(layer):
+    """Name what a batch norm calls behind its norm; None if it computes more."""
+    if _is_plain(layer):
+        return ()
+    if isinstance(layer, _SyncThenMore):
+        return layer.behind
+    plain, rest = split_norm(layer)
+    if plain is None or not isinstance(layer, TorchBatchNorm):
+        return None
+    return () if rest is None else rest.names
+
+
+class _SyncThenMore(SyncBatchNorm):
+    """A SyncBatchNorm and the modules that the layer in its place called behind it."""
+
+    def forward(self, x):
+        """Normalize ``x`` and call them."""
+        y = super().forward(x)
+        for name in self.behind:
+            y = self.get_submodule(name)(y)
+        return y
 
 
 def _groups_of(model):
@@ -286,7 +317,8 @@ def _replace(module, group, done):
 
 def _synchronized(layer, group):
     """Return a SyncBatchNorm that has the parameters and buffers of ``layer``."""
-    new = SyncBatchNorm(
+    behind = _modules_behind(layer)
+    new = (_SyncThenMore if behind else SyncBatchNorm)(
         layer.num_features,
         layer.eps,
         layer.momentum,
@@ -297,5 +329,9 @@ def _synchronized(layer, group):
     new.weight, new.bias = layer.weight, layer.bias
     for name in ("running_mean", "running_var", "num_batches_tracked"):
         setattr(new, name, getattr(layer, name))
+    if behind:
+        new.behind = behind
+        for name, module in layer._modules.items():
+            new.add_module(name, module)
     new.training = layer.training
     return new

@@ -5,10 +5,20 @@ channels belong together, :mod:`bnlib.slimming.constants` what a silenced channe
 says, and :mod:`bnlib.slimming.size` how large a model is.
 """
 
-from bnlib.slimming.pruning import Group, Plan, absorb, l1_gamma, plan, prune
+from bnlib.slimming.pruning import (
+    AbsorbReport,
+    Group,
+    Plan,
+    absorb,
+    l1_gamma,
+    plan,
+    prune,
+    shrink_gamma,
+)
 from bnlib.slimming.size import Summary, summary
 
 __all__ = [
+    "AbsorbReport",
     "Group",
     "Plan",
     "Summary",
@@ -16,5 +26,6 @@ __all__ = [
     "l1_gamma",
     "plan",
     "prune",
+    "shrink_gamma",
     "summary",
 ]

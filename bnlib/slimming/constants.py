@@ -1,19 +1,22 @@
-"""What dead channels hand on, and a model in which they are silent.
+"""What dead channels hand on, and parameters with which they are silent.
 
 A channel whose gamma is 0 carries the same number at every position of every example.
 :func:`constants` follows these numbers through the traced model, in which every other
 value is NaN for "not constant", to the layers that read them.
 """
 
-import copy
 from dataclasses import dataclass
 
 import torch
 from torch import fx, nn
+from torch.func import functional_call
 
 from bnlib.modules import as_inputs, is_channel_norm, keep_modes, tensors_in
 
-__all__ = ["Constant", "add_constant", "constants", "masked", "output"]
+__all__ = ["Constant", "add_constant", "constants", "masked", "output", "quiet"]
+
+
+PADDING = "padding keeps the constant from the border"
 
 
 @dataclass
@@ -32,8 +35,8 @@ class Constant:
     remark: str
 
 
-def masked(model, wiring, gone):
-    """Silence channels: gamma and beta 0, and weights 0 where they are read.
+def quiet(model, wiring, gone):
+    """Give channels gamma 0; what they hand on is then a constant, made of beta.
 
     Parameters
     ----------
@@ -46,21 +49,40 @@ def masked(model, wiring, gone):
 
     Returns
     -------
-    nn.Module
-        A copy, in the modes of ``model``.
+    dict of str to Tensor
+        What to put in the place of which entry of its state dict.
     """
-    model = copy.deepcopy(model)
-    modules = dict(model.named_modules())
-    for name in wiring.norms:
-        dead = _dead(wiring.outputs[name], gone)
-        for parameter in (modules[name].weight, modules[name].bias):
-            if parameter is not None:
-                parameter.data[dead] = 0
-    for name, ids in wiring.inputs.items():
-        weight = modules[name].weight.data  # a transposed one has its inputs first
-        inputs = weight if _is_transposed(modules[name]) else weight.transpose(0, 1)
-        inputs[_dead(ids, gone)] = 0
-    return model
+    return _zeroed(model, {name: wiring.outputs[name] for name in wiring.norms}, gone)
+
+
+def masked(model, wiring, gone):
+    """Silence channels: gamma and beta 0, and weights 0 where they are read.
+
+    Parameters
+    ----------
+    model, wiring, gone
+        As for :func:`quiet`.
+
+    Returns
+    -------
+    dict of str to Tensor
+        As of :func:`quiet`.
+    """
+    norms = {name: wiring.outputs[name] for name in wiring.norms}
+    silent = _zeroed(model, norms, gone) | _zeroed(model, norms, gone, "bias")
+    return silent | _zeroed(model, wiring.inputs, gone, axis=1)
+
+
+def _zeroed(model, channels, gone, key="weight", axis=0):
+    """Return the parameters of modules with 0 at the channels that are gone."""
+    new = {}
+    for name, ids in channels.items():
+        module, dead = model.get_submodule(name), _dead(ids, gone)
+        if getattr(module, key) is not None and dead.any():
+            value = new[f"{name}.{key}"] = getattr(module, key).detach().clone()
+            swap = axis == 1 and not getattr(module, "transposed", False)
+            (value.transpose(0, 1) if swap else value)[dead] = 0
+    return new
 
 
 def constants(wiring, gone, example_input):
@@ -82,7 +104,11 @@ def constants(wiring, gone, example_input):
     """
     follow = _Follow(wiring, gone)
     follow.run(*as_inputs(example_input))
-    return {name: _merged(parts) for name, parts in follow.heard.items()}
+    heard = {name: _merged(parts) for name, parts in follow.heard.items()}
+    for name, ids in wiring.inputs.items():
+        if gone.intersection(ids.tolist()) and name not in heard:
+            heard[name] = Constant(torch.zeros(()), "left: eval mode does not call it")
+    return heard
 
 
 def add_constant(model, wiring, name, response):
@@ -105,15 +131,18 @@ def add_constant(model, wiring, name, response):
     Returns
     -------
     bool
-        Whether there was anything to add.
+        Whether there was a place for it: a bias that another layer holds is none.
     """
     if not response.any():
-        return False
+        return True
     layer, norm = model.get_submodule(name), _norm_behind(wiring, name)
     norm = None if norm is None else model.get_submodule(norm)
     if norm is not None and norm.running_mean is not None:
         norm.running_mean -= response
     elif layer.bias is not None:
+        held = [layer.bias is m._parameters.get("bias") for m in model.modules()]
+        if sum(held) > 1:
+            return False
         layer.bias.data += response
     else:
         trainable = layer.weight.requires_grad
@@ -121,7 +150,7 @@ def add_constant(model, wiring, name, response):
     return True
 
 
-def output(model, example_input):
+def output(model, example_input, instead=None):
     """Run a model in eval mode and restore its modes.
 
     Parameters
@@ -130,14 +159,17 @@ def output(model, example_input):
         To run.
     example_input : Tensor or tuple of Tensor
         Its input.
+    instead : dict of str to Tensor, optional
+        What to use in the place of parameters.
 
     Returns
     -------
     object
         What it returns.
     """
+    inputs = as_inputs(example_input)
     with keep_modes(model):
-        return model.eval()(*as_inputs(example_input))
+        return functional_call(model.eval(), instead or {}, inputs, tie_weights=False)
 
 
 class _Follow(fx.Interpreter):
@@ -160,25 +192,28 @@ class _Follow(fx.Interpreter):
         return super().call_module(target, args, kwargs)
 
     def _norm(self, target, norm, x):
-        """Return beta where gamma is 0, whatever comes in."""
+        """Return what comes out where gamma is 0, whatever comes in: act(beta), say.
+
+        The other channels, which get numbers too, meet no dead one before a layer.
+        """
         dead = _dead(self.wiring.outputs[target], self.gone)
-        beta = torch.zeros_like(norm.weight) if norm.bias is None else norm.bias
-        y = torch.full_like(x, torch.nan)
-        y[:, dead] = beta[dead].reshape(-1, *[1] * (x.dim() - 2)).to(y.dtype)
-        return y
+        gamma = norm.weight * (~dead).to(norm.weight)
+        return functional_call(norm, {"weight": gamma}, (torch.zeros_like(x),))
 
     def _layer(self, target, layer, x):
         dead = _dead(self.wiring.inputs[target], self.gone)
-        heard = torch.zeros_like(x[:1])
-        heard[:, dead] = x[:1, dead].nan_to_num()
-        gain = (layer(heard) - layer(torch.zeros_like(heard)))[0]
-        gain = gain.reshape(len(gain), -1)  # (C, positions)
-        remark = "exact"
-        if float((gain - gain[:, :1]).abs().max()) > 1e-6 * float(gain.abs().max()):
-            remark = "mean over positions: padding keeps the constant from the border"
-        if x[:, dead].isnan().any():
-            remark = "in part: some of its dead channels have no norm"
-        self.heard.setdefault(target, []).append(Constant(gain.mean(1), remark))
+        if dead.any():
+            lost = int(x[:, dead].isnan().transpose(0, 1).flatten(1).any(1).sum())
+            heard = torch.zeros_like(x[:1])
+            heard[:, dead] = x[:1, dead].nan_to_num()
+            gain = (layer(heard) - layer(torch.zeros_like(heard)))[0]
+            gain = gain.reshape(len(gain), -1)  # (C, positions)
+            gap, remark = (gain - gain[:, :1]).abs().max(), "exact"
+            if float(gap) > 1e-6 * float(gain.abs().max()):
+                remark = f"mean over positions: {PADDING}"
+            if lost:
+                remark = f"in part: {lost} of {int(dead.sum())} dead channels vary"
+            self.heard.setdefault(target, []).append(Constant(gain.mean(1), remark))
         return torch.full_like(layer(x), torch.nan)
 
 
@@ -186,7 +221,8 @@ def _merged(parts):
     if len(parts) == 1:
         return parts[0]
     mean = torch.stack([part.response for part in parts]).mean(0)
-    return Constant(mean, "mean over its calls")
+    worst = [part.remark for part in parts if part.remark.startswith("in part")]
+    return Constant(mean, (worst or ["mean over its calls"])[0])
 
 
 def _norm_behind(wiring, name):
@@ -201,7 +237,3 @@ def _norm_behind(wiring, name):
 
 def _dead(ids, gone):
     return torch.tensor([i in gone for i in ids.tolist()])
-
-
-def _is_transposed(layer):
-    return getattr(layer, "transposed", False)

@@ -7,36 +7,42 @@
 
 Liu et al. (2017), "Learning efficient convolutional networks through network slimming",
 https://arxiv.org/abs/1708.06519. Which channels belong together is found by
-:mod:`bnlib.slimming.wiring`; :func:`summary` counts parameters and multiplications.
+:mod:`bnlib.slimming.wiring`.
 """
 
 import copy
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from numbers import Real
 
 import torch
 from torch import nn
 
 from bnlib.modules import (
+    as_inputs,
+    copied,
+    first_line,
     in_float64,
     is_channel_norm,
+    keep_modes,
     refuse_not_finite,
     refuse_poisoned,
     relative_difference,
+    same_draw,
+    tensors_in,
 )
-from bnlib.slimming.constants import add_constant, constants, masked, output
-from bnlib.slimming.size import Summary, summary
-from bnlib.slimming.wiring import trace
+from bnlib.slimming.constants import add_constant, constants, masked, output, quiet
+from bnlib.slimming.wiring import Channels, trace, training_code
 
 __all__ = [
+    "AbsorbReport",
     "Group",
     "Plan",
-    "Summary",
     "absorb",
     "l1_gamma",
     "plan",
     "prune",
-    "summary",
+    "shrink_gamma",
 ]
 
 
@@ -52,6 +58,11 @@ def l1_gamma(model, strength):
     with the sum over the steps, so choose ``strength`` by this product: it should be a
     few times the gamma at the start. A run with a hundredth of the steps needs a
     hundred times the strength.
+
+    That law holds for SGD. Adam divides each gradient by its usual size, the penalty
+    with it: a gamma without other gradient moves by ``lr`` in each step, whatever the
+    strength, and any other by a share of it that depends on the noise of its gradient.
+    With Adam and its relatives take :func:`shrink_gamma`, which no optimizer rescales.
 
     Parameters
     ----------
@@ -76,17 +87,7 @@ def l1_gamma(model, strength):
     ----------
     Liu et al. (2017), the penalty on scaling factors. https://arxiv.org/abs/1708.06519
     """
-    if not (math.isfinite(strength) and strength >= 0):
-        raise ValueError(
-            f"strength must be a finite number of at least 0, got {strength}; "
-            "0 switches the penalty off"
-        )
-    norms = [m for m in model.modules() if is_channel_norm(m) and m.weight is not None]
-    if not norms:
-        raise ValueError(
-            f"model must have a batch normalization with a gamma, got "
-            f"{type(model).__name__} without; slimming has nothing to rank by"
-        )
+    norms = _with_gamma(model, "strength", strength)
 
     @torch.no_grad()
     def add(step=None, model=None):
@@ -95,6 +96,64 @@ def l1_gamma(model, strength):
                 norm.weight.grad += strength * norm.weight.sign()
 
     return add
+
+
+def shrink_gamma(model, amount):
+    """Make a function that moves every gamma toward 0 by a fixed amount, and not past.
+
+    The proximal step of the same L1 penalty, beside the optimizer instead of through
+    its gradients: the way is ``amount`` times the number of steps whatever the
+    optimizer, and what arrives at 0 is exactly 0. ``amount`` stands for ``lr *
+    strength`` of :func:`l1_gamma`; divide it by ``1 - momentum`` to go as far as with
+    SGD and momentum.
+
+    Parameters
+    ----------
+    model : nn.Module
+        As for :func:`l1_gamma`.
+    amount : float
+        How far each gamma moves in one call.
+
+    Returns
+    -------
+    callable
+        Without arguments, or with those that ``train(before_step=...)`` passes. Call it
+        once for each step, before or after; a gamma without gradient is skipped.
+
+    Raises
+    ------
+    ValueError
+        If ``amount`` is negative or not finite, or if the model has no gamma.
+
+    References
+    ----------
+    Parikh & Boyd (2014), section 6.5.2: the L1 norm. https://doi.org/10.1561/2400000003
+    """
+    norms = _with_gamma(model, "amount", amount)
+
+    @torch.no_grad()
+    def shrink(step=None, model=None):
+        for norm in norms:
+            if norm.weight.grad is not None:
+                norm.weight -= norm.weight.clamp(-amount, amount)
+
+    return shrink
+
+
+def _with_gamma(model, name, value):
+    """Return the norms with a gamma, or refuse a model without and a bad number."""
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(
+            f"{name} must be a finite number of at least 0, got {value}; "
+            "0 switches the penalty off"
+        )
+    norms = [m for m in model.modules() if is_channel_norm(m) and m.weight is not None]
+    if not norms:
+        raise ValueError(
+            f"model must have a batch normalization with a gamma, got "
+            f"{type(model).__name__} without; slimming has nothing to rank by"
+        )
+    return norms
 
 
 @dataclass
@@ -138,12 +197,18 @@ class Plan:
         Name of each layer with norm whose channels cannot go: the reason.
     example_input : Tensor or tuple of Tensor
         What the plan was made with.
+    wiring : Channels
+        Which channel occurs where, without the model.
+    shapes : dict of str to tuple
+        Shapes of what the model holds.
     """
 
     groups: dict
     threshold: float
     fixed: dict
     example_input: object = field(repr=False)
+    wiring: Channels = field(repr=False)
+    shapes: dict = field(repr=False)
 
     @property
     def removed(self):
@@ -164,7 +229,9 @@ class Plan:
             others = ", ".join(g.layers[1:])
             row = f"{name:{width}} {int(g.kept.sum()):6d} {len(g.kept):6d}"
             lines.append(f"{row}  {smallest:12.4f}{by_floor}  {others}".rstrip())
-        lines += [f"{name:{width}}  all: {why}" for name, why in self.fixed.items()]
+        for name, why in self.fixed.items():
+            share = "some" if name in self.groups else "all"
+            lines.append(f"{name:{width}}  {share}: {why}")
         gone = self._count("scores") - self._count("kept")
         return "\n".join(
             [
@@ -182,12 +249,15 @@ def plan(model, ratio, *, floor=0.1, example_input):
     Parameters
     ----------
     model : nn.Module
-        Linear layers, convolutions (also depthwise and transposed), norms, activations,
-        pooling, additions, concatenations, one flattening; traceable by ``torch.fx``.
-        Not modified.
+        Linear layers, convolutions (also grouped, which lose whole groups, and
+        transposed), norms, activations, pooling, additions, concatenations, one
+        flattening. Channels that reach anything else stay, and so do those that a layer
+        reads without a norm; ``fixed`` of the plan says why. The model's own forward
+        must be traceable by ``torch.fx``. Not modified.
     ratio : float in [0, 1)
-        Share of all channels to remove. A channel that several layers share counts
-        once. Not counted are those that have no norm, or that are inputs or outputs.
+        Share of all channels to remove. Channels that several layers share, and those
+        of one group of a grouped convolution, count once. Not counted are those that
+        have no norm, that are inputs or outputs, or that must stay.
     floor : float in [0, 1], default=0.1
         Share of each layer's channels, rounded up and at least one, that stays in any
         case. Without it a global threshold may close a layer.
@@ -203,28 +273,35 @@ def plan(model, ratio, *, floor=0.1, example_input):
     ------
     ValueError
         If ratio or floor lies outside, or if they contradict each other; if the model
-        cannot be traced, if it has nothing to rank, or if channels behind a norm reach
-        something that cannot lose some, which is then named; if a statistic or
-        parameter of a norm is NaN or infinite, or a variance negative.
+        cannot be traced, or if it has no channel with a norm that may go (what holds
+        them is then named); if a statistic or parameter of a norm is NaN or infinite,
+        or a variance negative.
 
     References
     ----------
     Liu et al. (2017), the global threshold. https://arxiv.org/abs/1708.06519
     """
-    if not (0 <= ratio < 1 and 0 <= floor <= 1):
+    numbers = isinstance(ratio, Real) and isinstance(floor, Real)
+    if not (numbers and 0 <= ratio < 1 and 0 <= floor <= 1):
         raise ValueError(
             "ratio must lie in [0, 1) and floor in [0, 1], "
-            f"got {ratio} and {floor}; 0.5 and 0.1 are a start"
+            f"got {ratio!r} and {floor!r}; 0.5 and 0.1 are a start"
         )
+    refuse_poisoned(model)
     wiring = trace(model, example_input)
     groups, fixed = _groups(model, wiring)
     if not groups:
+        reasons = [f"{name}: {why}" for name, why in fixed.items()]
+        reasons = reasons or ["there is no norm behind a layer that could be followed"]
+        more = f"; and {len(reasons) - 3} others" if len(reasons) > 3 else ""
         raise ValueError(
             "model must have a norm with gamma whose channels may go, got none; "
-            + ("; ".join(f"{n}: {why}" for n, why in fixed.items()) or "add norms")
+            + "; ".join(reasons[:3])
+            + more
         )
     threshold = _apply_threshold(groups.values(), ratio, floor)
-    return Plan(groups, threshold, fixed, example_input)
+    wiring = replace(wiring, module=None)
+    return Plan(groups, threshold, fixed, example_input, wiring, _shapes(model))
 
 
 @torch.no_grad()
@@ -234,7 +311,8 @@ def prune(model, plan):
     Each removed channel goes from the layers that compute it, their norms and the input
     of the layers that read it. What remains gives the output that ``model`` gives with
     gamma and beta 0 on these channels (if the activation is 0 at 0). Modes, dtype,
-    device and ``requires_grad`` are those of ``model``.
+    device, memory format and ``requires_grad`` are those of ``model``, and what shares
+    a parameter still does.
 
     Parameters
     ----------
@@ -252,19 +330,61 @@ def prune(model, plan):
     ------
     ValueError
         If the plan does not fit the model or leaves a layer without channel, or if the
-        smaller model does not run or gives another output than the masked one, because
-        its forward counts on sizes that only the reader's code knows. As for
-        :func:`plan`, if a norm is poisoned, and if the output is not finite.
+        smaller model does not run, in eval mode or in training mode, or gives another
+        output than the masked one, because its forward counts on sizes that only the
+        reader's code knows. As for :func:`plan`, if a norm is poisoned, and if the
+        output is not finite.
+
+    Notes
+    -----
+    A class and a state dict are not enough to load the smaller model, since the class
+    knows the old sizes only. Either keep the whole module, ``torch.save(small, file)``
+    and ``torch.load(file, weights_only=False)``, or keep what the plan says and the
+    state dict, and prune a fresh net before they are loaded::
+
+        kept = {name: group.kept for name, group in cut.groups.items()}
+        torch.save({"kept": kept, "state": small.state_dict()}, file)
+
+        saved, fresh = torch.load(file), Net()
+        cut = plan(fresh, 0, example_input=x)
+        for name, kept in saved["kept"].items():
+            cut.groups[name].kept = kept
+        small = prune(fresh, cut)
+        small.load_state_dict(saved["state"])
+
+    The second way does not know of a bias that :func:`absorb` has made for a layer
+    without one; then take the first.
     """
-    wiring, gone = _prepare(model, plan)
-    pruned = copy.deepcopy(model)
+    wiring, gone = plan.wiring, _gone(model, plan)
+    pruned, known = copy.deepcopy(model), {}
     for name, module in pruned.named_modules():
         if name in wiring.outputs or name in wiring.inputs:
             inputs = _kept_positions(wiring.inputs.get(name), gone)
             outputs = _kept_positions(wiring.outputs.get(name), gone)
-            _slice(module, inputs, outputs)
-    _compare(pruned, masked(model, wiring, gone), plan.example_input)
+            _slice(module, inputs, outputs, known)
+    want = output(model, plan.example_input, masked(model, wiring, gone))
+    _compare(pruned, want, plan.example_input)
+    _refuse_broken_training(pruned, model, wiring.unseen, plan.example_input)
     return pruned
+
+
+class AbsorbReport(dict):
+    """What :func:`absorb` did: name of each layer that reads dead channels: how.
+
+    The text is "exact", or says why it is not.
+
+    Parameters
+    ----------
+    remarks : dict of str to str
+        The names and texts.
+    before, difference : float
+        How far the output for the plan's example lies from that with gamma 0 on the
+        dead channels, root mean square and relative: without absorbing, and with it.
+    """
+
+    def __init__(self, remarks, before, difference):
+        super().__init__(remarks)
+        self.before, self.difference = before, difference
 
 
 @torch.no_grad()
@@ -293,49 +413,84 @@ def absorb(model, plan):
     -------
     absorbed : nn.Module
         A new model of the same size.
-    report : dict of str to str
-        Name of each layer that took something in: "exact", or why it is not.
+    report : AbsorbReport
+        A dict: name of each layer that reads dead channels: "exact", or why it is not.
+        Its ``before`` and ``difference`` say how much was gained.
 
     Raises
     ------
     ValueError
-        If the plan does not fit the model, or leaves a layer without channel, or as for
-        :func:`plan`, if a norm is poisoned.
+        If the plan does not fit the model, or leaves a layer without channel, or if the
+        output is no nearer to that of the model with gamma 0 than without absorbing.
+        As for :func:`plan`, if a norm is poisoned, and if the output is not finite.
     """
-    wiring, gone = _prepare(model, plan)
-    absorbed, report = masked(model, wiring, gone), {}
+    gone, wiring = _gone(model, plan), trace(model, plan.example_input)
+    if _numbers(wiring) != _numbers(plan.wiring):
+        raise ValueError(MISFIT)
+    absorbed, remarks = copy.deepcopy(model), {}
+    silent = masked(model, wiring, gone)
+    for name, value in silent.items():
+        place, _, key = name.rpartition(".")
+        getattr(absorbed.get_submodule(place), key).data.copy_(value)
     for name, constant in constants(wiring, gone, plan.example_input).items():
-        if add_constant(absorbed, wiring, name, constant.response):
-            report[name] = constant.remark
-    return absorbed, report
+        done = add_constant(absorbed, wiring, name, constant.response)
+        remarks[name] = constant.remark if done else "left: its bias is shared"
+    x, still = plan.example_input, quiet(model, wiring, gone)
+    outputs = output(model, x, still), output(model, x, silent), output(absorbed, x)
+    return absorbed, _reported(remarks, *outputs)
+
+
+def _reported(remarks, want, without, got):
+    """Return the report, or refuse what absorbing has not made better."""
+    refuse_not_finite(want)
+    before, after = _distance(without, want), _distance(got, want)
+    inexact = [f"{n} ({r})" for n, r in remarks.items() if r != "exact"]
+    better = after < (before if inexact else before / 10)
+    if not (better or relative_difference(got, want)[1]):
+        raise ValueError(
+            "absorbing must bring the output to that with gamma 0 on the dead channels,"
+            f" got a relative difference of {after:.2g} with it and {before:.2g} "
+            f"without (at {', '.join(inexact[:3]) or 'a place out of sight'}); "
+            "prune without it"
+        )
+    return AbsorbReport(remarks, before, after)
+
+
+def _distance(got, want):
+    """Return the root mean square difference of outputs, relative to the outputs."""
+    got, want = (
+        torch.cat([in_float64(t).cpu().flatten() for t in tensors_in(out)])
+        for out in (got, want)
+    )
+    return float((got - want).norm() / want.norm().clamp(min=1e-300))
 
 
 # --- which channels form a group, and where the threshold lies ------------------------
 
 
 def _groups(model, wiring):
-    refuse_poisoned(model)
-    modules, scores = dict(model.named_modules()), {}
+    scores, norms = {}, {}
     for name in wiring.norms:
-        sizes = in_float64(modules[name].weight.detach().abs()).tolist()
+        sizes = in_float64(model.get_submodule(name).weight.detach().abs()).tolist()
         for i, size in zip(wiring.outputs[name].tolist(), sizes, strict=True):
             scores.setdefault(i, []).append(size)
+            norms.setdefault(i, {})[name] = None
     groups, fixed = {}, {}
     for i in sorted(set(scores) & set(wiring.producers)):
         layers = wiring.producers[i]
         if i in wiring.fixed:
-            fixed[layers[0]] = wiring.fixed[i]
+            fixed.setdefault(layers[0], wiring.fixed[i])
         else:
             groups.setdefault(layers, []).append(i)
     made = {}
     for layers, ids in groups.items():
-        known = set(ids)
-        norms = [n for n in wiring.norms if known & set(wiring.outputs[n].tolist())]
+        of_these = {name for i in ids for name in norms[i]}
+        in_order = tuple(name for name in wiring.norms if name in of_these)
         means = [sum(scores[i]) / len(scores[i]) for i in ids]
         name = layers[0] if layers[0] not in made else " + ".join(layers)
         kept = torch.ones(len(ids), dtype=torch.bool)
         values = torch.tensor(means, dtype=torch.float64)
-        made[name] = Group(layers, tuple(norms), values, kept, torch.tensor(ids))
+        made[name] = Group(layers, in_order, values, kept, torch.tensor(ids))
     return made, fixed
 
 
@@ -344,8 +499,8 @@ def _apply_threshold(groups, ratio, floor):
     free = []
     for g in groups:
         protected = max(1, math.ceil(floor * len(g.scores)))
-        order = g.scores.argsort(stable=True)
-        free += [(float(g.scores[i]), g, i) for i in order[: len(order) - protected]]
+        sizes, order = g.scores.tolist(), g.scores.argsort(stable=True).tolist()
+        free += [(sizes[i], g, i) for i in order[: len(order) - protected]]
     count = round(ratio * sum(len(g.scores) for g in groups))
     if count > len(free):
         raise ValueError(
@@ -361,17 +516,27 @@ def _apply_threshold(groups, ratio, floor):
 # --- taking channels out ------------------------------------------------------------
 
 
-def _prepare(model, plan):
-    """Return the wiring of ``model`` and the set of channels that go."""
-    wiring = trace(model, plan.example_input)
-    groups, _ = _groups(model, wiring)
-    here = {name: g.channels.tolist() for name, g in groups.items()}
-    there = {name: g.channels.tolist() for name, g in plan.groups.items()}
-    if here != there:
-        raise ValueError(
-            "plan must be made for this model, got one for layers of other names or "
-            "sizes; call plan again"
-        )
+MISFIT = (
+    "plan must be made for this model, got one for layers of other names or sizes; "
+    "call plan again (of what absorb returns, the model is the first part)"
+)
+
+
+def _shapes(model):
+    """Return the shapes of what a model holds, but for biases: absorbing makes some."""
+    state = model.state_dict().items()
+    return {name: tuple(v.shape) for name, v in state if not name.endswith("bias")}
+
+
+def _numbers(wiring):
+    return {name: ids.tolist() for name, ids in wiring.outputs.items()}
+
+
+def _gone(model, plan):
+    """Return the channels that go, or refuse a plan that does not fit."""
+    if not isinstance(model, nn.Module) or _shapes(model) != plan.shapes:
+        raise ValueError(MISFIT)
+    refuse_poisoned(model)
     gone = set()
     for name, g in plan.groups.items():
         kept = torch.as_tensor(g.kept)
@@ -382,7 +547,7 @@ def _prepare(model, plan):
                 f"{int(kept.sum())} True; a layer needs a channel"
             )
         gone |= set(g.channels[~kept].tolist())
-    return wiring, gone
+    return gone
 
 
 def _kept_positions(ids, gone):
@@ -392,19 +557,25 @@ def _kept_positions(ids, gone):
     return torch.tensor([k for k, i in enumerate(ids.tolist()) if i not in gone])
 
 
-def _slice(module, inputs, outputs):
+def _slice(module, inputs, outputs, known):
     """Keep these inputs and outputs of a module, and correct what it says of itself."""
     transposed = getattr(module, "transposed", False)
-    grouped = getattr(module, "groups", 1) > 1
-    times = module.out_channels // module.groups if grouped else 0
+    grouped = getattr(module, "groups", 1) > 1 and outputs is not None
+    if grouped:  # whole groups stay, with all of their inputs
+        groups = outputs[:: module.out_channels // module.groups]
+        groups = groups // (module.out_channels // module.groups)
+        each = torch.arange(module.in_channels // module.groups)
+        inputs = (groups[:, None] * len(each) + each).flatten()
+        module.groups = len(groups)
+    into = None if grouped and not transposed else inputs
     for name, axis, stay in (
-        ("weight", 0, inputs if transposed else outputs),
-        ("weight", 1, outputs if transposed else inputs),
+        ("weight", 0, into if transposed else outputs),
+        ("weight", 1, (None if grouped else outputs) if transposed else into),
         *((v, 0, outputs) for v in ("bias", "running_mean", "running_var")),
     ):
         value = getattr(module, name, None)
         if value is not None and stay is not None:
-            setattr(module, name, _select(value, axis, stay.to(value.device)))
+            setattr(module, name, _select(value, axis, stay.to(value.device), known))
     for names, stay in (
         (("in_channels", "in_features"), inputs),
         (("out_channels", "out_features", "num_features", "num_parameters"), outputs),
@@ -412,28 +583,66 @@ def _slice(module, inputs, outputs):
         for name in names:
             if hasattr(module, name) and stay is not None:
                 setattr(module, name, len(stay))
-    if times and outputs is not None:  # depthwise: as many groups as inputs
-        module.groups = module.in_channels = len(outputs) // times
 
 
-def _select(value, axis, stay):
-    picked = value.detach().index_select(axis, stay)
-    if isinstance(value, nn.Parameter):
-        return nn.Parameter(picked, requires_grad=value.requires_grad)
-    return picked
+def _select(value, axis, stay, known):
+    """Return what stays of a tensor; of one that is shared, the same for all."""
+    place = id(value), axis
+    if place not in known:
+        picked = value.detach().index_select(axis, stay)
+        layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(value.dim())
+        last = layout and value.is_contiguous(memory_format=layout)
+        if last and not value.is_contiguous():
+            picked = picked.contiguous(memory_format=layout)
+        if isinstance(value, nn.Parameter):
+            picked = nn.Parameter(picked, requires_grad=value.requires_grad)
+        known[place] = picked, value  # which must live on, for its id to stay its own
+    return known[place][0]
 
 
-def _compare(pruned, reference, example_input):
+def _refuse_broken_training(pruned, model, unseen, example_input):
+    """Refuse a pruned model that fails in the code of training, if the whole one runs.
+
+    Of a model that cannot be tried, one that calls no unseen layer may pass.
+    """
+    others = [m for m in pruned.modules() if m._buffers and not is_channel_norm(m)]
+    before = [(m, copy.deepcopy(m._buffers)) for m in others]
+    error = _failure_in_training(pruned, example_input)
+    for module, buffers in before:
+        module._buffers.update(buffers)
+    if error is None:
+        return
+    whole = copied(model, share=True)
+    if unseen or _failure_in_training(whole, example_input) is None:
+        where = (
+            f" (near {unseen[0]!r}, which eval mode does not call)" if unseen else ""
+        )
+        raise ValueError(
+            "forward must work with fewer channels in training mode, too, got an error "
+            f"from the pruned {type(pruned).__name__} ({error}){where}; prune the part "
+            "of the model that eval mode runs"
+        )
+
+
+def _failure_in_training(model, example_input):
+    try:
+        with keep_modes(model), same_draw(model):
+            training_code(model)(*as_inputs(example_input))
+    except Exception as error:  # the reader's own forward may raise anything
+        return first_line(error)
+    return None
+
+
+def _compare(pruned, want, example_input):
     """Refuse a pruned model that is not the masked one, to rounding."""
     try:
         got = output(pruned, example_input)
     except Exception as error:  # the reader's own forward may raise anything
         raise ValueError(
             "forward must work with fewer channels, got an error from the pruned "
-            f"{type(pruned).__name__} ({str(error).splitlines()[0]}); take sizes from "
+            f"{type(pruned).__name__} ({first_line(error)}); take sizes from "
             "the tensors, not from numbers in the code"
         ) from None
-    want = output(reference, example_input)
     refuse_not_finite(want)
     difference, to_rounding = relative_difference(got, want)
     if not to_rounding:

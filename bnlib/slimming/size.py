@@ -1,12 +1,13 @@
 """How large a model is: parameters and multiplications, layer by layer."""
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bnlib.modules import as_inputs, keep_modes
+from bnlib.modules import as_inputs, keep_modes, refuse_scripted
 
 __all__ = ["Summary", "summary"]
 
@@ -78,7 +79,12 @@ def summary(model, example_input):
     Raises
     ------
     ValueError
-        If the input holds no example.
+        If the input holds no example; if the model is one of ``torch.jit`` or
+        ``torch.export``, whose multiplications nobody sees.
+
+    Notes
+    -----
+    A model of ``torch.compile`` is run as it was before it was compiled.
     """
     inputs = as_inputs(example_input)
     if inputs[0].dim() == 0 or len(inputs[0]) == 0:
@@ -86,7 +92,11 @@ def summary(model, example_input):
             "example_input must hold at least one example along its first axis, got "
             f"shape {tuple(inputs[0].shape)}; one is enough"
         )
-    macs, shapes = _run(model, inputs)
+    refuse_scripted(model)
+    model = getattr(model, "_orig_mod", model)  # of torch.compile
+    set_stance = getattr(torch.compiler, "set_stance", lambda _: nullcontext())
+    with set_stance("force_eager"):  # for compiled parts, from PyTorch 2.6 on
+        macs, shapes = _run(model, inputs)
     rows = []
     for name, module in model.named_modules():
         own = sum(p.numel() for p in module.parameters(recurse=False))

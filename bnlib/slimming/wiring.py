@@ -5,21 +5,25 @@ norm behind it, the input of the next layer, and every layer whose output is add
 it. :func:`trace` runs a model once on an example and follows each channel through.
 """
 
-import copy
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import fx, nn
+from torch.func import functional_call
 from torch.nn.utils.parametrize import is_parametrized
 
 from bnlib.modules import (
-    CONVOLUTIONS,
-    TRANSPOSED_CONVOLUTIONS,
+    PLAIN_FORWARDS,
     Tracer,
     as_inputs,
+    copied,
+    first_line,
     is_channel_norm,
+    is_layer,
+    refuse_scripted,
+    same_draw,
 )
 
 __all__ = ["Channels", "trace"]
@@ -37,7 +41,7 @@ CHANNELWISE_MODULES = """
 CHANNELWISE_FUNCTIONS = """
     relu relu_ relu6 leaky_relu elu celu selu gelu silu mish softplus sigmoid tanh
     hardtanh hardsigmoid hardswish clamp abs neg exp sqrt dropout dropout1d dropout2d
-    contiguous clone detach float double to interpolate pad
+    contiguous clone detach float double to interpolate pad stochastic_depth
     max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d
     adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d
     adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
@@ -68,7 +72,9 @@ class Channels:
     fixed : dict of int to str
         Channels that cannot go, and the reason.
     module : fx.GraphModule
-        The model as it was traced, a copy in eval mode.
+        The model as it was traced in eval mode, a copy.
+    unseen : tuple of str
+        Layers that no call was seen of, in eval mode or in training mode.
     """
 
     inputs: dict
@@ -77,47 +83,112 @@ class Channels:
     producers: dict
     fixed: dict
     module: fx.GraphModule
+    unseen: tuple
 
 
 @torch.no_grad()
 def trace(model, example_input):
     """Follow the channels of ``model`` from layer to layer.
 
+    What only training mode runs, an auxiliary head say, is followed as well.
+
     Parameters
     ----------
     model : nn.Module
-        Not modified. It must be traceable by ``torch.fx``.
+        Not modified. Its own forward must be traceable by ``torch.fx``; a module inside
+        that is not is taken as a whole.
     example_input : Tensor or tuple of Tensor
         What the model is called with; channels are the second axis.
 
     Returns
     -------
     Channels
-        The wiring.
+        The wiring. Channels that reach a module or an operation that does not treat
+        them separately are fixed, and so are those that a layer reads without a norm.
 
     Raises
     ------
     ValueError
-        If the model cannot be traced, or if channels behind a norm reach a module or
-        an operation that does not treat them separately; the message names it.
+        If the model cannot be traced or copied, or is a wrapper around the real one.
     """
-    module = _traced(copy.deepcopy(model).eval())
-    walk = _Walk(module)
-    walk.run(*as_inputs(example_input))
-    return walk.channels()
-
-
-def _traced(model):
+    refuse_scripted(model)
+    _refuse_wrapper(model)
+    model = copied(model, share=True)
     if is_channel_norm(model) or type(model).__module__.startswith("torch.nn"):
         model = model if isinstance(model, nn.Sequential) else nn.Sequential(model)
+    walk = _Walk(_traced(model, nn.Module.eval))
+    walk.run(*as_inputs(example_input))
+    unseen = _unseen(model, walk.module)
+    if unseen:
+        try:
+            training = _traced(model, training_code)
+        except ValueError:
+            training = walk.module
+        model.eval()
+        with same_draw(model):
+            walk.go_on(training, example_input)
+        unseen &= _unseen(model, training)
+    walk.tie(model)
+    return walk.channels(tuple(sorted(unseen)))
+
+
+def training_code(model):
+    """Put a model into a mode in which it runs the code of training and stays as it is.
+
+    Modules that hold others are in training mode, norms and all others in eval mode, so
+    that no statistics move.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Modified in place.
+
+    Returns
+    -------
+    nn.Module
+        The same model.
+    """
+    for module in model.modules():
+        holds = next(module.children(), None) is not None
+        module.training = holds and not is_channel_norm(module)
+    return model
+
+
+def _refuse_wrapper(model):
+    inner = "_orig_mod" if hasattr(model, "_orig_mod") else "module"
+    parallel = nn.DataParallel, nn.parallel.DistributedDataParallel
+    if isinstance(model, parallel) or inner == "_orig_mod":
+        raise ValueError(
+            f"model must be the net itself, got {type(model).__name__} around it; pass "
+            f"model.{inner}"
+        )
+
+
+def _traced(model, put_into_mode):
     try:
-        return fx.GraphModule(model, Tracer().trace(model))
+        graph = Tracer(get_on=True).trace(put_into_mode(model))
+        module = fx.GraphModule(model, graph)
     except Exception as error:  # tracing runs the model's own code
         raise ValueError(
             f"model must be traceable by torch.fx, got {type(model).__name__}, whose "
-            f"forward stops it ({str(error).splitlines()[0]}); take decisions that "
+            f"forward stops it ({first_line(error)}); take decisions that "
             "depend on values out of forward"
         ) from None
+    module.training = False  # its modules are those of the model
+    return module
+
+
+def _unseen(model, module):
+    """Name the layers that are not called, alone or in a module taken as a whole."""
+    nodes = module.graph.nodes
+    called = {str(n.target) for n in nodes if n.op == "call_module"}
+    read = {n.target.rpartition(".")[0] for n in nodes if n.op == "get_attr"}
+    layers = {name for name, m in model.named_modules() if is_layer(m)} - read
+    return {n for n in layers if not any(f"{n}.".startswith(f"{c}.") for c in called)}
+
+
+# What the walks through several graphs of a model know together.
+SHARED = "parent inputs outputs produced refused kept whole norms silent raw"
 
 
 class _Walk(fx.Interpreter):
@@ -129,7 +200,10 @@ class _Walk(fx.Interpreter):
         self.ids = {}  # node -> channels of its tensor
         self.shape = {}
         self.inputs, self.outputs, self.produced, self.refused = {}, {}, {}, {}
-        self.kept = {}
+        self.kept, self.whole, self.norms = {}, {}, {}
+        # A norm gives its channels other numbers, joined with those that come in: with
+        # gamma 0 they are silent. Who reads one of the others reads it without a norm.
+        self.silent, self.raw = set(), {}
 
     def run_node(self, n):
         value = super().run_node(n)
@@ -142,36 +216,60 @@ class _Walk(fx.Interpreter):
             # Should the walk have misunderstood an operation, it ends here.
             fits = not ids or shape[1:2] == (len(ids),)
             self.ids[n] = ids if fits else self._refuse(n, shape)
+        elif _name(n) in ("max", "min") and _axis(n, 1, len(self._before(n))) > 1:
+            self.ids[n], self.shape[n] = self._ids(n), tuple(value[0].shape)
         elif self._tensors(n) and not _asks_for_shape(n):
             self._refuse(n)
         return value
 
-    def channels(self):
-        roots = {i: self._root(i) for i in range(len(self.parent))}
-        for i, where in self.refused.items():
-            if roots[i] in {roots[j] for n in self._norms() for j in self.outputs[n]}:
-                raise ValueError(where)
+    def go_on(self, module, example_input):
+        """Walk through another graph of the same modules, which keep their channels."""
+        other = _Walk(module)
+        for name in SHARED.split():
+            setattr(other, name, getattr(self, name))
+        other.run(*as_inputs(example_input))
+
+    def tie(self, model):
+        """Let layers that share a parameter lose the same channels, or none."""
+        holders = {}
+        for name, module in model.named_modules():
+            for key, parameter in module._parameters.items():
+                if parameter is not None:
+                    holders.setdefault(parameter, []).append((name, module, key))
+        for (first, one, key), *others in holders.values():
+            for name, other, other_key in others:
+                alike = key == other_key and _kind(one) == _kind(other)
+                if not (alike and {first, name} <= self.outputs.keys()):
+                    why = f"{first!r} and {name!r} share a parameter"
+                    self.whole |= {first: why, name: why}
+                    continue
+                for ids in (self.outputs, self.inputs if key == "weight" else {}):
+                    self._join(ids.get(first, ()), ids.get(name, ()))
+
+    def channels(self, unseen):
+        """Return what was found out."""
+        for name, where in self.whole.items():
+            for known in (self.inputs, self.outputs):
+                for inside in known:
+                    if inside == name or inside.startswith(f"{name}."):
+                        self.refused |= dict.fromkeys(known[inside], where)
+        roots = [self._root(i) for i in range(len(self.parent))]
         produced = {}
         for name, ids in self.produced.items():
             for i in ids:
-                produced.setdefault(roots[i], []).append(name)
+                produced.setdefault(roots[i], {})[name] = None
         renamed = [
             {name: np.array([roots[i] for i in ids]) for name, ids in d.items()}
             for d in (self.inputs, self.outputs)
         ]
-        kept = self.refused | self.kept
+        kept = self.raw | self.refused | self.kept
         return Channels(
             *renamed,
-            self._norms(),
-            {i: tuple(dict.fromkeys(names)) for i, names in produced.items()},
+            tuple(self.norms),
+            {i: tuple(names) for i, names in produced.items()},
             {roots[i]: reason for i, reason in kept.items()},
             self.module,
-        )
-
-    def _norms(self):
-        modules = {name: self.module.get_submodule(name) for name in self.outputs}
-        return tuple(
-            n for n, m in modules.items() if is_channel_norm(m) and m.weight is not None
+            unseen,
         )
 
     # --- what each kind of node does to the channels ---------------------------------
@@ -182,21 +280,31 @@ class _Walk(fx.Interpreter):
         return self._keep(self._new(shape[1]), "it is an input of the model")
 
     def _get_attr(self, n, shape):
+        owner = n.target.rpartition(".")[0]
+        module = self.module.get_submodule(owner)
+        if n.users and (is_layer(module) or is_channel_norm(module)):
+            self.whole[owner] = f"the parameters of {owner!r} are used elsewhere too"
         return self._refuse(n, shape) if math.prod(shape) > 1 else ()
 
     def _call_module(self, n, shape):
         module = self.module.get_submodule(n.target)
-        ids = self.ids[n.all_input_nodes[0]] if n.all_input_nodes else ()
-        before = self.shape[n.all_input_nodes[0]] if n.all_input_nodes else ()
+        ids, before = self._ids(n), self._before(n)
         if is_parametrized(module):
             return self._refuse(n, shape, "its weight is parametrized")
-        if is_channel_norm(module) or (
-            isinstance(module, nn.PReLU) and module.weight.numel() > 1
-        ):
+        if is_layer(module) and "weight" not in module._parameters:
+            return self._refuse(n, shape, "its weight is computed by a hook")
+        if is_channel_norm(module):
+            self._note(self.outputs, n.target, ids)
+            if module.weight is None:
+                return ids
+            self.norms[n.target] = None
+            return self._silenced(ids) if _falls_silent(module, before) else ids
+        if isinstance(module, nn.PReLU) and module.weight.numel() > 1:
             return self._note(self.outputs, n.target, ids)
-        if isinstance(module, (nn.Linear, *CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS)):
+        if is_layer(module):
             return self._layer(n, module, ids, before, shape)
-        if type(module).__name__ in CHANNELWISE_MODULES.split():
+        of_torch = type(module).__module__.startswith("torch.nn")
+        if of_torch and type(module).__name__ in CHANNELWISE_MODULES.split():
             return ids
         if isinstance(module, nn.Flatten):
             return self._flattened(n, ids, before, shape)
@@ -206,20 +314,23 @@ class _Walk(fx.Interpreter):
         groups = getattr(module, "groups", 1)
         if isinstance(module, nn.Linear) and len(before) != 2:
             return self._refuse(n, shape, f"its input has {len(before)} dimensions")
+        if 1 < groups == len(ids) and not module.transposed:
+            # Depthwise: each output channel lives and dies with its one input channel.
+            return self._note(self.outputs, n.target, _repeat(ids, shape[1] // groups))
+        new = self.outputs.get(n.target) or self._new(shape[1])
+        self.produced[n.target] = new
         if groups == 1:
             self._note(self.inputs, n.target, ids)
-            new = self.outputs.get(n.target) or self._new(shape[1])
-            self.produced[n.target] = new
-            return self._note(self.outputs, n.target, new)
-        if groups != module.in_channels or isinstance(module, TRANSPOSED_CONVOLUTIONS):
-            return self._refuse(n, shape, f"it has {groups} groups of channels")
-        # Depthwise: each output channel lives and dies with its one input channel.
-        return self._note(self.outputs, n.target, _repeat(ids, shape[1] // len(ids)))
+            raw = set(ids) - self.silent
+            self.raw |= dict.fromkeys(raw, f"{n.target!r} reads it without a norm")
+        for k in range(groups if groups > 1 else 0):  # whole groups live and die
+            group = _part(ids, k, groups) + _part(new, k, groups)
+            self._join(group[:1] * len(group), group)
+        return self._note(self.outputs, n.target, new)
 
     def _call_function(self, n, shape):
         tensors, name = self._tensors(n), _name(n)
-        ids = self.ids[tensors[0]] if tensors else ()
-        before = self.shape[tensors[0]] if tensors else ()
+        ids, before = self._ids(n), self._before(n)
         if name in COUPLING_FUNCTIONS.split():
             return self._joined(n, tensors, shape)
         if name in ("cat", "concat") and _axis(n, 1, len(shape)) == 1:
@@ -227,6 +338,9 @@ class _Walk(fx.Interpreter):
             parts = n.args[0] if n.args else n.kwargs["tensors"]
             if isinstance(parts, list | tuple):
                 return [i for node in parts for i in self.ids[node]]
+        of_pair = name == "getitem" and tensors and _name(tensors[0]) in ("max", "min")
+        if (name == "expand_as" or of_pair) and shape[1:2] == (len(ids),):
+            return ids
         if len(tensors) == 1:
             if name in CHANNELWISE_FUNCTIONS.split():
                 return ids
@@ -242,12 +356,21 @@ class _Walk(fx.Interpreter):
         """Couple the channels of tensors that are added or multiplied."""
         if any(len(self.shape[t]) not in (0, len(shape)) for t in tensors):
             return self._refuse(n, shape)
+        if len(shape) < 2:
+            return ()
         wide = [self.ids[t] for t in tensors if len(self.ids[t]) == shape[1]]
         if any(self.shape[t] and len(self.ids[t]) != shape[1] for t in tensors):
             return self._refuse(n, shape, "it repeats one channel for all")
         for other in wide[1:]:
             self._join(wide[0], other)
-        return wide[0]
+        if "div" in _name(n):
+            return wide[0]
+        # A product is silent if one factor is, a sum if all its terms are.
+        by_one = "mul" in _name(n)
+        return [
+            next((i for i in channel if (i in self.silent) == by_one), channel[0])
+            for channel in zip(*wide, strict=True)
+        ]
 
     def _flattened(self, n, ids, before, shape):
         if shape[:2] == before[:2]:
@@ -263,6 +386,21 @@ class _Walk(fx.Interpreter):
 
     def _tensors(self, n):
         return [node for node in n.all_input_nodes if node in self.ids]
+
+    def _ids(self, n):
+        """Return the channels of the first tensor that goes in."""
+        return self.ids.get(n.all_input_nodes[0], ()) if n.all_input_nodes else ()
+
+    def _before(self, n):
+        """Return the shape of the first tensor that goes in."""
+        return self.shape.get(n.all_input_nodes[0], ()) if n.all_input_nodes else ()
+
+    def _silenced(self, ids):
+        """Return new numbers for the channels that come out of a norm with a gamma."""
+        new = self._new(len(ids))
+        self.parent[len(self.parent) - len(ids) :] = ids
+        self.silent.update(new)
+        return new
 
     def _new(self, count):
         first = len(self.parent)
@@ -281,7 +419,9 @@ class _Walk(fx.Interpreter):
 
     def _note(self, where, name, ids):
         """Enter ids for a module; one that is called again keeps to the same ones."""
-        self._join(where.setdefault(name, ids), ids)
+        known = where.setdefault(name, ids)
+        if known is not ids:
+            self._join(known, ids)
         return ids
 
     def _keep(self, ids, reason):
@@ -289,23 +429,47 @@ class _Walk(fx.Interpreter):
         return ids
 
     def _refuse(self, n, shape=(0, 0), reason="it does not treat channels separately"):
+        """Fix the channels that go into a call, and those that come out."""
         where = n.target if n.op in ("call_module", "get_attr") else _name(n)
         kind = (
             f" ({type(self.module.get_submodule(where)).__name__})"
             if n.op == "call_module"
             else f" in {_owner(n)}"
         )
-        sentence = (
-            "channels behind a norm must reach only layers that can lose some, got "
-            f"{where!r}{kind}: {reason}; prune the part of the model before it"
-        )
+        sentence = f"it reaches {where!r}{kind}: {reason}"
         for node in self._tensors(n):
             self.refused |= dict.fromkeys(self.ids[node], sentence)
+        if n.op == "call_module":  # it may be called elsewhere, too
+            self.whole.setdefault(n.target, sentence)
         if len(shape) < 2:
             return ()
         new = self._new(shape[1])
         self.refused |= dict.fromkeys(new, sentence)
         return new
+
+
+def _falls_silent(norm, shape):
+    """Tell whether a norm with gamma 0 gives the same whatever goes in."""
+    if type(norm).forward in PLAIN_FORWARDS:
+        return True
+    x = torch.zeros(2, *shape[1:]).to(norm.weight)
+    x[1] = 1
+    try:
+        first, other = functional_call(norm, {"weight": 0 * norm.weight}, (x,))
+    except Exception:  # a reader's own may take more than x
+        return False
+    return torch.equal(first, other)
+
+
+def _kind(module):
+    """Return what must be alike in two layers whose weights have the same axes."""
+    axes = (getattr(module, name, None) for name in ("transposed", "groups"))
+    return is_layer(module), is_channel_norm(module), *axes
+
+
+def _part(ids, k, count):
+    size = len(ids) // count
+    return ids[k * size : (k + 1) * size]
 
 
 def _repeat(ids, times):

@@ -604,6 +604,149 @@ def test_three_dimensions_behind_a_linear_layer_are_noticed():
     assert torch.equal(folded(x), model(x))
 
 
+# --- norms that compute more than their class says ------------------------------------
+
+
+class WithActivation(nn.BatchNorm2d):
+    """Norm, dropout and activation in one module, its forward written anew."""
+
+    def __init__(self, channels, *behind):
+        super().__init__(channels)
+        self.drop = nn.Identity()
+        self.act = nn.Sequential(*behind) if behind else nn.Identity()
+
+    def forward(self, x):
+        torch._assert(x.ndim == 4, f"expected 4 axes, got {x.ndim}")
+        training = self.training or self.running_mean is None
+        kept = (self.running_mean, self.running_var, self.weight, self.bias)
+        y = F.batch_norm(x, *kept, training, self.momentum, self.eps)
+        return self.act(self.drop(y))
+
+
+class Gated(nn.BatchNorm2d):
+    def forward(self, x):
+        return F.silu(super().forward(x))
+
+
+class Skipping(nn.BatchNorm2d):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+RESTS = {
+    "no activation": (lambda: WithActivation(8), None),
+    "activation": (lambda: WithActivation(8, nn.ReLU()), nn.ReLU),
+    "several": (lambda: WithActivation(8, nn.Tanh(), nn.ELU()), nn.Sequential),
+    "function": (lambda: Gated(8), torch.fx.GraphModule),
+}
+
+
+@pytest.mark.parametrize("name", RESTS)
+def test_norm_with_more_behind_it_folds_and_leaves_the_rest(name):
+    make, left = RESTS[name]
+    behind = nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8)
+    model = nn.Sequential(nn.Conv2d(4, 8, 3), make(), *behind)
+    model, x = lived(model), images()
+    before = copy.deepcopy(model.state_dict())
+    folded, report = fold(model, x)
+    assert report.folded == {"1": "0", "3": "2"} and report.left == {}
+    assert_same(folded(x), model(x))
+    assert len(folded) == (2 if left is None else 3)
+    assert left is None or isinstance(folded[1], left)
+    assert not any(m.training for m in folded.modules())
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_norm_that_takes_other_axes_than_its_class_is_not_taken_apart():
+    class OnLines(nn.BatchNorm2d):
+        def forward(self, x):
+            torch._assert(x.ndim == 3, "lines only")
+            return F.relu(super().forward(x[..., None])[..., 0])
+
+        def _check_input_dim(self, x):
+            pass
+
+    model = lived(nn.Sequential(nn.Conv1d(4, 8, 3), OnLines(8)))
+    x = images(1)
+    folded, report = fold(model, x)
+    assert list(report.left) == ["1"]
+    assert torch.equal(folded(x), model(x))
+
+
+def test_norm_that_is_only_a_part_of_what_its_module_computes_stays():
+    model, x = lived(nn.Sequential(nn.Conv2d(4, 8, 3), Skipping(8))), images()
+    folded, report = fold(model, x)
+    assert "got Skipping, which does not; keep it" in report.left["1"]
+    assert torch.equal(folded(x), model(x))
+
+
+def test_activation_behind_a_norm_keeps_it_out_of_the_layer_after_it():
+    norm = WithActivation(4, nn.ReLU())
+    model, x = lived(nn.Sequential(norm, nn.Conv2d(4, 8, 3, padding=1))), images()
+    folded, report = fold(model, x)  # and not: the convolution pads
+    assert report.left == {
+        "0": "what WithActivation computes behind its norm stands between the norm "
+        "and the layer '1'"
+    }
+    assert torch.equal(folded(x), model(x))
+
+
+def test_hook_on_a_norm_with_activation_is_not_lost():
+    model = lived(nn.Sequential(nn.Conv2d(4, 8, 3), WithActivation(8, nn.ReLU())))
+    seen = []
+    model[1].register_forward_hook(lambda m, a, y: seen.append(y))
+    folded, report = fold(model, images())
+    assert report.folded == {}
+    folded(images())
+    assert seen
+
+
+def test_activation_that_shows_only_far_from_the_mean_is_seen():
+    class Far(nn.BatchNorm2d):
+        def forward(self, x):
+            return F.hardtanh(super().forward(x), -30, 30)
+
+    pair = lived(nn.Sequential(nn.Conv2d(4, 8, 3), Far(8)))
+    with pytest.raises(ValueError, match="got Far, which does not; keep it"):
+        fold_batch_norm(*pair)
+
+
+def _reads_gamma(m, x):
+    return m.bn(m.conv(x)) * m.bn.weight.mean()
+
+
+def test_bn_whose_parameters_are_read_stays():
+    model, x = lived(Wired(_reads_gamma)), images()
+    folded, report = fold(model, x)
+    assert report.left == {"bn": "the parameters of 'bn' are used elsewhere too"}
+    assert torch.equal(folded(x), model(x))
+
+
+@pytest.mark.parametrize("decides", [False, True])
+@pytest.mark.parametrize("example", [None, images()])
+def test_forward_that_asks_for_a_bn_that_is_gone_is_refused(decides, example):
+    class Asks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8))
+
+        def forward(self, x):
+            if decides and x.mean() < -100:
+                return x
+            return self.body(x) * self.body[1].num_features
+
+    text = "without example_input" if decides and example is None else "for a BN that"
+    with pytest.raises(ValueError, match=text):
+        fold(lived(Asks()), example)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_scripted_model_is_refused():
+    pair = lived(nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8)))
+    with pytest.raises(ValueError, match="got RecursiveScriptModule; pass the model"):
+        fold(torch.jit.script(pair))
+
+
 # --- models that cannot be traced -----------------------------------------------------
 
 
@@ -630,6 +773,12 @@ def test_untraceable_model_folds_inside_its_sequentials():
     assert report.folded == {"body.1": "body.0", "body.3": "body.2.1"}
     assert list(report.left) == ["bn"]
     assert_same(folded(x), model(x))
+
+
+def test_untraceable_model_folds_only_with_an_example_to_compare():
+    model = lived(Untraceable(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8)))
+    with pytest.raises(ValueError, match="got Untraceable without example_input"):
+        fold(model)
 
 
 def test_module_in_two_places_of_an_untraceable_model_stays():

@@ -7,6 +7,7 @@ PRUNING, CONSTANTS = "bnlib/slimming/pruning.py", "bnlib/slimming/constants.py"
 WIRING, SIZE = "bnlib/slimming/wiring.py", "bnlib/slimming/size.py"
 MODULES = "bnlib/modules.py"
 OF_FOLD, OF_PRUNING = "tests/fold/test_fold.py", "tests/slimming/test_pruning.py"
+OF_BLOCKS = "tests/slimming/test_blocks.py"
 OF_WIRING, OF_SIZE = "tests/slimming/test_wiring.py", "tests/slimming/test_size.py"
 OF_MODULES, OF_STATISTICS = "tests/test_modules.py", "tests/nn/test_statistics.py"
 
@@ -53,7 +54,8 @@ MUTANTS = [
     Mutant(
         "F9", PAIR, "if not relative_difference(bn(x), want)[1]:", "if False:", OF_FOLD
     ),
-    Mutant("F10", PAIR, " and type(module).forward is kind.forward", "", OF_FOLD),
+    Mutant("F10", MODULES, " and type(module).forward is kind.forward", "", OF_FOLD),
+    Mutant("F12", PAIR, "for reach in (2, 100):", "for reach in (2,):", OF_FOLD),
     Mutant("F11", PAIR, "    refuse_poisoned(bn)\n", "", OF_FOLD),
     # --- folding a whole model ---
     Mutant("G10", MODEL, "    refuse_poisoned(model)\n", "", OF_FOLD),
@@ -84,13 +86,23 @@ MUTANTS = [
     Mutant(
         "G6",
         MODEL,
-        "folded, rehearsal = copy.deepcopy(model), copy.deepcopy(model)",
-        "folded, rehearsal = copy.deepcopy(model), model",
+        "folded, rehearsal = copied(model), copied(model)",
+        "folded, rehearsal = copied(model), model",
         OF_FOLD,
     ),
     Mutant("G7", MODEL, "nn.Identity().eval()", "nn.Identity()", OF_FOLD),
     Mutant("G8", MODEL, "ranks.get(name, 2) != 2", "False", OF_FOLD),
     Mutant("G9", MODEL, "    _renumber(folded)\n    return", "    return", OF_FOLD),
+    Mutant("G12", MODEL, "{name, calls[0].target}:", "{name}:", OF_FOLD),
+    Mutant("G13", MODEL, "if rest is not None and not before:", "if False:", OF_FOLD),
+    Mutant("G14", MODEL, "return by_graph and", "return False and", OF_FOLD),
+    Mutant(
+        "G15",
+        MODEL,
+        "if report.folded and example_input is None and not by_graph:",
+        "if False:",
+        OF_FOLD,
+    ),
     # --- pruning ---
     Mutant("S1", PRUNING, "count = round(ratio *", "count = int(ratio *", OF_PRUNING),
     Mutant(
@@ -120,7 +132,11 @@ MUTANTS = [
         OF_PRUNING,
     ),
     Mutant(
-        "S8", PRUNING, "pruned = copy.deepcopy(model)", "pruned = model", OF_PRUNING
+        "S8",
+        PRUNING,
+        "pruned, known = copy.deepcopy(model)",
+        "pruned, known = model",
+        OF_PRUNING,
     ),
     Mutant(
         "S9",
@@ -132,8 +148,8 @@ MUTANTS = [
     Mutant(
         "S10",
         PRUNING,
-        "if here != there:",
-        "if here.keys() != there.keys():",
+        "_shapes(model) != plan.shapes:",
+        "_shapes(model).keys() != plan.shapes.keys():",
         OF_PRUNING,
     ),
     Mutant(
@@ -150,8 +166,33 @@ MUTANTS = [
         "if isinstance(m, nn.modules.batchnorm._BatchNorm) and",
         OF_PRUNING,
     ),
-    Mutant("S13", PRUNING, "    refuse_poisoned(model)\n", "", OF_PRUNING),
-    Mutant("S14", PRUNING, "    refuse_not_finite(want)\n", "", OF_PRUNING),
+    Mutant("S13", PRUNING, "refuse_poisoned(model)\n    wiring", "wiring", OF_PRUNING),
+    Mutant("S20", PRUNING, "refuse_poisoned(model)\n    gone", "gone", OF_PRUNING),
+    Mutant("S14", PRUNING, "refuse_not_finite(want)\n    diff", "diff", OF_PRUNING),
+    Mutant("S21", PRUNING, "refuse_not_finite(want)\n    before", "before", OF_PRUNING),
+    Mutant(
+        "S15",
+        PRUNING,
+        "    _refuse_broken_training(pruned, model, w",
+        "    (w",
+        OF_BLOCKS,
+    ),
+    Mutant(
+        "S16",
+        PRUNING,
+        "if not (better or relative_difference(got, want)[1]):",
+        "if False:",
+        OF_BLOCKS,
+    ),
+    Mutant("S17", PRUNING, "if last and not", "if False and not", OF_BLOCKS),
+    Mutant("S18", PRUNING, "if place not in known:", "if True:", OF_BLOCKS),
+    Mutant(
+        "S19",
+        PRUNING,
+        "norm.weight.clamp(-amount, amount)",
+        "amount * norm.weight.sign()",
+        OF_PRUNING,
+    ),
     # --- what dead channels say ---
     Mutant(
         "D1",
@@ -174,13 +215,10 @@ MUTANTS = [
         "norm.running_mean += response",
         OF_PRUNING,
     ),
-    Mutant(
-        "D4",
-        CONSTANTS,
-        "torch.zeros_like(norm.weight) if norm.bias is None",
-        "torch.ones_like(norm.weight) if norm.bias is None",
-        OF_PRUNING,
-    ),
+    Mutant("D4", CONSTANTS, "norm.weight * (~dead).to(norm", "(norm", OF_BLOCKS),
+    Mutant("D7", CONSTANTS, "if sum(held) > 1:", "if False:", OF_BLOCKS),
+    Mutant("D9", CONSTANTS, "(worst or [", "([", OF_BLOCKS),
+    Mutant("D8", CONSTANTS, "            if lost:", "            if False:", OF_BLOCKS),
     Mutant(
         "D5",
         CONSTANTS,
@@ -219,6 +257,16 @@ MUTANTS = [
     Mutant(
         "W9", WIRING, "_repeat(ids, shape[1] // len(ids))\n\n", "ids\n\n", OF_WIRING
     ),
+    Mutant("W10", WIRING, "raw = set(ids) - self.silent", "raw = set()", OF_PRUNING),
+    Mutant("W11", WIRING, 'by_one = "mul" in _name(n)', "by_one = True", OF_PRUNING),
+    Mutant("W12", WIRING, "range(groups if groups > 1 else 0)", "range(0)", OF_BLOCKS),
+    Mutant("W13", WIRING, "    walk.tie(model)\n", "", OF_BLOCKS),
+    Mutant("W14", WIRING, "        walk.go_on(", "        str(", OF_BLOCKS),
+    Mutant(
+        "W15", WIRING, "self.whole.setdefault(n.target, sentence)", "pass", OF_BLOCKS
+    ),
+    Mutant("W16", WIRING, "    return torch.equal(", "    return (", OF_BLOCKS),
+    Mutant("W17", WIRING, "if is_parametrized(module):", "if False:", OF_WIRING),
     # --- sizes ---
     Mutant(
         "Q1",
@@ -252,7 +300,10 @@ MUTANTS = [
         "        running.append",
         OF_SIZE,
     ),
+    Mutant("Q7", SIZE, 'set_stance("force_eager")', "nullcontext()", OF_SIZE),
     # --- what is asked of modules ---
+    Mutant("U14", MODULES, "if exported or", "if False and", OF_SIZE),
+    Mutant("U15", MODULES, "if not self.get_on:", "if True:", OF_BLOCKS),
     Mutant(
         "U1",
         MODULES,
@@ -272,9 +323,20 @@ MUTANTS = [
         "        value = list(value)",
         OF_MODULES,
     ),
+    Mutant("U11", MODULES, "if not relative_difference(got, w", "if 0 and (w", OF_FOLD),
+    Mutant("U12", MODULES, " or hooks:", ":", OF_FOLD),
+    Mutant(
+        "U13",
+        MODULES,
+        "product((False, True), (2, 100))",
+        "product((False,), (2, 100))",
+        "tests/nn/test_sync.py -k convert",
+    ),
     Mutant("U9", MODULES, "wrong |= values < 0", "pass", OF_MODULES),
     Mutant("U10", MODULES, "x if x.is_cuda else x.cpu()", "x", OF_STATISTICS),
-    Mutant("U6", MODULES, "whole = whole or is_channel_norm(m)", "pass", OF_MODULES),
+    Mutant(
+        "U6", MODULES, "if is_channel_norm(m) or is_layer", "if is_layer", OF_MODULES
+    ),
     Mutant(
         "U7",
         MODULES,

@@ -6,6 +6,7 @@ BASE, LAYERS = "bnlib/nn/base.py", "bnlib/nn/layers.py"
 VARIANTS, SYNC = "bnlib/nn/variants.py", "bnlib/nn/sync.py"
 STATISTICS = "bnlib/nn/statistics.py"
 OF_LAYERS, OF_VARIANTS = "tests/nn/test_layers.py", "tests/nn/test_variants.py"
+CONVERTED = "tests/nn/test_sync.py -k convert"
 OF_SYNC, OF_HALF = "tests/nn/test_sync.py", "tests/nn/test_half.py"
 OF_TOOLS, OF_STATISTICS = "tests/nn/test_tools.py", "tests/nn/test_statistics.py"
 
@@ -173,6 +174,7 @@ MUTANTS = [
         "if True:",
         OF_SYNC,
     ),
-    Mutant("X4", SYNC, " and not ours and not lazy", " and not lazy", OF_SYNC),
+    Mutant("X4", SYNC, "type(layer).forward in PLAIN_FORWARDS", "True", CONVERTED),
+    Mutant("X5", SYNC, "        for name in self.behind:", "        if 0:", CONVERTED),
     Mutant("X3", SYNC, "    new.training = layer.training\n", "", OF_SYNC),
 ]

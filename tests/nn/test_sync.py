@@ -264,6 +264,67 @@ def test_converting_a_single_layer_and_a_converted_one():
     assert type(convert_sync_batch_norm(theirs)[0]) is SyncBatchNorm
 
 
+class WithActivation(nn.BatchNorm2d):
+    """Norm, dropout and activation in one module, its forward written anew."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.drop, self.act = nn.Dropout(0.5), nn.Sequential(nn.Tanh(), nn.ELU())
+
+    def forward(self, x):
+        torch._assert(x.ndim == 4, f"expected 4 axes, got {x.ndim}")
+        if self.training:
+            self.num_batches_tracked.add_(1)
+        kept = (self.running_mean, self.running_var, self.weight, self.bias)
+        y = nn.functional.batch_norm(x, *kept, self.training, self.momentum, self.eps)
+        return self.act(self.drop(y))
+
+
+class Again(nn.BatchNorm2d):
+    def forward(self, x):
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("make", [WithActivation, Again])
+@pytest.mark.parametrize("training", [True, False])
+def test_converting_keeps_what_a_norm_calls_behind_it(make, training):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), make(4)).double()
+    nn.init.normal_(model[1].weight)
+    x = cases.draw((6, 1, 8, 8), 2)
+    model(x)
+    model.train(training)
+    once = convert_sync_batch_norm(model)
+    for new in (once, convert_sync_batch_norm(once)):
+        old = copy.deepcopy(model)
+        assert isinstance(new[1], SyncBatchNorm)
+        assert list(new.state_dict()) == list(old.state_dict())
+        torch.manual_seed(1)
+        got = new(x)
+        torch.manual_seed(1)
+        close(got.detach(), old(x).detach())
+        for key, value in new.state_dict().items():
+            torch.testing.assert_close(value, old.state_dict()[key])
+
+
+class Gated(nn.BatchNorm2d):
+    def forward(self, x):
+        return nn.functional.silu(super().forward(x))
+
+
+class Noisy(nn.BatchNorm2d):
+    def forward(self, x):
+        y = super().forward(x)
+        return y + torch.randn_like(y) if self.training else y
+
+
+@pytest.mark.parametrize("make", [Gated, Noisy])
+def test_converting_a_norm_that_computes_something_else_is_refused(make):
+    text = f"call modules behind one, got {make.__name__} as '1'; replace it"
+    with pytest.raises(TypeError, match=text):
+        convert_sync_batch_norm(nn.Sequential(nn.ReLU(), make(4)))
+
+
 class Unshareable:
     def __deepcopy__(self, memo):
         raise TypeError("cannot pickle a process group")

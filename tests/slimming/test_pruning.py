@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from bnlib import nn as bnlib_nn
 from bnlib.lab.models import conv_net, depthwise_net, mlp, residual_net, vgg
 from bnlib.lab.train import train
-from bnlib.slimming import absorb, l1_gamma, plan, prune, summary
+from bnlib.slimming import absorb, l1_gamma, plan, prune, shrink_gamma, summary
 
 
 @pytest.fixture(autouse=True)
@@ -184,9 +184,11 @@ def test_absorbing_before_padding_says_so_and_takes_the_mean_over_positions():
     assert not absorbed[1].weight[1:3].any() and not absorbed[1].bias[1:3].any()
     truth = silenced(model, cut, beta=1.0)[:5](x)
     torch.testing.assert_close(absorbed[:5](x).mean((2, 3)), truth.mean((2, 3)))
-    # Channels that hand on nothing leave nothing to absorb.
+    # Nothing is lost of channels that hand on nothing.
     model[1].bias.data[1:3] = -1
-    assert absorb(model, cut)[1] == {}
+    again, report = absorb(model, cut)
+    assert report == {"3": "exact"}
+    assert torch.equal(again[4].running_mean, model[4].running_mean)
 
 
 class _OneReaderOfTwo(nn.Module):
@@ -289,22 +291,42 @@ def test_modules_called_by_keyword_are_pruned_and_absorbed():
     assert_same(prune(absorbed, cut)(x), silenced(model, cut, beta=1.0)(x))
 
 
-def test_dead_channel_without_norm_behind_it_is_reported():
-    class Mixed(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.a, self.b = nn.Conv2d(1, 6, 1), nn.Conv2d(1, 6, 1)
-            self.norm, self.out = nn.BatchNorm2d(6), nn.Conv2d(6, 2, 1)
+class Mixed(nn.Module):
+    """A channel in a sum, of which a norm silences one term only."""
 
-        def forward(self, x):
-            return self.out(self.a(x) + self.norm(self.b(x)))
+    def __init__(self, function):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(1, 6, 1), nn.Conv2d(1, 6, 1)
+        self.norm, self.out = nn.BatchNorm2d(6), nn.Conv2d(6, 2, 1)
+        self.other = nn.Conv2d(6, 5, 1)
+        self.behind, self.last = nn.BatchNorm2d(5), nn.Conv2d(5, 2, 1)
+        self.function = function
 
-    model, x = lived(Mixed()), images()
+    def forward(self, x):
+        y = self.out(self.function(self.a(x), self.norm(self.b(x))))
+        return y + self.last(self.behind(self.other(x.expand(-1, 6, -1, -1))))
+
+
+RAW = {
+    "sum": (lambda a, b: a + b, False),
+    "difference": (lambda a, b: b - a, False),
+    "larger": (torch.maximum, False),
+    "quotient": (lambda a, b: a / (2 + b), False),
+    "product": (lambda a, b: torch.sigmoid(a) * b, True),
+    "share": (lambda a, b: b / (2 + a), True),
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_channel_that_is_read_without_a_norm_stays_and_the_plan_says_so(name):
+    function, silent = RAW[name]
+    model, x = lived(Mixed(function)), images()
     cut = plan(model, 0.5, example_input=x)
-    assert cut.groups["a"].layers == ("a", "b")
-    absorbed, report = absorb(model, cut)
-    assert report == {}  # beta is in a sum that is not constant
-    assert_same(prune(model, cut)(x), absorbed(x))
+    assert list(cut.groups) == ["a", "other"] if silent else ["other"]
+    if not silent:
+        assert cut.fixed == {"a": "'out' reads it without a norm"}
+        assert "a      all: 'out' reads it without a norm" in str(cut).splitlines()
+    assert_same(prune(model, cut)(x), silenced(model, cut)(x))
 
 
 # --- readers' own nets --------------------------------------------------------------
@@ -582,6 +604,9 @@ def test_spoiled_plan_is_refused(edit, message):
 
 def test_plan_of_another_model_is_refused():
     model, x = made("vgg")
+    cut = plan(model, 0.5, example_input=x)
+    with pytest.raises(ValueError, match="of what absorb returns, the model is the"):
+        prune(absorb(model, cut), cut)
     other = plan(lived(vgg((8, "M", 16))), 0.5, example_input=x)
     with pytest.raises(ValueError, match="plan must be made for this model"):
         prune(model, other)
@@ -704,15 +729,66 @@ def test_l1_skips_what_is_frozen_and_moves_negative_gammas_up():
     torch.testing.assert_close(model[2].weight.grad, before - 0.1)
 
 
-@pytest.mark.parametrize("strength", [-1.0, float("nan"), float("inf")])
-def test_l1_refuses_a_bad_strength(strength):
+def way(penalty, amount, optimizer, noise, steps=100):
+    """Return how far a gamma of 1 travels, with noisy gradients of its own."""
+    bn = nn.BatchNorm1d(200).double()
+    step = optimizer(bn.parameters(), lr=0.005)
+    pull = penalty(bn, amount)
+    for _ in range(steps):
+        bn.weight.grad = noise * torch.randn(200).double()
+        bn.bias.grad = torch.zeros(200).double()
+        pull()
+        step.step()
+    return 1 - float(bn.weight.detach().mean())
+
+
+def test_with_adam_the_way_of_l1_depends_on_noise_and_hardly_on_strength():
+    ways = {
+        (strength, noise): way(l1_gamma, strength, torch.optim.Adam, noise)
+        for strength in (1e-4, 1e-2)
+        for noise in (0, 1e-3)
+    }
+    # Without other gradients lr * steps = 0.5, at a hundredth of the strength, too.
+    assert ways[1e-4, 0] == pytest.approx(0.5, rel=0.01)
+    assert ways[1e-2, 0] == pytest.approx(0.5, rel=0.01)
+    assert ways[1e-2, 1e-3] == pytest.approx(0.5, rel=0.1)
+    assert ways[1e-4, 1e-3] < 0.15
+    with_sgd = way(l1_gamma, 1e-2, torch.optim.SGD, 0)
+    assert with_sgd == pytest.approx(0.005 * 100 * 1e-2)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.SGD])
+def test_shrinking_goes_its_way_with_any_optimizer(optimizer):
+    for amount in (1e-4, 5e-3):
+        gone = way(shrink_gamma, amount, optimizer, 0)
+        assert gone == pytest.approx(100 * amount, rel=1e-12)
+    assert way(shrink_gamma, 1e-4, optimizer, 1e-3) == pytest.approx(0.01, abs=0.005)
+
+
+def test_shrinking_stops_at_zero_and_spares_what_is_frozen():
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(3)).double()
+    model[0].weight.data = torch.tensor([0.25, -0.5, 0.05]).double()
+    model[0].weight.grad = torch.zeros(3).double()
+    shrink = shrink_gamma(model, 0.125)
+    shrink(0, model)
+    assert model[0].weight.tolist() == [0.125, -0.375, 0]
+    shrink()
+    assert model[0].weight.tolist() == [0, -0.25, 0]
+    assert model[1].weight.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
+def test_l1_refuses_a_bad_strength(value):
     with pytest.raises(ValueError, match="strength must be a finite number"):
-        l1_gamma(Own(), strength)
+        l1_gamma(Own(), value)
+    with pytest.raises(ValueError, match="amount must be a finite number"):
+        shrink_gamma(Own(), value)
 
 
 def test_l1_refuses_a_model_without_gamma():
-    with pytest.raises(ValueError, match="must have a batch normalization"):
-        l1_gamma(mlp(norm=None), 0.1)
+    for penalty in (l1_gamma, shrink_gamma):
+        with pytest.raises(ValueError, match="must have a batch normalization"):
+            penalty(mlp(norm=None), 0.1)
 
 
 # --- numbers that are not sound -------------------------------------------------------
@@ -744,8 +820,9 @@ def test_outputs_that_are_not_finite_cannot_be_compared():
     model, x = made("own")
     cut = plan(model, 0.5, example_input=x)
     model.score.bias.data[2] = torch.nan
-    with pytest.raises(ValueError, match="must be finite, got nan .3 such values"):
-        prune(model, cut)
+    for act in (prune, absorb):
+        with pytest.raises(ValueError, match="must be finite, got nan .3 such values"):
+            act(model, cut)
 
 
 # --- other programs -------------------------------------------------------------------

@@ -128,3 +128,22 @@ def test_printed_table_lines_up_and_ends_with_the_total():
 def test_empty_input_is_refused():
     with pytest.raises(ValueError, match=r"at least one example .* \(0, 2, 8, 8\)"):
         summary(nn.Conv2d(2, 3, 3), X[:0])
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Using `torch.compile")
+def test_compiled_models_are_counted_and_scripted_ones_refused():
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(108, 4)).eval()
+    want = summary(model, X).macs
+    compiled = torch.compile(model, backend="eager")
+    compiled(X)
+    assert summary(compiled, X).macs == want
+    whole = nn.Sequential(compiled, nn.Linear(4, 5)).eval()
+    assert summary(whole, X).macs == want + 20
+    for what, name in (
+        (torch.jit.trace(model, X), "TopLevelTracedModule"),
+        (nn.Sequential(torch.jit.script(model)), "RecursiveScriptModule"),
+        (torch.export.export(model, (X,)).module(), "GraphModule"),
+    ):
+        with pytest.raises(ValueError, match=f"run in Python, got {name}; pass the"):
+            summary(what, X)

@@ -104,6 +104,14 @@ WITH_SIZE = """
     AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d
     ZeroPad1d ZeroPad2d ZeroPad3d ReflectionPad1d ReflectionPad2d ReplicationPad2d
 """
+
+
+@torch.fx.wrap
+def stochastic_depth(x):
+    """Stand for torchvision's function, which is the identity in eval mode."""
+    return x
+
+
 ARGUMENTS = {
     **dict.fromkeys(PLAIN.split(), ()),
     **dict.fromkeys(WITH_SIZE.split(), (2,)),
@@ -150,6 +158,7 @@ FUNCTIONS = {
     "clone": lambda x: x.clone(),
     "detach": lambda x: x.detach(),
     "float": lambda x: x.float(),
+    "stochastic_depth": lambda x: stochastic_depth(x),
     "double": lambda x: x.double().float(),
     "to": lambda x: x.to(torch.float32),
     "interpolate": lambda x: F.interpolate(x, scale_factor=2),
@@ -271,9 +280,7 @@ def test_order_of_concatenated_tensors_is_that_of_the_call():
 def test_walk_that_misunderstands_an_operation_ends_in_a_sentence(monkeypatch):
     monkeypatch.setattr(wiring._Walk, "_call_method", lambda *_: [0, 1, 2])
     model = Written(lambda x: x.repeat(1, 2, 1, 1), nn.Conv2d(16, 3, 1))
-    with pytest.raises(
-        ValueError, match="got 'repeat' in the model's forward: it does"
-    ):
+    with pytest.raises(ValueError, match="'repeat' in the model's forward: it does"):
         plan(model, 0.5, example_input=X)
 
 
@@ -281,7 +288,6 @@ def test_walk_that_misunderstands_an_operation_ends_in_a_sentence(monkeypatch):
 
 LOST = {
     "'2' (GroupNorm)": block(nn.GroupNorm(2, 8), nn.Conv2d(8, 2, 1)),
-    "'2' (Conv2d): it has 2 groups": block(nn.Conv2d(8, 8, 1, groups=2)),
     "'2' (PixelShuffle)": block(nn.PixelShuffle(2), nn.Conv2d(2, 2, 1)),
     "'2' (Linear): its input has 4": block(nn.Linear(8, 4), nn.Conv2d(8, 2, 1)),
     "'2' (Softmax2d)": block(nn.Softmax2d(), nn.Conv2d(8, 2, 1)),
@@ -310,22 +316,66 @@ LOST = {
 
 
 @pytest.mark.parametrize("where", LOST)
-def test_what_mixes_channels_is_refused_by_name(where):
-    with pytest.raises(ValueError, match="channels behind a norm must") as refusal:
+def test_what_mixes_channels_is_named_if_nothing_else_may_go(where):
+    text = "must have a norm with gamma whose channels may go, got none; "
+    with pytest.raises(ValueError, match=text) as refusal:
         plan(LOST[where], 0.5, example_input=X)
-    assert f"got {where}" in str(refusal.value)
+    assert f"it reaches {where}" in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+class Beside(nn.Module):
+    """Two nets, of which one holds what mixes its channels."""
+
+    def __init__(self, lost):
+        super().__init__()
+        self.free, self.lost = block(nn.ReLU(), nn.Conv2d(8, 3, 1)), lost
+
+    def forward(self, x):
+        return self.free(x), self.lost(x)
+
+
+@pytest.mark.parametrize("where", LOST)
+def test_what_mixes_channels_fixes_them_and_leaves_the_rest(where):
+    torch.manual_seed(0)
+    model = Beside(copy.deepcopy(LOST[where])).eval()
+    nn.init.normal_(model.free[1].weight)
+    cut = plan(model, 0.5, example_input=X)
+    assert list(cut.groups) == ["free.0"]
+    (name, why) = next(iter(cut.fixed.items()))
+    # Of two layers in Sequentials, the second one: names are those in the whole net.
+    assert why.startswith("it reaches") and where.split("'")[1] in why
+    small = prune(model, cut)
+    assert small.free[0].out_channels == 4
+    torch.testing.assert_close(small(X)[1], model(X)[1])
+
+
+def test_many_reasons_are_cut_short():
+    model = nn.ModuleList(block(nn.GroupNorm(2, 8)) for _ in range(5))
+
+    class All(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = model
+
+        def forward(self, x):
+            return [part(x) for part in self.parts]
+
+    with pytest.raises(ValueError, match=r"'parts.2.2' .*; and 2 others$"):
+        plan(All().eval(), 0.5, example_input=X)
 
 
 def test_function_in_a_part_of_the_model_names_the_part():
     model = nn.Sequential(block(), Written(lambda x: x, nn.Conv2d(8, 8, 1)))
     model[1].stem, model[1].norm = nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8)
     model[1].function = lambda x: x.flip(1)
-    with pytest.raises(ValueError, match="'flip' in module '1'"):
-        trace(model, X)
+    model.append(nn.BatchNorm2d(8)).append(nn.Conv2d(8, 2, 1))
+    cut = plan(model.eval(), 0.5, example_input=X)
+    assert list(cut.groups) == ["0.0", "1.last"]
+    assert cut.fixed["1.stem"].startswith("it reaches 'flip' in module '1': it does")
 
 
-def test_parameter_of_the_readers_own_is_refused_by_name():
+def test_parameter_of_the_readers_own_fixes_what_it_meets():
     class Scaled(Written):
         def __init__(self):
             super().__init__(lambda x: x)
@@ -334,8 +384,8 @@ def test_parameter_of_the_readers_own_is_refused_by_name():
         def forward(self, x):
             return self.last(self.norm(self.stem(x)) * self.scale)
 
-    with pytest.raises(ValueError, match="got 'scale' in the model's forward"):
-        trace(Scaled(), X)
+    found = trace(Scaled(), X)
+    assert found.fixed[int(found.outputs["stem"][0])].startswith("it reaches 'scale'")
 
 
 def test_what_comes_before_or_behind_all_norms_may_mix():

@@ -1,0 +1,79 @@
+"""The table of the zoo on small nets of ours: right, refused, wrong, or a failure."""
+
+import pytest
+import torch
+from torch import nn
+
+from tests.zoo import nets, table
+
+
+def net(*behind):
+    torch.manual_seed(0)
+    first = nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU()
+    second = nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8), nn.ReLU()
+    model = nn.Sequential(*first, *second, *behind, nn.Flatten(), nn.Linear(8 * 16, 3))
+    x = torch.randn(4, 1, 6, 6).double()
+    return nets.lived(model.double(), x), x
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Leave out the columns that need other packages or seconds."""
+    slow = ("fx fuse", "torch-pruning", "export")
+    cells = {k: v for k, v in table.CELLS.items() if k not in slow}
+    monkeypatch.setattr(table, "CELLS", cells)
+    return cells
+
+
+def test_row_of_a_net_that_all_tools_understand(quick):
+    cells, said = table.row(*net())
+    assert said == {} and table.bad(cells) == []
+    assert cells["fold"].startswith("2 of 2, ") and cells["prune"].startswith(
+        "5 of 16, "
+    )
+    assert cells["absorb"].endswith("2 of 2 exact")
+    assert cells["sizes"].endswith(" M") and " / –" in cells["seconds"]
+
+
+def test_refusals_are_told_and_failures_and_wrong_results_are_bad(quick):
+    class Odd(nn.Module):
+        def forward(self, x):
+            return x.flip(1) if x.mean() < 1e9 else x
+
+    class Counting(nn.Module):
+        def forward(self, x):
+            return x * (x.shape[1] / 8)
+
+    cells, said = table.row(*net(Counting()))
+    assert cells["prune"] == "refused" and "forward does something" in said["prune"]
+    assert cells["absorb"] == "–" and table.bad(cells) == []
+    assert table.row(*net(Odd()))[0]["prune"].startswith("2 of 8, 1 held")
+
+    def failing(*_):
+        raise RuntimeError("no")
+
+    quick |= {"fold": failing, "sizes": lambda *_: table.told(1e-3)}
+    cells, said = table.row(*net())
+    assert table.bad(cells) == ["fold", "sizes"]
+    assert said == {"fold": "RuntimeError: no"}
+    quick["fx fuse"] = failing
+    assert table.bad(table.row(*net())[0]) == ["fold", "sizes"]
+
+
+def test_channels_that_are_gone_are_read_off_the_gammas():
+    model, x = net()
+    small, _ = net()
+    small[1].weight.data[2] = 5.0
+    again = table.silenced(model, small)
+    assert (again[1].weight == 0).tolist() == [k == 2 for k in range(8)]
+    assert again[1].bias[2] == 0 and torch.equal(again[4].weight, model[4].weight)
+
+
+def test_page_holds_every_net_and_what_was_refused():
+    rows = {
+        "resnet18": ({"fold": "1"}, {}),
+        "mobilenet_v2": ({"fold": "2"}, {"fold": "no"}),
+    }
+    page = table.page(rows)
+    assert "| resnet18 | sums | 1 |" in page
+    assert page.endswith("- mobilenet_v2, fold: no")
