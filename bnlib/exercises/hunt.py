@@ -799,7 +799,7 @@ def _reestimate_cases():
 
 
 _REESTIMATE_STARTER = '''\
-def reestimate_statistics(net, batches):
+def reestimate_norms(net, batches):
     """Return the net in eval mode with the statistics of the batches."""
     net.eval()
     for layer in net.modules():
@@ -813,9 +813,9 @@ def reestimate_statistics(net, batches):
 
 REESTIMATE = Repair(
     number="H.10",
-    name="reestimate_statistics",
+    name="reestimate_norms",
     title="A pass that writes nothing",
-    signature="reestimate_statistics(net, batches)",
+    signature="reestimate_norms(net, batches)",
     accept=_reestimate_fault,
     starter=_REESTIMATE_STARTER,
     cases=_reestimate_cases,
