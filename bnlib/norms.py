@@ -11,8 +11,9 @@ axes over which ``mean`` and ``var`` are taken and in the axes along which ``gam
 
 The kernels compute what the plain lines of chapters 2 and 3 compute, in an order that
 suits memory: block by block, each step in place while the block is in the cache, sums
-over positions in the dtype of ``x`` and sums over those in float64. The page *How
-fast?* measures what each of these is worth.
+over positions in the dtype of ``x`` and sums over those in float64. They keep ``x``
+minus nearly its mean; the rest of the mean, a small array, is subtracted where it costs
+nothing. The page *How fast?* measures what each of these is worth.
 """
 
 from contextlib import contextmanager
@@ -41,46 +42,51 @@ class Cache:
 
     Parameters
     ----------
-    normalized : ndarray
-        ``(x - mean) * inv_std``, in the shape in which the kernel sees ``x``.
-    inv_std : ndarray
-        ``1 / sqrt(var + eps)``, with length 1 on the normalized axes.
-    gamma : ndarray or None
-        Scale, shaped to broadcast against ``normalized``.
-    has_beta : bool
-        Whether a shift was given.
-    axes, parameter_axes : tuple of int
-        Axes of ``normalized`` over which statistics are taken, and along which
-        parameters are constant.
+    centered : ndarray
+        ``x`` minus nearly its mean (RMS norm: ``x``), in the shape in which the kernel
+        sees ``x``.
+    rest, inv_std : ndarray
+        What is left of the mean in ``centered``, and ``1 / sqrt(var + eps)``, with
+        length 1 on the normalized axes.
+    gamma : ndarray
+        Scale, shaped to broadcast against ``centered``; ones if none was given.
+    given : tuple of bool
+        Whether gamma and whether beta was given.
     mean : ndarray or None
         Mean that was subtracted: (C,) for batch norm, ``x.shape[:axis]`` for layer
         norm, (N, C) for instance norm, (N, G) for group norm; None for RMS norm.
     var : ndarray
         Biased variance (divided by M) in the same shape; the mean square for RMS norm.
-    shape, parameter_shape : tuple of int
-        Shapes of ``x`` and of ``gamma`` and ``beta`` as the caller knows them.
+    shape : tuple of int
+        Shape of ``x`` as the caller knows it.
+    axes, parameter_axes : tuple of int
+        Axes of ``centered`` over which statistics are taken, and along which parameters
+        are constant.
+    shapes : tuple of tuple
+        Shapes of the parameters and of the statistics as the caller knows them.
     """
 
-    normalized: np.ndarray
+    centered: np.ndarray
+    rest: np.ndarray
     inv_std: np.ndarray
-    gamma: np.ndarray | None
-    has_beta: bool
-    axes: tuple
-    parameter_axes: tuple
+    gamma: np.ndarray
+    given: tuple
     mean: np.ndarray | None
     var: np.ndarray
     shape: tuple
-    parameter_shape: tuple
-
-    @property
-    def one_gamma(self):
-        """Whether all values that share a variance share a gamma."""
-        return self.gamma is not None and {*self.axes} <= {*self.parameter_axes}
+    axes: tuple
+    parameter_axes: tuple
+    shapes: tuple
 
     @property
     def x_hat(self):
         """Normalized input before gamma and beta, in the shape of ``x``."""
-        return self.normalized.reshape(self.shape)
+        return ((self.centered - self.rest) * self.inv_std).reshape(self.shape)
+
+    @property
+    def one_gamma(self):
+        """Whether all values that share a variance share a gamma."""
+        return {*self.axes} <= {*self.parameter_axes}
 
 
 def batch_norm(x, gamma=None, beta=None, *, eps=1e-5):
@@ -124,12 +130,10 @@ def batch_norm(x, gamma=None, beta=None, *, eps=1e-5):
            [ 1.,  1.]]), array([2., 2.]))
     """
     floating_array("x", x, min_dims=2)
-    axes = (0, *range(2, x.ndim))
-    _several_values(x, axes, "use a larger batch, or layer_norm")
-    view = x.reshape(_merged(x.shape, 2))
-    axes, c = (0, *range(2, view.ndim)), x.shape[1:2]
+    view, c = x.reshape(_merged(x.shape, 2)), x.shape[1:2]
+    axes, advice = (0, *range(2, view.ndim)), "use a larger batch, or layer_norm"
     layout = {"axes": axes, "parameter_axes": axes, "shapes": (c, c)}
-    return _normalize(x, view, gamma, beta, eps, **layout)
+    return _normalize(x, view, gamma, beta, eps, advice, **layout)
 
 
 def batch_norm_inference(x, mean, var, gamma=None, beta=None, *, eps=1e-5):
@@ -226,10 +230,9 @@ def layer_norm(x, gamma=None, beta=None, *, axis=1, eps=1e-5):
     ----------
     Ba, Kiros & Hinton (2016), section 3. https://arxiv.org/abs/1607.06450
     """
-    first = _first_axis(x, axis)
-    _several_values(x, (*range(first, x.ndim),), "choose a smaller axis, or rms_norm")
-    view, layout = _features(x, first)
-    return _normalize(x, view, gamma, beta, eps, **layout)
+    view, layout = _features(x, axis)
+    advice = "choose a smaller axis, or rms_norm"
+    return _normalize(x, view, gamma, beta, eps, advice, **layout)
 
 
 def instance_norm(x, gamma=None, beta=None, *, eps=1e-5):
@@ -263,10 +266,10 @@ def instance_norm(x, gamma=None, beta=None, *, eps=1e-5):
     Ulyanov, Vedaldi & Lempitsky (2016). https://arxiv.org/abs/1607.08022
     """
     floating_array("x", x, min_dims=3)
-    _several_values(x, (*range(2, x.ndim),), "use larger images, or layer_norm")
     view, shapes = x.reshape(_merged(x.shape, 2)), (x.shape[1:2], x.shape[:2])
     layout = {"axes": (2,), "parameter_axes": (0, 2), "shapes": shapes}
-    return _normalize(x, view, gamma, beta, eps, **layout)
+    advice = "use larger images, or layer_norm"
+    return _normalize(x, view, gamma, beta, eps, advice, **layout)
 
 
 def group_norm(x, num_groups, gamma=None, beta=None, *, eps=1e-5):
@@ -311,11 +314,9 @@ def group_norm(x, num_groups, gamma=None, beta=None, *, eps=1e-5):
             f"got {num_groups}; choose one of {divisors}"
         )
     view = x.reshape(n, num_groups, *_merged((c // num_groups, *spatial), 1))
-    axes = tuple(range(2, view.ndim))
-    _several_values(view, axes, "use fewer groups")
-    layout = {"axes": axes, "parameter_axes": (0, *axes[1:])}
-    layout["shapes"] = (c,), (n, num_groups)
-    return _normalize(x, view, gamma, beta, eps, **layout)
+    axes, shapes = tuple(range(2, view.ndim)), ((c,), (n, num_groups))
+    layout = {"axes": axes, "parameter_axes": (0, *axes[1:]), "shapes": shapes}
+    return _normalize(x, view, gamma, beta, eps, "use fewer groups", **layout)
 
 
 def rms_norm(x, gamma=None, *, axis=-1, eps=1e-5):
@@ -349,8 +350,8 @@ def rms_norm(x, gamma=None, *, axis=-1, eps=1e-5):
     ----------
     Zhang & Sennrich (2019), equation 4. https://arxiv.org/abs/1910.07467
     """
-    view, layout = _features(x, _first_axis(x, axis))
-    return _normalize(x, view, gamma, None, eps, center=False, **layout)
+    view, layout = _features(x, axis)
+    return _normalize(x, view, gamma, None, eps, None, **layout)
 
 
 def backward(d_y, cache):
@@ -393,104 +394,126 @@ def backward(d_y, cache):
             f"d_y must have the shape {cache.shape} of the layer's output, "
             f"got {d_y.shape}; pass the gradient of the loss with respect to y"
         )
-    x_hat, axes = cache.normalized, cache.axes
-    d_y = d_y.astype(x_hat.dtype, copy=False).reshape(x_hat.shape)
-    d_x = np.empty(x_hat.shape, x_hat.dtype)
-    sums = np.zeros((2, *_kept(x_hat.shape, cache.parameter_axes)), x_hat.dtype)
-    with _buffers_for(x_hat.shape, axes):
-        for block in _blocks(axes, d_y, d_x, x_hat, cache.inv_std, cache.gamma, *sums):
-            _backward_block(cache, *block)
-    d_gamma, d_beta = sums.reshape(2, *cache.parameter_shape)
-    d_gamma = None if cache.gamma is None else d_gamma
-    return d_x.reshape(cache.shape), d_gamma, d_beta if cache.has_beta else None
+    x, axes = cache.centered, cache.axes
+    d_y = d_y.astype(x.dtype, copy=False).reshape(x.shape)
+    d_x = np.empty(x.shape, x.dtype)
+    sums = np.zeros((2, *cache.gamma.shape), x.dtype)
+    arrays = d_y, d_x, x, cache.rest, cache.inv_std, cache.gamma, *sums
+    with _buffers_for(x.shape, axes):
+        for blocks in _parts(axes, *arrays):
+            _backward_part(cache, blocks)
+    sums = zip(sums.reshape(2, *cache.shapes[0]), cache.given, strict=True)
+    return d_x.reshape(cache.shape), *(v if given else None for v, given in sums)
 
 
-def _backward_block(cache, d_y, d_x, x_hat, inv_std, gamma, d_gamma, d_beta):
-    """Fill ``d_x``, and add this block's share to ``d_gamma`` and ``d_beta``."""
-    axes, d_x_hat, scale = cache.axes, d_y, inv_std
-    if cache.one_gamma:  # it can wait, and multiply the result
-        scale = inv_std * gamma
-    elif gamma is not None:
-        d_gamma += _sum(cache.parameter_axes, d_y, x_hat)
-        d_x_hat = d_y * _wide(gamma, d_y)
-    plain, along = _sum(axes, d_x_hat), _sum(axes, d_x_hat, x_hat)
+def _backward_part(cache, blocks):
+    """Fill ``d_x``, and add this part's share to ``d_gamma`` and ``d_beta``."""
+    axes, (d_y, d_x, x, rest, inv_std, gamma, d_gamma, d_beta) = cache.axes, blocks[0]
     if cache.one_gamma:  # what d_x needs is what the parameters need: chapter 3
+        plain = sum(_sum(axes, d_y) for d_y, *_ in blocks)
+        along = sum(_sum(axes, d_y, x) for d_y, _, x, *_ in blocks) - rest * plain
         d_beta += plain.sum(cache.parameter_axes, keepdims=True)
-        d_gamma += along.sum(cache.parameter_axes, keepdims=True)
-    elif cache.has_beta:
+        d_gamma += (along * inv_std).sum(cache.parameter_axes, keepdims=True)
+    else:
+        np.multiply(d_y, _wide(inv_std, x), out=d_x)
         d_beta += _sum(cache.parameter_axes, d_y)
-    count = d_y.size // plain.size
-    np.multiply(x_hat, _wide(along / count, d_x), out=d_x)
-    if cache.mean is not None:
-        d_x += _wide(plain / count, d_x)
-    np.subtract(d_x_hat, d_x, out=d_x)
-    d_x *= _wide(scale, d_x)
+        d_gamma += _sum(cache.parameter_axes, d_x, x)
+        d_x *= _wide(gamma, x)
+        plain, along = _sum(axes, d_x), _sum(axes, d_x, x)
+    count = sum(x.size for _, _, x, *_ in blocks) // inv_std.size
+    slope = along * inv_std**2 / count
+    shift, slope = _wide(plain / count - rest * slope, x), _wide(slope, x)
+    if cache.one_gamma:  # it can wait, and multiply the result
+        scale = _wide(inv_std * gamma, x)
+        for d_y, d_x, x, *_ in blocks:
+            np.multiply(x, slope, out=d_x)
+            d_x += shift
+            np.subtract(d_y, d_x, out=d_x)
+            d_x *= scale
+    else:
+        along_x = x * slope
+        if cache.mean is not None:
+            along_x += shift
+        d_x -= along_x
 
 
-def _normalize(x, view, gamma, beta, eps, *, axes, parameter_axes, shapes, center=True):
+def _normalize(x, view, gamma, beta, eps, advice, **layout):
     """Normalize ``view``, which is ``x`` in another shape: the one forward kernel.
 
-    ``shapes`` are those of the parameters and of the statistics for the caller.
+    ``advice`` is for those who ask for the variance of one value; None leaves the mean
+    out. ``layout`` holds the last three fields of the cache.
     """
     positive_eps(eps)
-    gamma = parameter("gamma", gamma, shapes[0], x.dtype)
-    beta = parameter("beta", beta, shapes[0], x.dtype)
-    along = _kept(view.shape, parameter_axes)
-    gamma, beta = (v if v is None else v.reshape(along) for v in (gamma, beta))
-    y, x_hat = np.empty(view.shape, x.dtype), np.empty(view.shape, x.dtype)
-    mean, var, inv_std = np.empty((3, *_kept(view.shape, axes)), x.dtype)
-    cache = Cache(
-        normalized=x_hat,
-        inv_std=inv_std,
-        gamma=gamma,
-        has_beta=beta is not None,
-        axes=axes,
-        parameter_axes=parameter_axes,
-        mean=mean.reshape(shapes[1]) if center else None,
-        var=var.reshape(shapes[1]),
-        shape=x.shape,
-        parameter_shape=shapes[0],
-    )
+    axes, (parameter_shape, dims) = layout["axes"], layout["shapes"]
+    along = _kept(view.shape, layout["parameter_axes"])
+    layout |= {"shape": x.shape, "given": (gamma is not None, beta is not None)}
+    gamma = np.ones(parameter_shape) if gamma is None else gamma
+    beta = np.zeros(parameter_shape) if beta is None else beta
+    gamma = parameter("gamma", gamma, parameter_shape, x.dtype).reshape(along)
+    beta = parameter("beta", beta, parameter_shape, x.dtype).reshape(along)
+    y, centered = np.empty(view.shape, x.dtype), np.empty(view.shape, x.dtype)
+    statistics = np.empty((4, *_kept(view.shape, axes)), x.dtype)
+    mean, var, rest, inv_std = statistics
+    if advice and view.size == var.size:  # the output would be constant
+        raise ValueError(
+            "x must have more than one value for each mean and variance, "
+            f"got shape {x.shape}; {advice}"
+        )
+    layout |= {"mean": mean.reshape(dims) if advice else None, "var": var.reshape(dims)}
+    cache = Cache(centered=centered, rest=rest, inv_std=inv_std, gamma=gamma, **layout)
     # What overflows is reported by finite_statistics.
     with np.errstate(over="ignore", invalid="ignore"), _buffers_for(view.shape, axes):
-        for block in _blocks(axes, view, y, x_hat, mean, var, inv_std, gamma, beta):
-            _forward_block(cache, eps, *block)
+        for blocks in _parts(axes, view, centered, y, *statistics, gamma, beta):
+            _forward_part(cache, eps, blocks)
     finite_statistics("x", x, var)
     return y.reshape(x.shape), cache
 
 
-def _forward_block(cache, eps, x, y, x_hat, mean, var, inv_std, gamma, beta):
-    """Fill ``y``, ``x_hat`` and the statistics of one block of ``x``."""
-    axes = cache.axes
+def _forward_part(cache, eps, blocks):
+    """Fill ``y``, ``centered`` and the statistics of one part of ``x``."""
+    axes, (x, out, y, mean, var, rest, inv_std, gamma, beta) = cache.axes, blocks[0]
     if cache.mean is None:
-        x_hat[...] = x
-        exact_var = _sum(axes, x, x) / (x.size // var.size)
-    else:
-        exact_var = _center(axes, x, x_hat, mean)
-    var[...] = exact_var
-    inv_std[...] = 1 / np.sqrt(exact_var + eps)
-    if cache.one_gamma:  # not through x_hat: one rounding less
-        np.multiply(x_hat, _wide(inv_std * gamma, x), out=y)
-    x_hat *= _wide(inv_std, x)
-    if not cache.one_gamma:
-        np.multiply(x_hat, 1 if gamma is None else _wide(gamma, x), out=y)
-    if beta is not None:
+        out[...] = x
+        left, exact_var = 0, _sum(axes, x, x) / (x.size // var.size)
+    else:  # the mean of the first block, until all are known
+        mean[...] = _sum(axes, x) / (x.size // mean.size)
+        # Batch and instance norm have a place for what is left, the shift; only more
+        # than two standard deviations would cost digits of the variance. The others
+        # have none, and at 1e4 a float32 mean is wrong in the fourth digit after the
+        # point: there it is subtracted if it is above the rounding of the differences.
+        limit = 4 if cache.one_gamma else 4 * np.finfo(x.dtype).eps ** 2
+        mean[...], left, exact_var = _center(axes, mean, [b[:2] for b in blocks], limit)
+    rest[...], var[...], inv_std[...] = left, exact_var, 1 / np.sqrt(exact_var + eps)
+    if cache.one_gamma:
+        scale = inv_std * gamma
+        shift, scale = _wide(beta - left * scale, x), _wide(scale, x)
+        for _, out, y, *_ in blocks:
+            np.multiply(out, scale, out=y)
+            y += shift
+    else:  # what is left of the mean is too small to be seen
+        np.multiply(out, _wide(inv_std, x), out=y)
+        y *= _wide(gamma, x)
         y += _wide(beta, x)
 
 
-def _center(axes, x, out, mean):
-    """Write ``x`` minus its mean to ``out``; return the variance."""
-    count = x.size // mean.size
-    mean[...] = _sum(axes, x) / count
-    np.subtract(x, _wide(mean, x), out=out)
-    rest, var = _sum(axes, out) / count, _sum(axes, out, out) / count
-    # At 1e4 a float32 mean is wrong in the fourth digit after the point. What is left
-    # of it in the differences is small, so a second sweep removes it to full precision.
-    if (abs(rest) > 2 * np.finfo(x.dtype).eps * np.sqrt(var)).any():
-        mean += rest
-        out -= _wide(rest, x)
-        var = _sum(axes, out, out) / count
-    return var
+def _center(axes, mean, blocks, limit):
+    """Write ``x - mean`` to ``out``; return the mean, what is left of it, the variance.
+
+    If the square of what is left is above ``limit`` times the variance, it is
+    subtracted as well.
+    """
+    wide, total, squares = _wide(mean, blocks[0][0]), 0, 0
+    for x, out in blocks:
+        np.subtract(x, wide, out=out)
+        total = total + _sum(axes, out)
+        squares = squares + _sum(axes, out, out)
+    count = sum(x.size for x, _ in blocks) // mean.size
+    left, var = total / count, squares / count - (total / count) ** 2
+    if (left**2 > limit * var).any():
+        again = [(out, out) for _, out in blocks]
+        left, rest, var = _center(axes, left.astype(x.dtype), again, np.inf)
+        return mean + left, rest, var
+    return mean + left, left, var
 
 
 def _sum(axes, *factors):
@@ -501,11 +524,9 @@ def _sum(axes, *factors):
     the first axis alone, those of an (N, C) batch, stay in the arrays' dtype.
     """
     last = factors[0].ndim - 1 in axes
-    product = ",".join(["...s" if last else "n..."] * len(factors))
-    partial = np.einsum(product + "->...", *factors)
-    if last:
-        return partial[..., None].astype(np.float64).sum(axes, keepdims=True)
-    return partial[None]
+    factor = "...s" if last else "n..."
+    out = np.einsum(",".join([factor] * len(factors)) + "->...", *factors)
+    return out[..., None].astype(float).sum(axes, keepdims=True) if last else out[None]
 
 
 # --- memory: blocks that fit the cache, rows that NumPy's loops like ----------------
@@ -514,19 +535,17 @@ BLOCK = 2**17  # values: half a megabyte in float32, small beside an L2 cache
 LONG = 256  # values after which the start of a loop no longer matters
 
 
-def _blocks(axes, *arrays):
-    """Yield views of all arrays, cut so that no mean is cut and one block is in cache.
+def _parts(axes, *arrays):
+    """Return parts of all arrays in which no mean is cut, each as a list of blocks.
 
-    Batch norm is cut along the channels, the others along the examples. An array that
-    has length 1 there (or is None) belongs to every block.
+    All are cut along the examples. A mean of batch norm needs all blocks, so they are
+    one part; for the others each block is a part. An array that has length 1 there
+    belongs to every block.
     """
-    shape, size, axis = arrays[0].shape, arrays[0].size, int(0 in axes)
-    step = max(1, BLOCK * shape[axis] // size)
-    if axis == 1:  # rows of one channel and one position would be slow to walk
-        step = max(step, LONG * shape[1] // prod(shape[1:]))
-    for start in range(0, shape[axis], step):
-        cut = (slice(None),) * axis + (slice(start, start + step),)
-        yield [a if a is None or a.shape[axis] == 1 else a[cut] for a in arrays]
+    step = max(1, BLOCK // arrays[0][0].size)
+    starts = range(0, len(arrays[0]), step)
+    blocks = [[v if len(v) == 1 else v[i : i + step] for v in arrays] for i in starts]
+    return [blocks] if 0 in axes else [[block] for block in blocks]
 
 
 @contextmanager
@@ -546,7 +565,8 @@ def _buffers_for(shape, axes):
 def _wide(v, x):
     """Repeat ``v`` along short rows of ``x``, if several examples share the copy."""
     narrow = v.shape[-1] < x.shape[-1] < LONG and v.shape[0] < x.shape[0]
-    return (v.repeat(x.shape[-1], -1) if narrow else v).astype(x.dtype, copy=False)
+    v = v.astype(x.dtype, copy=False)
+    return v.repeat(x.shape[-1], -1) if narrow else v
 
 
 # --- shapes and axes ----------------------------------------------------------------
@@ -557,33 +577,20 @@ def _merged(shape, first):
     return (*shape[:first], prod(shape[first:])) if len(shape) > first else shape
 
 
-def _features(x, first):
+def _features(x, axis):
     """Return ``x`` as (examples, features), and how layer and RMS norm go over it."""
-    view = x.reshape(prod(x.shape[:first]), *_merged(x.shape[first:], 1))
-    layout = {"axes": tuple(range(1, view.ndim)), "parameter_axes": (0,)}
-    return view, layout | {"shapes": (x.shape[first:], x.shape[:first])}
-
-
-def _kept(shape, axes):
-    """Return ``shape`` with length 1 on ``axes``."""
-    return [1 if a in axes else n for a, n in enumerate(shape)]
-
-
-def _first_axis(x, axis):
-    """Return ``axis``, counted from the front."""
     floating_array("x", x, min_dims=2)
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(
             f"axis must lie between {-x.ndim} and {x.ndim - 1} for x of shape "
             f"{x.shape}, got {axis}; it is the first of the normalized axes"
         )
-    return axis % x.ndim
+    outer, inner = x.shape[: axis % x.ndim], x.shape[axis % x.ndim :]
+    view = x.reshape(prod(outer), *_merged(inner, 1))
+    layout = {"axes": tuple(range(1, view.ndim)), "parameter_axes": (0,)}
+    return view, layout | {"shapes": (inner, outer)}
 
 
-def _several_values(x, axes, advice):
-    """Refuse statistics over a single value: its variance is 0, the output constant."""
-    if prod(x.shape[a] for a in axes) < 2:
-        raise ValueError(
-            "x must have more than one value for each mean and variance, "
-            f"got shape {x.shape} with statistics over axes {axes}; {advice}"
-        )
+def _kept(shape, axes):
+    """Return ``shape`` with length 1 on ``axes``."""
+    return [1 if a in axes else n for a, n in enumerate(shape)]

@@ -292,10 +292,11 @@ def test_the_kernel_in_blocks_equals_the_plain_lines(
 @pytest.mark.parametrize("shape, block", [((3, 8, 4, 5), 50), ((6, 500), 1000)])
 def test_several_blocks_are_really_used(monkeypatch, shape, block):
     monkeypatch.setattr(norms, "BLOCK", block)
-    monkeypatch.setattr(norms, "LONG", 4)
     x = np.arange(prod(shape), dtype=float).reshape(shape)
     for axes in ((0, 2, 3)[: 1 + 2 * (len(shape) > 2)], (1,)):
-        pieces = [piece for (piece,) in norms._blocks(axes, x)]
+        parts = norms._parts(axes, x)
+        assert len(parts) == 1 if 0 in axes else len(parts) > 1
+        pieces = [piece for blocks in parts for (piece,) in blocks]
         assert len(pieces) > 1
         assert sum(piece.size for piece in pieces) == x.size
         assert all(np.shares_memory(piece, x) for piece in pieces)
@@ -371,6 +372,38 @@ def test_float32_far_from_zero_stays_accurate(shape):
     inference = batch_norm_inference(x, cache.mean, cache.var)
     # The mean itself, as a float32, is known to half a unit of 2 ** -10 only.
     np.testing.assert_allclose(inference, exact, rtol=0, atol=6e-4, equal_nan=False)
+
+
+FAR = {
+    "layer": layer_norm,
+    "last axis": lambda x: layer_norm(x, axis=-1),
+    "instance": instance_norm,
+    "group": lambda x: group_norm(x, 3),
+}
+
+
+@pytest.mark.parametrize("layer", FAR.values(), ids=FAR)
+def test_the_other_layers_stay_accurate_far_from_zero_in_float32(layer):
+    x = (1e4 + np.random.default_rng(0).normal(size=(8, 6, 9, 50))).astype(np.float32)
+    y, cache = layer(x)
+    exact, exact_cache = layer(x.astype(np.float64))
+    np.testing.assert_allclose(y, exact, rtol=2e-6, atol=1e-6, equal_nan=False)
+    np.testing.assert_allclose(cache.mean, exact_cache.mean, rtol=1e-7)
+    np.testing.assert_allclose(cache.var, exact_cache.var, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(512, 3), (512, 3, 4)], ids=str)
+def test_a_first_block_far_from_the_others_costs_no_accuracy(monkeypatch, shape):
+    monkeypatch.setattr(norms, "BLOCK", 1)  # each example a block of its own
+    x, _, _, d_y = (a.astype(np.float32) for a in draw(shape, shape[1:2]))
+    x[0] += 1000
+    y, cache = batch_norm(x)
+    exact, exact_cache = batch_norm(x.astype(np.float64))
+    np.testing.assert_allclose(y, exact, rtol=2e-6, atol=2e-6, equal_nan=False)
+    np.testing.assert_allclose(cache.mean, exact_cache.mean, rtol=1e-5)
+    np.testing.assert_allclose(cache.var, exact_cache.var, rtol=2e-6)
+    d_x, exact = (backward(d_y, c)[0] for c in (cache, exact_cache))
+    np.testing.assert_allclose(d_x, exact, rtol=0, atol=1e-7, equal_nan=False)
 
 
 def test_backward_far_from_zero_stays_accurate_in_float32():

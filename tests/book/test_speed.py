@@ -45,7 +45,7 @@ def test_the_contenders_compute_the_same(layer, contender):
 
 
 def test_memory_counts_the_results():
-    # y, d_x and the kept x_hat; what is left are statistics and one block's scratch.
+    # y, d_x and the kept x - mean; what is left are statistics and one block's scratch.
     assert 3 <= measure.peak_memory("bnlib", "batch norm", (8, 512, 7, 7)) < 3.5
     assert measure.peak_memory("copy", "batch norm", (8, 512, 7, 7)) < 1.1
 
