@@ -52,7 +52,7 @@ def standardize(train, test):
 STANDARDIZE = Repair(
     number="H.1",
     name="standardize",
-    title="Scaled twice, and once",
+    title="The units of the test set",
     signature="standardize(train, test)",
     reference=_standardize,
     starter=_STANDARDIZE_STARTER,
@@ -210,7 +210,7 @@ def staged_backward(d_y, x_centered, inv_std, gamma):
 STAGED = Repair(
     number="H.3",
     name="staged_backward",
-    title="A power that hides",
+    title="The backward pass in stages",
     signature="staged_backward(d_y, x_centered, inv_std, gamma)",
     reference=_staged,
     starter=_STAGED_STARTER,
@@ -461,7 +461,7 @@ def losses_on_line(loss, theta, direction, steps):
 LINE = Repair(
     number="H.6",
     name="losses_on_line",
-    title="A walk that does not go back",
+    title="The loss along a line",
     signature="losses_on_line(loss, theta, direction, steps)",
     reference=_losses_on_line,
     starter=_LINE_STARTER,
@@ -607,7 +607,7 @@ def group_norm(x, groups, eps):
 GROUP_NORM = Repair(
     number="H.8",
     name="group_norm",
-    title="Cards dealt out",
+    title="Which channels form a group?",
     signature="group_norm(x, groups, eps)",
     reference=_grouped,
     starter=_GROUP_NORM_STARTER,
@@ -881,7 +881,7 @@ def slim_step(gamma, grad, lr, strength):
 SLIM_STEP = Repair(
     number="H.11",
     name="slim_step",
-    title="A pull that lets go",
+    title="A step with a price",
     signature="slim_step(gamma, grad, lr, strength)",
     reference=_slim_step,
     starter=_SLIM_STEP_STARTER,
