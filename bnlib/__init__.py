@@ -1,6 +1,13 @@
 """The small package behind the course *Batch Normalization, Measured*."""
 
-from bnlib.exercises import case, check, hint
+from bnlib.exercises import (
+    case,
+    check,
+    check_project,
+    hint,
+    progress,
+    write_project,
+)
 from bnlib.lab.claims import claim
 from bnlib.norms import (
     backward,
@@ -13,7 +20,7 @@ from bnlib.norms import (
 )
 from bnlib.scaling import min_max, z_score
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "backward",
@@ -21,12 +28,15 @@ __all__ = [
     "batch_norm_inference",
     "case",
     "check",
+    "check_project",
     "claim",
     "group_norm",
     "hint",
     "instance_norm",
     "layer_norm",
     "min_max",
+    "progress",
     "rms_norm",
+    "write_project",
     "z_score",
 ]

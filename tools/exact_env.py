@@ -27,6 +27,8 @@ EXACT_ENV = {
     "COLUMNS": "80",
     "TZ": "UTC",
     "SOURCE_DATE_EPOCH": "0",
+    # Runs of the chapters are nobody's own exercises.
+    "BNLIB_PROGRESS": "off",
 }
 
 # MPLBACKEND=Agg, usual in CI, makes every inline figure vanish; the others would change

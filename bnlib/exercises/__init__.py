@@ -1,19 +1,28 @@
 """Feedback for the course's exercises: ``check`` judges an answer, ``hint`` helps.
 
 Each chapter has a file ``chNN_topic.py`` with a tuple ``EXERCISES``, the page *The bug
-hunt* has ``hunt.py``, with the numbers H.1, H.2, ...
+hunt* has ``hunt.py``, with the numbers H.1, H.2, ..., and the steps of the project have
+``project_*.py``, with P.1, P.2, ...
 """
 
+import math
+import re
+from collections import Counter
 from copy import deepcopy
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from inspect import signature
 from pkgutil import iter_modules
 
+from bnlib.exercises.engine import progress as kept
+from bnlib.exercises.engine import words
 from bnlib.exercises.engine.checker import diagnose
 from bnlib.exercises.engine.exercise import Case, Exercise, Misconception
 from bnlib.exercises.engine.words import Verdict, wrap
+from bnlib.exercises.project import check_project, write_project
+from bnlib.exercises.reasons import REASONS
 
 __all__ = [
     "Case",
@@ -22,12 +31,19 @@ __all__ = [
     "Misconception",
     "case",
     "check",
+    "check_project",
     "get",
     "hint",
     "names",
+    "progress",
+    "write_project",
 ]
 
-_hints_given = {}
+# Wrong answers in a row after which the next hint is offered.
+PATIENCE = 3
+
+_hints_given = Counter()
+_failures = Counter()
 
 
 class ExerciseFailed(AssertionError):
@@ -39,16 +55,24 @@ def _registry():
     # Loaded at the first use, so that `import bnlib` stays fast.
     exercises = []
     for module in iter_modules(__path__):
-        of_chapter = module.name.startswith("ch") and module.name[2:4].isdigit()
-        if of_chapter or module.name == "hunt":
+        if re.fullmatch(r"ch\d\d_.*|hunt|project_.*", module.name):
             exercises += import_module(f"{__name__}.{module.name}").EXERCISES
-    return _by_name(exercises)
+    return _by_name([_with_reason(exercise) for exercise in exercises])
+
+
+def _with_reason(exercise):
+    why, another = REASONS.get(exercise.name, ("", ""))
+    return replace(
+        exercise, why=exercise.why or why, another=exercise.another or another
+    )
 
 
 def _by_name(exercises):
     def order(exercise):
-        chapter, position = exercise.number.split(".")  # "2.1", or "H.1" for the last
-        return int(chapter) if chapter.isdigit() else 99, int(position)
+        # Pages that are no chapters come last, by their letters.
+        chapter, _, number = exercise.number.partition(".")
+        page = (int(chapter), "") if chapter.isdigit() else (math.inf, chapter)
+        return page, int(number)
 
     found = {exercise.name: exercise for exercise in sorted(exercises, key=order)}
     if len(found) < len(exercises):
@@ -95,6 +119,11 @@ def get(name):
 def check(name=None, fn=None, *more, strict=False, time_limit=10.0):
     """Judge an answer and print one verdict.
 
+    After a right one follow the reason, the number of solved exercises of the chapter
+    and the next one; after the third wrong one in a row, an offer of the next hint.
+    The solved ones are remembered in the user's data folder, unless the environment
+    variable ``BNLIB_PROGRESS`` is ``off``.
+
     Nothing that the function does becomes a traceback: it is called with copies, and
     what goes wrong is said in words. Only a real interrupt (the stop button) passes.
     What it prints comes first, labelled by case, at most 20 lines of each.
@@ -109,7 +138,8 @@ def check(name=None, fn=None, *more, strict=False, time_limit=10.0):
     *more : object
         Not used: a call with too many arguments is answered by a sentence as well.
     strict : bool, default=False
-        Raise unless the answer is right, as the published solutions do.
+        Raise unless the answer is right, as the published solutions do. The verdict
+        then speaks of a solution, and nothing is counted.
     time_limit : float or None, default=10.0
         Seconds for all cases together, None for no limit. The limit holds where cells
         run, in the main thread; in another thread the function runs without one.
@@ -126,7 +156,61 @@ def check(name=None, fn=None, *more, strict=False, time_limit=10.0):
         print(verdict.printed)
     if strict and verdict.status != "right":
         raise ExerciseFailed(verdict.text)
+    if verdict.status == "right" and (strict or _is_published(fn)):
+        print(words.as_solution(verdict))
+        return
     print(verdict.text)
+    _go_on(_find(name)[0], verdict.status)
+
+
+def _is_published(fn):
+    return _called(fn).endswith("_solution")
+
+
+def _go_on(exercise, status):
+    """Remember what came out and print what follows from it."""
+    if status == "right":
+        _failures[exercise.name] = 0
+        said = kept.remember(exercise.name)
+        chapter = [e for e in _registry().values() if e.chapter == exercise.chapter]
+        solved = kept.solved()
+        print(words.after(exercise, chapter, solved, _following(exercise, solved)))
+        if said:
+            print(said)
+    elif status == "not yet":
+        _failures[exercise.name] += 1
+        if _failures[exercise.name] >= PATIENCE:
+            given = _hints_given[exercise.name]
+            print(words.offer(exercise, _failures[exercise.name], given))
+
+
+def _following(exercise, solved):
+    """Return the next one that is not solved: of this chapter, then after it."""
+    everything = list(_registry().values())
+    here = [e for e in everything if e.chapter == exercise.chapter]
+    at, at_here = everything.index(exercise), here.index(exercise)
+    line = here[at_here:] + here[:at_here] + everything[at:] + everything[:at]
+    return next((e for e in line if e.name not in solved), None)
+
+
+def progress():
+    """Print all exercises of the book, which of them are solved, and the next one.
+
+    Solved ones are remembered in a folder of the user's data, which is named at the
+    end; delete it to begin again. ``BNLIB_PROGRESS=off`` keeps nothing and reads
+    nothing.
+    """
+    everything, solved = list(_registry().values()), kept.solved()
+    for title in dict.fromkeys(map(words.part, everything)):
+        own = [e for e in everything if words.part(e) == title]
+        print(f"{title}: {sum(e.name in solved for e in own)} of {len(own)}")
+        for e in own:
+            print(f"  {'✔' if e.name in solved else '○'} {e.number:5}{e.title}")
+    left = [e for e in everything if e.name not in solved]
+    done = f"{len(everything) - len(left)} of {len(everything)} solved."
+    print(wrap(f"{done} {words.pointer(left[0] if left else None)}", first=""))
+    if kept.folder():
+        print(f"Kept in {kept.folder()}")
 
 
 def _judge(name, fn, more, time_limit):
@@ -195,7 +279,8 @@ def hint(name=None):
         print(wrap(f"✘ {problem}", first=""))
         return
     hints = exercise.hints
-    given = _hints_given.get(exercise.name, 0)
+    given = _hints_given[exercise.name]
+    _failures[exercise.name] = 0
     if given == len(hints):
         print(f"That was the last of {given} hints; the next call begins again.")
         _hints_given[exercise.name] = 0
@@ -218,7 +303,8 @@ def case(name, number=1):
     Returns
     -------
     tuple
-        The arguments, new copies at each call: ``forward(*case("2.1", 3))``.
+        The arguments, new copies at each call: ``forward(*case("2.1", 3))``. For a step
+        of the project what tries an answer comes first, as a verdict's last line says.
 
     Raises
     ------
@@ -234,7 +320,8 @@ def case(name, number=1):
             f"exercise {exercise.number} has the cases 1 to {len(cases)}, got "
             f"{number!r}; give one of them"
         )
-    return deepcopy(cases[number - 1].args)
+    args = deepcopy(cases[number - 1].args)
+    return (exercise.drive, *args) if exercise.drive else args
 
 
 def _find(key):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bnlib import exercises
+from bnlib.exercises.engine import progress
 from bnlib.exercises.engine.kinds import Repair
 from tools import course, normal_form, notebooks, portable, stamp_address
 
@@ -20,6 +21,8 @@ HUNT = ROOT / "book" / "bug-hunt.ipynb"
 # How a task of another kind than "write a function" begins.
 KINDS = ("Repair it.", "Predict and measure.", "Break the claim:", "Run a sweep")
 ROLES = ["task", "starter", "check", "hints", "solution"]
+PROJECT = ROOT / "book" / "project.ipynb"
+WITH_EXERCISES = [*CHAPTERS, HUNT, PROJECT]
 CLAIMS = course.measured()
 
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -51,7 +54,7 @@ def exercise_cells(path):
 
 EXERCISES = [
     pytest.param(path, cells, id=f"{path.stem}-{number}")
-    for path in (*CHAPTERS, HUNT)
+    for path in WITH_EXERCISES
     for number, cells in exercise_cells(path).items()
 ]
 PAIRS = [parameters.values for parameters in EXERCISES]
@@ -206,7 +209,10 @@ def test_an_exercise_is_the_one_that_bnlib_checks(path, cells):
     assert exercise.number == cells[0].metadata.exercise["id"]
     heading = cells[0].source.splitlines()[0]
     assert heading.startswith(f"### Exercise {exercise.number} · {exercise.title}")
-    assert f"def {exercise.signature}:" in role(cells, "starter").source
+    start, source = f"def {exercise.signature}:", role(cells, "starter").source
+    if f"class {exercise.function}(" in source:
+        start = f"def __init__(self, {exercise.signature.partition('(')[2]}:"
+    assert start in source
     for name in ("check", "solution"):
         assert call(role(cells, name)).args[0].value == exercise.name
     assert answer(role(cells, "check")) == exercise.function
@@ -258,7 +264,7 @@ def test_the_starter_counts_as_not_attempted(path, cells, capsys):
 def test_the_solution_is_right_and_the_cell_would_fail_if_not(path, cells, capsys):
     solution = role(cells, "solution")
     run(solution, fresh(path))
-    assert "right" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith("✔ Solution of exercise")
     keywords = {word.arg: word.value for word in call(solution).keywords}
     assert keywords["strict"].value is True
 
@@ -274,6 +280,47 @@ def test_the_solution_under_the_name_of_the_starter_passes_the_check(
     capsys.readouterr()
     run(check, names)
     assert capsys.readouterr().out.startswith("✔")
+
+
+@pytest.fixture
+def readers(monkeypatch, tmp_path):
+    """Put a reader's state in place: who has solved nothing, or all exercises."""
+
+    def put(solved):
+        monkeypatch.delenv(progress.SWITCH, raising=False)
+        for name in ("HOME", "XDG_DATA_HOME", "APPDATA", "USERPROFILE"):
+            monkeypatch.setenv(name, str(tmp_path / str(len(solved))))
+        monkeypatch.setattr(progress, "_in_this_kernel", set())
+        for name in solved:
+            progress.remember(name)
+        assert progress.solved() == set(solved)
+
+    return put
+
+
+@pytest.mark.parametrize("path", WITH_EXERCISES, ids=lambda path: path.stem)
+def test_what_a_chapter_prints_does_not_depend_on_what_a_reader_has_solved(
+    path, readers, capsys
+):
+    printed = []
+    for solved in ([], exercises.names()):
+        readers(solved)
+        names = fresh(path)
+        capsys.readouterr()
+        for cells in exercise_cells(path).values():
+            for part in ("starter", "check", "solution"):
+                run(role(cells, part), names)
+        printed.append(capsys.readouterr().out)
+        assert progress.solved() == set(
+            solved
+        )  # running all is no success of one's own
+    assert printed[0] == printed[1]
+
+
+@each_notebook
+def test_no_cell_shows_the_progress_of_whoever_ran_it(path):
+    for cell in normal_form.code_cells(normal_form.read(path)):
+        assert not re.search(r"\bprogress\(", cell.source)
 
 
 @each_exercise

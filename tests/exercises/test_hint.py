@@ -1,3 +1,5 @@
+from collections import Counter
+
 import pytest
 
 from bnlib import exercises
@@ -16,7 +18,7 @@ def tiny(monkeypatch):
         hints=("Look at x.", "Add x to x. " + "Then wait. " * 9, "Return 2 * x."),
     )
     monkeypatch.setattr(exercises, "_registry", lambda: {"double": tiny})
-    monkeypatch.setattr(exercises, "_hints_given", {})
+    monkeypatch.setattr(exercises, "_hints_given", Counter())
 
 
 def printed(capsys):

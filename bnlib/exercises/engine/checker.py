@@ -52,12 +52,13 @@ def diagnose(exercise, fn, time_limit=10.0):
         The judgment with its text.
     """
     cases = exercise.cases()
-    unfit = _signature_problem(exercise, fn, cases[0].args)
+    unfit = _signature_problem(exercise, fn)
     if unfit:
         return words.not_yet(exercise, [unfit])
     if kinds.unchanged(exercise, fn):
         return kinds.not_repaired(exercise)
-    outcomes = [_allow(exercise, o) for o in _run(fn, cases, time_limit)]
+    outcomes = _run(exercise.run(fn), cases, time_limit)
+    outcomes = [_allow(exercise, outcome) for outcome in outcomes]
     verdict = _judge(exercise, cases, outcomes)
     return replace(verdict, printed=words.printed(outcomes))
 
@@ -109,13 +110,15 @@ def _most_telling(failing):
 
 
 def _compared(exercise, cases):
-    kept = [name not in exercise.in_place for name in exercise.arguments]
+    if exercise.drive:  # the answer was called with something else
+        return False
+    kept = [name not in exercise.in_place for name in exercise.inputs]
     pairs = [pair for case in cases for pair in zip(case.args, kept, strict=True)]
     return any(watched(arg) for arg, keep in pairs if keep)
 
 
 def _allow(exercise, outcome):
-    names = exercise.arguments
+    names = exercise.inputs
     return replace(
         outcome,
         changed=tuple(i for i in outcome.changed if names[i] not in exercise.in_place),
@@ -149,7 +152,7 @@ def _fault(exercise, case, outcome):
     if outcome.result is None:
         return "Your function returned None; is a `return` missing?", math.inf
     if exercise.reference is not None:
-        want = quietly(exercise.reference, case.args)
+        want = quietly(exercise.run(exercise.reference), case.args)
         judged = exercise.accept is None
         tolerance = {"rtol": exercise.rtol, "atol": exercise.atol, "values": judged}
         fault = difference(outcome.result, want, parts=exercise.outputs, **tolerance)
@@ -174,7 +177,7 @@ def _finite(leaf):
     return np.asarray(leaf).dtype.kind not in "fc" or np.isfinite(leaf).all()
 
 
-def _signature_problem(exercise, fn, args):
+def _signature_problem(exercise, fn):
     try:
         signature = inspect.signature(fn)
     except (ValueError, TypeError):  # compiled functions have none
@@ -185,7 +188,7 @@ def _signature_problem(exercise, fn, args):
     ):
         return f"The arguments are in another order: {exercise.signature}, not {yours}."
     try:
-        signature.bind(*args)
+        signature.bind(*exercise.arguments)
     except TypeError:
         return f"The function should be {exercise.signature}, but yours is {yours}."
     return None

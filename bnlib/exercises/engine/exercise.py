@@ -3,6 +3,11 @@
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+
+
+class Unfit(Exception):
+    """Raised by a ``drive`` whose answer cannot be tried; its text is the verdict."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,16 @@ class Exercise:
         verdict can say which of them entered with a wrong factor.
     in_place : tuple of str
         Arguments that the function may change, because the task says so.
+    why : str
+        One or two sentences, printed after a right answer: why it is right.
+    another : str
+        Another way to write the answer, one expression of the arguments and of ``np``
+        and ``torch``, in lines of at most 84 characters.
+    drive : callable, optional
+        ``drive(answer, *args)`` does what a case asks for with the learner's function
+        or class, and returns what is judged; without it the function is called.
+    given : tuple of str
+        Names of what a case holds, if ``drive`` is given.
 
     Raises
     ------
@@ -118,6 +133,10 @@ class Exercise:
     outputs: tuple = ()
     terms: Callable | None = None
     in_place: tuple = ()
+    why: str = ""
+    another: str = ""
+    drive: Callable | None = None
+    given: tuple = ()
 
     def __post_init__(self):  # noqa: D105
         if self.reference is None and self.accept is None:
@@ -129,6 +148,31 @@ class Exercise:
     def function(self):
         """Name of the function that the learner writes."""
         return self.signature.partition("(")[0]
+
+    @property
+    def chapter(self):
+        """Number of the chapter, as text, or ``"P"`` for the project."""
+        return self.number.partition(".")[0]
+
+    @property
+    def inputs(self):
+        """Names of what a case holds, in order."""
+        return self.given if self.drive else self.arguments
+
+    def run(self, answer):
+        """Return the function of a case's arguments that calls this answer.
+
+        Parameters
+        ----------
+        answer : callable
+            The learner's, the reference, or that of a misconception.
+
+        Returns
+        -------
+        callable
+            The answer itself unless the exercise has a ``drive``.
+        """
+        return partial(self.drive, answer) if self.drive else answer
 
     @property
     def arguments(self):

@@ -61,7 +61,8 @@ class _Evidence:
         self.args = [case.args for case in cases]
         self.outcomes = outcomes
         self.results = [outcome.result for outcome in outcomes]
-        self.reference = exercise.reference if exercise.accept is None else None
+        judged = exercise.reference if exercise.accept is None else None
+        self.reference = judged and exercise.run(judged)
 
     def agree(self, one, other):
         tolerance = {"rtol": self.exercise.rtol, "atol": self.exercise.atol}
@@ -73,7 +74,7 @@ class _Evidence:
 
     def _matches(self, wrong, outcome, args):
         try:
-            want = quietly(wrong, args)
+            want = quietly(self.exercise.run(wrong), args)
         except Exception:  # no result: then the learner's function has none, either
             return outcome.error is not None
         return outcome.error is None and self.agree(outcome.result, want)
@@ -191,7 +192,8 @@ def _made(evidence):
     made = []
     for known in evidence.exercise.misconceptions:
         try:
-            results = [quietly(known.wrong, args) for args in evidence.args]
+            wrong = evidence.exercise.run(known.wrong)
+            results = [quietly(wrong, args) for args in evidence.args]
         except Exception:  # one that is known by a property, or has no result
             continue
         made.append((known, results))

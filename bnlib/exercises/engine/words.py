@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bnlib.exercises.engine.exercise import Unfit
 from bnlib.exercises.engine.sandbox import TimeLimit
 
 WIDTH = 88
 # Words in errors of NumPy and torch that come from shapes that do not fit.
 _OF_SHAPES = ("broadcast", "mismatch", "not aligned", "size of tensor", "must match")
+# Pages that are no chapters, by the letter with which their exercises begin.
+_PAGES = {"H": "The bug hunt", "P": "The project"}
 # Arguments are shown if they have at most so many numbers together.
 MOST_INPUTS = 24
 
@@ -59,6 +62,112 @@ def right(exercise, count, untouched):
     compared = ", inputs untouched" if untouched else ""
     text = f"✔ Exercise {exercise.number} · right: {cases} {judged}{compared}."
     return Verdict("right", text)
+
+
+def as_solution(verdict):
+    """Mark the verdict on a published solution, lest it be taken for one's own.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        With status "right".
+
+    Returns
+    -------
+    str
+        Its text, which names the solution first.
+    """
+    return verdict.text.replace("✔ Exercise", "✔ Solution of exercise", 1)
+
+
+def after(exercise, chapter, solved, following):
+    """Say why an answer is right, how else it can be written, and what comes next.
+
+    Parameters
+    ----------
+    exercise : Exercise
+        What was solved.
+    chapter : list of Exercise
+        All of its chapter.
+    solved : set of str
+        Names of the exercises that are solved, this one among them.
+    following : Exercise or None
+        The next one to solve.
+
+    Returns
+    -------
+    str
+        Some lines.
+    """
+    lines = [wrap(exercise.why)] if exercise.why else []
+    if exercise.another:
+        code = exercise.another.splitlines()
+        lines += ["  Another way to write it:", *(f"    {line}" for line in code)]
+    count = sum(other.name in solved for other in chapter)
+    done = f"{count} of {len(chapter)} solved."
+    done = f"all {count} solved." if count == len(chapter) else done
+    lines.append(wrap(f"{part(exercise)}: {done} {pointer(following)}"))
+    return "\n".join(lines)
+
+
+def part(exercise):
+    """Name the part of the book that an exercise is from.
+
+    Parameters
+    ----------
+    exercise : Exercise
+        Any.
+
+    Returns
+    -------
+    str
+        ``"Chapter 2"`` or ``"The project"``.
+    """
+    return _PAGES.get(exercise.chapter, f"Chapter {exercise.chapter}")
+
+
+def pointer(following):
+    """Point to the next exercise.
+
+    Parameters
+    ----------
+    following : Exercise or None
+        None if all are solved.
+
+    Returns
+    -------
+    str
+        A sentence.
+    """
+    if following is None:
+        return "These were all exercises of the book."
+    title = following.title
+    end = "" if title[-1] in ".?!" else "."
+    return f"Next: exercise {following.number}, {title}{end}"
+
+
+def offer(exercise, failures, given):
+    """Offer the next hint after several wrong answers.
+
+    Parameters
+    ----------
+    exercise : Exercise
+        What was asked.
+    failures : int
+        Wrong answers in a row.
+    given : int
+        Hints given so far.
+
+    Returns
+    -------
+    str
+        One paragraph.
+    """
+    count = len(exercise.hints)
+    where = f'hint("{exercise.number}") gives hint {given + 1} of {count}.'
+    if given >= count:
+        where = "All hints were given; the solution is folded below them."
+    return wrap(f"Not yet {failures} times in a row: {where}")
 
 
 def not_attempted(exercise):
@@ -168,7 +277,11 @@ def again(exercise, number):
     str
         One line of code with a few words before it.
     """
-    call = f'{exercise.function}(*case("{exercise.number}", {number}))'
+    found = f'case("{exercise.number}", {number})'
+    if exercise.drive:
+        call = f"run, *args = {found}; run({exercise.function}, *args)"
+        return f"By hand: from bnlib import case; {call}"
+    call = f"{exercise.function}(*{found})"
     return f"Once more by hand: from bnlib import case; {call}"
 
 
@@ -185,9 +298,9 @@ def inputs(exercise, args):
     Returns
     -------
     list of str
-        One paragraph, or none if an argument is not small.
+        One paragraph, or none if an argument is not small, or never reaches the answer.
     """
-    shown = [_small(arg) for arg in args]
+    shown = [None] if exercise.drive else [_small(arg) for arg in args]
     if None in shown or sum(map(_size, args)) > MOST_INPUTS:
         return []
     pairs = zip(exercise.arguments, shown, strict=True)
@@ -281,11 +394,13 @@ def error(exercise, case, outcome):
             "Your code was stopped: it was still running at the time limit of "
             f"{outcome.error.args[0]:g} s. Is there a loop that never ends?"
         )
+    if isinstance(outcome.error, Unfit):
+        return str(outcome.error)
     text = f"Your code raised {short(outcome.error)}."
     if outcome.place:
         text += f"\nIt happened in {outcome.place}"
     if any(word in text for word in _OF_SHAPES):
-        pairs = zip(exercise.arguments, case.args, strict=True)
+        pairs = zip(exercise.inputs, case.args, strict=True)
         shapes = [f"{name} {_shape(arg)}" for name, arg in pairs if _shape(arg)]
         text += f"\nThe shapes: {', '.join(shapes)}."
         if "x" in exercise.arguments and "broadcast" in text:
@@ -333,7 +448,7 @@ def aside(exercise, outcome):
     str
         One paragraph each.
     """
-    names = dict(enumerate(exercise.arguments))
+    names = dict(enumerate(exercise.inputs))
     changed = [names.get(i, f"number {i + 1}") for i in outcome.changed]
     if changed:
         yield (
