@@ -388,7 +388,7 @@ REASONS = {
         "has examples. With equal counts both averages agree.",
         "",
     ),
-    "reestimate_statistics": (
+    "reestimate_norms": (
         "Only a pass in training mode writes, and momentum None after a reset weighs "
         "all batches alike.",
         "",

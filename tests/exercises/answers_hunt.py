@@ -340,7 +340,7 @@ def unbiased(counts, means, mean_squares):
     return mean, var * counts.sum() / (counts.sum() - 1)
 
 
-# --- H.10 reestimate_statistics
+# --- H.10 reestimate_norms
 
 
 def _norms(net):
@@ -437,7 +437,7 @@ RIGHT = {
     "pre_block": [skip_kept, skip_copied],
     "group_norm": [groups_first, group_by_group],
     "merge_moments": [weighed, by_sums],
-    "reestimate_statistics": [train_first, on_a_copy],
+    "reestimate_norms": [train_first, on_a_copy],
     "slim_step": [by_sign, by_cases],
 }
 
@@ -493,7 +493,7 @@ MUTANTS = {
         "the variances averaged": [variances_weighed],
         "divided by one less": [unbiased],
     },
-    "reestimate_statistics": {
+    "reestimate_norms": {
         "momentum left at its default": [momentum_kept],
         "only the last batch": [last_batch_only],
         "only the first batch seen": [returned_too_early],
