@@ -64,7 +64,7 @@ conventions: $(CONVENTIONS)/.ready
 #: make zoo       fold and prune nets of torchvision and timm, and write tests/zoo.md;
 #:                NETS="resnet18 timm:darknet17" tries these and writes nothing
 zoo: $(ZOO)/.ready
-	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.table $(NETS)
+	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.report $(NETS)
 
 #: make exercise-report  how many of 300 plausible wrong answers the checker names
 exercise-report: $(VENV)/.tests

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from bnlib import exercises
 from bnlib.exercises.engine import progress
@@ -27,6 +28,14 @@ CLAIMS = course.measured()
 
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(autouse=True)
+def default_dtype():
+    """Put back what the cells of a page set for all of PyTorch."""
+    before = torch.get_default_dtype()
+    yield
+    torch.set_default_dtype(before)
 
 
 def test_the_table_of_chapters_is_carried_to_every_list():

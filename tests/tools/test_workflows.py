@@ -110,7 +110,7 @@ def test_the_paths_that_contributing_names_exist():
     named = re.findall(r"`((?:book|bnlib|tests|tools)/[\w./-]+)`", text)
     paths = [name for name in named if "NN" not in name]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = re.findall(r"^make (\w+)|`make (\w+)", text, re.MULTILINE)
+    targets = re.findall(r"^make ([\w-]+)|`make ([\w-]+)", text, re.MULTILINE)
     assert paths and targets
     assert [name for name in paths if not (ROOT / name).exists()] == []
     for target in map("".join, targets):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.zoo import nets, table
+from tests.zoo import nets, report
 
 
 def net(*behind):
@@ -20,14 +20,14 @@ def net(*behind):
 def quick(monkeypatch):
     """Leave out the columns that need other packages or seconds."""
     slow = ("fx fuse", "torch-pruning", "export")
-    cells = {k: v for k, v in table.CELLS.items() if k not in slow}
-    monkeypatch.setattr(table, "CELLS", cells)
+    cells = {k: v for k, v in report.CELLS.items() if k not in slow}
+    monkeypatch.setattr(report, "CELLS", cells)
     return cells
 
 
 def test_row_of_a_net_that_all_tools_understand(quick):
-    cells, said = table.row(*net())
-    assert said == {} and table.bad(cells) == []
+    cells, said = report.row(*net())
+    assert said == {} and report.bad(cells) == []
     assert cells["fold"].startswith("2 of 2, ") and cells["prune"].startswith(
         "5 of 16, "
     )
@@ -44,27 +44,27 @@ def test_refusals_are_told_and_failures_and_wrong_results_are_bad(quick):
         def forward(self, x):
             return x * (x.shape[1] / 8)
 
-    cells, said = table.row(*net(Counting()))
+    cells, said = report.row(*net(Counting()))
     assert cells["prune"] == "refused" and "forward does something" in said["prune"]
-    assert cells["absorb"] == "–" and table.bad(cells) == []
-    assert table.row(*net(Odd()))[0]["prune"].startswith("2 of 8, 1 held")
+    assert cells["absorb"] == "–" and report.bad(cells) == []
+    assert report.row(*net(Odd()))[0]["prune"].startswith("2 of 8, 1 held")
 
     def failing(*_):
         raise RuntimeError("no")
 
-    quick |= {"fold": failing, "sizes": lambda *_: table.told(1e-3)}
-    cells, said = table.row(*net())
-    assert table.bad(cells) == ["fold", "sizes"]
+    quick |= {"fold": failing, "sizes": lambda *_: report.told(1e-3)}
+    cells, said = report.row(*net())
+    assert report.bad(cells) == ["fold", "sizes"]
     assert said == {"fold": "RuntimeError: no"}
     quick["fx fuse"] = failing
-    assert table.bad(table.row(*net())[0]) == ["fold", "sizes"]
+    assert report.bad(report.row(*net())[0]) == ["fold", "sizes"]
 
 
 def test_channels_that_are_gone_are_read_off_the_gammas():
     model, x = net()
     small, _ = net()
     small[1].weight.data[2] = 5.0
-    again = table.silenced(model, small)
+    again = report.silenced(model, small)
     assert (again[1].weight == 0).tolist() == [k == 2 for k in range(8)]
     assert again[1].bias[2] == 0 and torch.equal(again[4].weight, model[4].weight)
 
@@ -74,6 +74,6 @@ def test_page_holds_every_net_and_what_was_refused():
         "resnet18": ({"fold": "1"}, {}),
         "mobilenet_v2": ({"fold": "2"}, {"fold": "no"}),
     }
-    page = table.page(rows)
+    page = report.page(rows)
     assert "| resnet18 | sums | 1 |" in page
     assert page.endswith("- mobilenet_v2, fold: no")

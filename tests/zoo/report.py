@@ -1,6 +1,6 @@
 """Try fold and slimming on real architectures, and write what came of it.
 
-``python -m tests.zoo.table`` (or ``make zoo``) rewrites ``tests/zoo.md``; with names
+``python -m tests.zoo.report`` (or ``make zoo``) rewrites ``tests/zoo.md``; with names
 of nets it prints their rows only. A cell that is wrong, or a traceback, makes it fail:
 each must be right, or refused in one sentence.
 """
