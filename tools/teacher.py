@@ -32,7 +32,8 @@ LINK = re.compile(r"\]\((?!https?:)([\w-]+\.(?:ipynb|md))")
 BELOW = " The solutions are folded below the hints."
 NOTE = (
     "> **Note.** The version for a class: solutions, and the last hint of each "
-    "exercise, are with your teacher. `check` and `hint` work as in the book."
+    "exercise, are with your teacher. `check` and `hint` work as in the book; where "
+    "they say that a solution is folded below, ask."
 )
 
 

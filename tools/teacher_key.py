@@ -55,7 +55,8 @@ def key(notebook, questions=""):
             parts += _entry(exercises.get(name), label, code[name])
         for summary, text in FOLD.findall(cell.source):
             if not KEPT_FOLDS.fullmatch(summary) and not summary.startswith("Solution"):
-                parts += [f"## {summary}", text]
+                above = re.findall(r"^## (.*)", cell.source, re.MULTILINE)
+                parts += [f"## {(above or [summary])[-1]}", text]
     if questions:
         parts += ["## Open questions", questions]
     return "\n\n".join(parts) + "\n"

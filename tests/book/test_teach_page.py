@@ -89,7 +89,7 @@ def test_the_four_weeks_add_up():
             counted = teach_page.core_minutes(BOOK[chapter.file], chapter.read)
             assert counted == int(each), f"core of chapter {number}"
             total += int(each)
-        if minutes:
+        if minutes != "–":
             assert total == int(minutes)
     asked = EXERCISE.findall("".join(row[1] + row[2] for row in rows))
     assert len(asked) == len(set(asked))

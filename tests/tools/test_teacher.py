@@ -172,6 +172,13 @@ def test_a_key_has_each_exercise_once_with_all_that_the_checker_names(written, n
     assert "<details>" not in text
 
 
+def test_the_key_to_the_hunt_has_the_table_that_students_lack(written):
+    table = "## What would have seen them\n\n| item | a test that passes |"
+    assert table in (written / "key" / "bug-hunt.md").read_text(encoding="utf-8")
+    made = (written / "student" / "bug-hunt.ipynb").read_text(encoding="utf-8")
+    assert "a test that passes |" not in made
+
+
 def test_the_slides_have_a_page_for_each_figure_and_a_title(written):
     chapters = [BOOK[name] for name in NAMES if name[:2].isdigit()]
     count = sum(portable.pictures(cell) for made in chapters for cell in made.cells)
