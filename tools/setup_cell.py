@@ -50,8 +50,8 @@ def set_up(needed, repository):
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["nothing"])[-1][:300]
         raise SetUpStopped(
-            f"bnlib {needed} could not be installed: connect this machine to the "
-            f"internet, then run this cell again (pip said: {said})."
+            f"bnlib, version {needed}, could not be installed: connect this machine "
+            f"to the internet, then run this cell again (pip said: {said})."
         )
     if "bnlib" in sys.modules:
         raise SetUpStopped(

@@ -54,6 +54,17 @@ def test_search_shows_where_the_word_stands(visit, expect):
 # Folding
 
 
+def test_what_is_folded_is_printed(visit):
+    page, _ = visit(f"{CHAPTERS[1]}.html")
+    folded = page.locator("details:not([open])")
+    inside = page.locator("details:not([open]) > :not(summary)")
+    seen = "all => all.map(one => one.checkVisibility())"
+    assert folded.count() > 10
+    assert not any(inside.evaluate_all(seen))
+    page.emulate_media(media="print")
+    assert all(inside.evaluate_all(seen))
+
+
 def test_solutions_fold_and_unfold(look_at, chapter, expect):
     page, _ = look_at(chapter)
     solutions = page.locator("details.hide")

@@ -157,8 +157,8 @@ def test_offline_says_one_sentence(python, github, alone):
         run(python, cell(), alone, github, HTTPS_PROXY=NOWHERE, https_proxy=NOWHERE)
     )
     assert text.startswith(
-        "bnlib 0.3.0 could not be installed: connect this machine to the internet, "
-        "then run this cell again (pip said: "
+        "bnlib, version 0.3.0, could not be installed: connect this machine to the "
+        "internet, then run this cell again (pip said: "
     )
     assert text.endswith(").")
 
@@ -185,7 +185,7 @@ def test_ipython_shows_the_sentence_alone(github, alone):
     )
     lines = (done.stdout + done.stderr).strip().splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith("bnlib 99.0.0 could not be installed: connect")
+    assert lines[0].startswith("bnlib, version 99.0.0, could not be installed: connect")
 
 
 def test_a_clone_is_used_although_nothing_is_installed(python, github, release):
