@@ -22,7 +22,7 @@ TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 ROWS  ?= all
 MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
 
-.PHONY: help book test bench exercise-report mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
+.PHONY: help book test teacher bench exercise-report mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -69,6 +69,11 @@ zoo: $(ZOO)/.ready
 #: make exercise-report  how many of 300 plausible wrong answers the checker names
 exercise-report: $(VENV)/.tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.exercise_report
+
+#: make teacher   write into _build/teacher: the notebooks without solutions, a key to
+#:                each, and the figures as slides (slides.pdf)
+teacher: $(VENV)/.tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.teacher
 
 #: make bench     time the layers against PyTorch, one thread; rewrites bnlib/lab/speed.json
 # CPU time, not the clock's: other work on the machine then hardly counts.
@@ -124,12 +129,15 @@ clean:
 
 SOURCES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null)
 
+# What a build leaves; what make teacher wrote stays beside it.
+BUILT := $(addprefix _build/,.doctrees html jupyter_execute log)
+
 # From a clean tree every time: an incremental Sphinx build does not repeat the warnings
 # of unchanged pages, and so would call a broken book built.
 $(SITE): $(SOURCES) $(VENV)/.book
 	@command -v node >/dev/null || { echo "node is needed to render the formulas: install Node.js 18 or newer, then run make again."; exit 1; }
-	@rm -rf _build && mkdir _build
-	@$(BIN)/jupyter-book build . -W -n --keep-going -q > _build/log 2>&1 || { cat _build/log; rm -rf _build; exit 1; }
+	@rm -rf $(BUILT) && mkdir -p _build
+	@$(BIN)/jupyter-book build . -W -n --keep-going -q > _build/log 2>&1 || { cat _build/log; rm -rf $(BUILT); exit 1; }
 	@touch $(SITE)
 
 $(VENV)/bin/python $(LINT)/bin/python:

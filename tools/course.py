@@ -1,10 +1,10 @@
 """Carry the table of chapters, ``book/course.yml``, to every place that lists them.
 
 ``python -m tools.course`` writes ``_toc.yml``, the tables of chapters in
-``book/index.md`` and ``README.md`` (between ``<!-- chapters -->`` and ``<!-- /chapters
--->``), and title and times in the first cell of each chapter, with the number of its
-exercises and their minutes, which are counted in the notebook; with ``--check`` it
-changes nothing and exits with 1 if a file differs.
+``book/index.md`` and ``README.md`` and their goals in ``book/teach.md`` (between ``<!--
+chapters -->`` and ``<!-- /chapters -->``), and title and times in the first cell of
+each chapter, with the number of its exercises and their minutes, which are counted in
+the notebook; with ``--check`` it changes nothing and exits with 1 if a file differs.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from tools import normal_form as nb
+from tools import teach_page
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r"(?s)(<!-- chapters -->\n).*?(<!-- /chapters -->)")
@@ -42,6 +43,8 @@ class Chapter:
         Minutes to read, seconds to run.
     was : tuple of str
         Earlier names of the file.
+    goals : tuple of str
+        What a class can do afterwards.
     """
 
     file: str
@@ -51,6 +54,7 @@ class Chapter:
     read: int
     run: int
     was: tuple = ()
+    goals: tuple = ()
 
     @property
     def number(self):
@@ -66,7 +70,7 @@ def table(root=ROOT):
 def chapters(root=ROOT):
     """Return the chapters in the order of the book."""
     rows = [row for part in table(root)["parts"] for row in part["chapters"]]
-    lists = ("claims", "was")
+    lists = ("claims", "goals", "was")
     return [
         Chapter(**{k: tuple(v) if k in lists else v for k, v in row.items()})
         for row in rows
@@ -125,6 +129,14 @@ def readme_table(root=ROOT):
     return "\n".join(lines) + "\n"
 
 
+def teach_table(root=ROOT):
+    """Return times, goals and core of the chapters, for the page for teachers."""
+    known = [(c, nb.read(root / "book" / f"{c.file}.ipynb")) for c in chapters(root)]
+    lines = ["| Chapter | Read | Core | Exercises |", "|---|---|---|---|"]
+    lines += [teach_page.row(c, notebook, exercises(notebook)) for c, notebook in known]
+    return "\n".join([*lines, "", *(teach_page.goals(*pair) for pair in known)])
+
+
 def exercises(notebook):
     """Return how many exercises a notebook sets, and their minutes, in words."""
     tasks = [
@@ -155,7 +167,11 @@ def opening(source, chapter, exercises):
 def wanted(root=ROOT):
     """Return what each file should hold: {path: text}."""
     found = {root / "_toc.yml": contents(root)}
-    for name, rows in (("book/index.md", index_table), ("README.md", readme_table)):
+    for name, rows in (
+        ("book/index.md", index_table),
+        ("book/teach.md", teach_table),
+        ("README.md", readme_table),
+    ):
         path = root / name
         text = path.read_text(encoding="utf-8")
         if not TABLE.search(text):
