@@ -138,3 +138,8 @@ def test_minutes_are_shares_of_the_words_without_what_may_be_skipped():
     assert with_part > first
     everything = {s.title for s in teach_page.sections(notebook())}
     assert teach_page.minutes(notebook(), everything, 10) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("chapter", course.chapters(), ids=lambda c: c.file)
+def test_a_core_takes_twenty_minutes_at_most(chapter):
+    assert teach_page.core_minutes(BOOK[chapter.file], chapter.read) <= 20
