@@ -51,6 +51,30 @@ def test_search_shows_where_the_word_stands(visit, expect):
     expect(excerpt.first).to_contain_text("gradient", ignore_case=True)
 
 
+@pytest.mark.parametrize("query", ["Exercise 4.3", "What the layer remembers"])
+def test_search_finds_a_heading_first(visit, query):
+    page, _ = visit(f"search.html?q={query}")
+    first = page.locator("#search-results li a").first
+    first.wait_for()
+    assert query in first.inner_text()
+    first.click()
+    page.wait_for_url("**/book/04-inference.html#*")
+
+
+def test_search_shows_no_furniture_and_no_source_of_a_formula(visit):
+    page, _ = visit("search.html?q=variance")
+    page.locator("#search-results .context").nth(9).wait_for()
+    shown = " ".join(page.locator("#search-results .context").all_inner_texts())
+    assert len(shown) > 500
+    assert not re.search(r"\\(frac|sqrt|epsilon)|Colab Repository|Contents", shown)
+
+
+def test_words_of_a_search_are_marked_on_the_page_that_it_finds(visit, expect):
+    page, _ = visit("search.html?q=remembers")
+    page.locator('#search-results li a[href^="book/04"]').first.click()
+    expect(page.locator("article span.highlighted").first).to_be_visible()
+
+
 # Folding
 
 
