@@ -17,8 +17,8 @@ CHANGES = {
         # "Exercise 4.3" is less than half of its heading, and what was looked for.
         ("&& (queryLower.length >= title.length/2)", "&& queryLower.length > 2"),
         (
-            "const score = Math.round(Scorer.title * queryLower.length /",
-            "const score = Scorer.title + Math.round(Scorer.title * queryLower.length /",
+            "Math.round(Scorer.title * queryLower.length /",
+            "Scorer.title + Math.round(Scorer.title * queryLower.length /",
         ),
     ],
     "sphinx_highlight.js": [
