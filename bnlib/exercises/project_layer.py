@@ -281,7 +281,13 @@ def _try_layer(answer, what, batches, new, eps, momentum):
     gradients = layer.weight.grad, layer.bias.grad
     in_eval = _output(layer.eval(), new)
     _output(layer, 10 * new)  # must leave no trace
-    return y, str(y.dtype), in_eval, *_statistics(layer), d_x, *gradients
+    statistics = tuple(_statistics(layer))
+    kind = _kind(statistics[-1])
+    return y, str(y.dtype), in_eval, *statistics, kind, d_x, *gradients
+
+
+def _kind(count):
+    return "an integer" if "int" in str(getattr(count, "dtype", "int")) else "a float"
 
 
 def _remembers(layer, name):
@@ -318,12 +324,13 @@ def _in_autocast(answer, x, eps, momentum):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             y = _output(layer, x[0].bfloat16())
         values = [y, *_statistics(layer)]
+        kind = _kind(values[-1])
         in_eval = _output(layer.eval(), x[0].bfloat16())
         results.append([y.dtype, in_eval, *values])
     (_, *wants), (dtype, *gots) = results
     in_eval, y, *statistics = map(_snapped, gots, wants, (2e-2, 2e-2, 1e-4, 1e-4, 0))
     nothing = torch.zeros(1)
-    return y, str(dtype), in_eval, *statistics, nothing, nothing, nothing
+    return y, str(dtype), in_eval, *statistics, kind, nothing, nothing, nothing
 
 
 def _snapped(got, want, tolerance):
@@ -346,8 +353,9 @@ def _flawed_class():
             self.eps, self.momentum, self.flaws = eps, momentum, flaws
             gamma, beta = torch.ones(num_features), torch.zeros(num_features)
             self.weight, self.bias = nn.Parameter(gamma), nn.Parameter(beta)
-            start = [torch.zeros(num_features), torch.ones(num_features)]
-            for name, value in zip(_STATISTICS, [*start, torch.tensor(0)], strict=True):
+            count = torch.tensor(0.0 if flaws["float count"] else 0)
+            start = torch.zeros(num_features), torch.ones(num_features), count
+            for name, value in zip(_STATISTICS, start, strict=True):
                 if flaws["plain"]:
                     setattr(self, name, value)
                 else:
@@ -408,6 +416,7 @@ _FLAWLESS = {
         "batch in eval",
         "eps outside",
         "first copied",
+        "float count",
         "graph",
         "half",
         "half refused",
@@ -478,6 +487,7 @@ LAYER = Exercise(
         "the dtype of the output",
         "the output in eval mode",
         *_STATISTICS,
+        "the kind of num_batches_tracked",
         "the gradient of x",
         "the gradient of weight",
         "the gradient of bias",
@@ -553,6 +563,12 @@ LAYER = Exercise(
             "num_batches_tracked counts the batches in training. With momentum=None "
             "the weight of a new batch depends on it.",
             wrong=partial(_flawed, uncounted=True),
+        ),
+        Misconception(
+            "the count kept as a float",
+            "num_batches_tracked counts, and torch.nn keeps it as an integer: "
+            "torch.tensor(0), not torch.tensor(0.0) or torch.zeros(()).",
+            wrong=partial(_flawed, float_count=True),
         ),
         Misconception(
             "first batch copied",

@@ -258,6 +258,11 @@ LAYER = {
              ("1.0 / int(self.num_batches_tracked)",
               "1.0 / max(1, int(self.num_batches_tracked))")),
     ],
+    "the count kept as a float": [
+        layer(("torch.tensor(0)", "torch.tensor(0.0)")),
+        flat(('"num_batches_tracked", torch.tensor(0)',
+              '"num_batches_tracked", torch.zeros(())')),
+    ],
     "first batch copied": [
         layer((NONE, NONE + "        if self.num_batches_tracked == 1:\n"
                             "            new = 1.0\n")),
@@ -295,7 +300,7 @@ LAYER = {
 
 
 def right_with_an_optimizer(make_net, x, y, rates, target, most):
-    best_steps, best_rate = math.inf, rates[0]
+    best_steps, best_rate = math.inf, min(rates)
     for rate in sorted(rates):
         net, count = make_net(), 0
         descent = torch.optim.SGD(net.parameters(), rate)
@@ -321,10 +326,22 @@ def steps(*slips):
 
 
 LATER = "for rate in sorted(rates):\n        net, count = make_net(), 0"
+IN_THEIR_ORDER = ("sorted(rates)", "rates"), ("min(rates)", "rates[0]")
 FEWEST = {
+    "below the target instead of at most": [
+        steps(("while not loss.item() <= target and",
+               "while not loss.item() < target and"),
+              ("if loss.item() <= target and", "if loss.item() < target and")),
+    ],
+    "the first of equal counts": [steps(*IN_THEIR_ORDER)],
+    "no rate where none gets there": [steps(("min(rates)", "None"))],
     "one net for all rates": [
         steps((LATER, "net = make_net()\n    for rate in sorted(rates):\n"
                       "        count = 0")),
+    ],
+    "steps with momentum": [
+        steps(("SGD(net.parameters(), rate)",
+               "SGD(net.parameters(), rate, momentum=0.9)")),
     ],
     "gradients added up": [steps(("            descent.zero_grad()\n", ""))],
     "NaN taken for the target": [
@@ -344,12 +361,12 @@ FEWEST = {
     ],
     "the first rate that gets there": [
         steps(("            best_steps, best_rate = count, rate\n",
-               "            return count, rate\n")),
-        steps(("and count < best_steps", "and best_steps == math.inf")),
+               "            return count, rate\n"), *IN_THEIR_ORDER),
+        steps(("and count < best_steps", "and best_steps == math.inf"),
+              *IN_THEIR_ORDER),
     ],
     "a number of steps for never": [
-        steps(("best_steps, best_rate = math.inf, rates[0]",
-               "best_steps, best_rate = most, rates[0]")),
+        steps(("best_steps, best_rate = math.inf,", "best_steps, best_rate = most,")),
     ],
     "steps and rate exchanged": [
         steps(("return best_steps, best_rate", "return best_rate, best_steps")),
@@ -376,6 +393,13 @@ def noise(*slips):
 
 
 NOISE = {
+    "left in training mode": [
+        noise(("    layer = copy.deepcopy(layer)\n",
+               "    before = copy.deepcopy(layer.state_dict())\n"),
+              ("    return float", "    layer.load_state_dict(before)\n"
+                                   "    return float")),
+    ],
+    "the mode that the layer came in": [noise(("    layer.train()\n", ""))],
     "changed the layer that was given": [
         noise(("    layer = copy.deepcopy(layer)\n", "")),
     ],
@@ -456,6 +480,9 @@ FOLDED = {
     "gamma forgotten": [folded(("norm.weight / std", "1 / std"))],
     "divided by the variance": [folded((".sqrt()", ""))],
     "eps forgotten": [folded(("(norm.running_var + norm.eps)", "norm.running_var"))],
+    "not recognized as norms": [
+        folded(("isinstance(norm, BatchNorm)", "isinstance(norm, nn.BatchNorm1d)")),
+    ],
     "norms left in the net": [folded(("        net[i] = nn.Identity()\n", ""))],
     "changed the net that was given": [folded(("copy.deepcopy(net)", "net"))],
 }
@@ -502,6 +529,13 @@ ADAPTED = {
     "momentum not put back": [
         changed(published.adapt_net,
                 ("        norm.momentum = momentum\n", "        pass\n")),
+    ],
+    "momentum set to 0.1": [
+        adapted(("norm.momentum = before[norm]", "norm.momentum = 0.1")),
+    ],
+    "only the outermost layers looked at": [
+        adapted(("net.modules()", "net")),
+        changed(published.adapt_net, ("net.modules()", "net")),
     ],
     "changed the net that was given": [adapted(("copy.deepcopy(net)", "net"))],
 }  # fmt: skip
@@ -575,6 +609,9 @@ PRUNED = {
     "the largest gammas removed": [
         pruned(("(abs(g), n, i)", "(-abs(g), n, i)"),
                ("sizes.index(max(sizes))", "sizes.index(min(sizes))")),
+    ],
+    "the number of units rounded": [
+        pruned(("int(share * len(ranked))", "round(share * len(ranked))")),
     ],
     "a layer lost all its units": [pruned((" or i == floor]", "]"))],
     "changed the net that was given": [

@@ -168,6 +168,15 @@ def test_each_step_is_told_apart(room, capsys):
     assert diagnose(get("fold_net"), wrong).misconception == "beta forgotten"
 
 
+def test_an_error_that_is_raised_is_told(room, capsys):
+    source = (ROOT / "bnlib/exercises/my_batch_norm.py").read_text(encoding="utf-8")
+    text = source.replace("import math\n", "")
+    (room / "my_batch_norm.py").write_text(text, encoding="utf-8")
+    said = " ".join(printed(capsys, check_project).split())
+    assert "✘ 3 fewest_steps: NameError: name 'math' is not defined" in said
+    assert 'check("P.3", fewest_steps) says more.' in said
+
+
 # the learner's own layer --------------------------------------------------------------
 
 
