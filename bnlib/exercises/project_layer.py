@@ -147,6 +147,13 @@ FORWARD_AND_BACKWARD = Exercise(
             wrong=partial(_staged, positions=False),
         ),
         Misconception(
+            "written for (N, C) alone",
+            "With more axes a channel's values lie along all axes but the second: "
+            "average over (0, *range(2, x.ndim)), divide by all of them, and reshape "
+            "gamma and beta.",
+            wrong=partial(_staged, positions=False, by_rows=True, along_last=True),
+        ),
+        Misconception(
             "d_gamma and d_beta exchanged",
             "beta is added, so d_beta is the plain sum of d_y; gamma is a factor of "
             "x_hat, so d_gamma is the sum of d_y * x_hat.",
@@ -210,6 +217,11 @@ def _made(answer, channels, eps, momentum, x):
     import torch
     from torch import nn
 
+    if isinstance(answer, nn.Module):
+        raise Unfit(
+            "You handed in a layer, and asked is its class, of which the cases make "
+            "their own: BatchNorm, without brackets."
+        )
     layer = answer(channels, eps, momentum)
     if layer is ...:
         raise NotImplementedError
@@ -287,7 +299,7 @@ def _try_layer(answer, what, batches, new, eps, momentum):
 
 
 def _kind(count):
-    return "an integer" if "int" in str(getattr(count, "dtype", "int")) else "a float"
+    return "a float" if count.is_floating_point() else "an integer"
 
 
 def _remembers(layer, name):
@@ -295,6 +307,8 @@ def _remembers(layer, name):
 
 
 def _statistics(layer):
+    import torch
+
     for name in _STATISTICS:
         value = getattr(layer, name, None)
         if value is None:
@@ -302,7 +316,7 @@ def _statistics(layer):
                 f"Your layer has no {name}. torch.nn has the buffers running_mean, "
                 "running_var and num_batches_tracked."
             )
-        yield value
+        yield torch.as_tensor(value).detach().clone()  # passes in eval mode follow
 
 
 def _state_moved(layer, what, x, eps, momentum):
@@ -370,7 +384,10 @@ def _flawed_class():
             if flaws["no gradient"]:
                 mean, var = mean.detach(), var.detach()
             if self.training or flaws["always tracked"]:
-                self.track(mean, var, x.numel() // x.shape[1])
+                rows = flaws["rows"]
+                self.track(mean, var, len(x) if rows else x.numel() // x.shape[1])
+            elif flaws["counted in eval"]:
+                self.num_batches_tracked += 1
             by_batch = self.training or flaws["batch in eval"]
             if not by_batch or flaws["running in training"]:
                 mean, var = self.running_mean, self.running_var
@@ -391,7 +408,7 @@ def _flawed_class():
                 self.num_batches_tracked = self.num_batches_tracked + 1
             new = self.momentum
             if new is None and not flaws["none unknown"]:
-                new = 1 / max(self.num_batches_tracked.item(), 1)
+                new = 1 / max(self.num_batches_tracked.item() + flaws["late"], 1)
             new = 1 - new if flaws["swapped"] else new
             if flaws["first copied"] and self.num_batches_tracked == 1:
                 new = 1.0
@@ -414,16 +431,19 @@ _FLAWLESS = {
     (
         "always tracked",
         "batch in eval",
+        "counted in eval",
         "eps outside",
         "first copied",
         "float count",
         "graph",
         "half",
         "half refused",
+        "late",
         "no gradient",
         "none unknown",
         "one pass",
         "plain",
+        "rows",
         "running in training",
         "swapped",
         "uncounted",
@@ -539,6 +559,24 @@ LAYER = Exercise(
             "None asks for the plain average of all batches: the weight of the new one "
             "is 1 / num_batches_tracked, counted with this batch.",
             wrong=partial(_flawed, none_unknown=True),
+        ),
+        Misconception(
+            "weights of 1 / (n + 1)",
+            "With momentum=None the first batch replaces the start values: its weight "
+            "is 1. Count it in num_batches_tracked, then divide 1 by that count.",
+            wrong=partial(_flawed, late=True),
+        ),
+        Misconception(
+            "the rows taken for M",
+            "running_var is corrected with M / (M - 1), and M counts all values of a "
+            "channel: x.numel() / x.shape[1], in images N * H * W.",
+            wrong=partial(_flawed, rows=True),
+        ),
+        Misconception(
+            "eval passes counted",
+            "num_batches_tracked counts batches in training. In eval mode the layer "
+            "leaves no trace.",
+            wrong=partial(_flawed, counted_in_eval=True),
         ),
         Misconception(
             "statistics that keep their graph",

@@ -510,9 +510,12 @@ def _fold_pair(before, norm, flaws):
         else (norm.running_var + eps) ** 0.5
     )
     scale = (1 if "gamma" in flaws else norm.weight) / std
-    bias = 0 if before.bias is None or "bias" in flaws else before.bias
+    bias = 0 if before.bias is None and "with_bias" not in flaws else before.bias
+    bias = 0 if "bias" in flaws else bias
     mean = 0 if "mean" in flaws else norm.running_mean
-    before.weight *= scale.view(-1, *[1] * (before.weight.ndim - 1))
+    wide = [-1, *[1] * (before.weight.ndim - 1)]
+    wide = [1, -1, *wide[2:]] if "inputs" in flaws else wide
+    before.weight *= scale.view(wide[:2] if "matrix" in flaws else wide)
     shift = (bias - mean) * scale if "bias_scale" not in flaws else bias - mean * scale
     before.bias = nn.Parameter(shift + (0 if "beta" in flaws else norm.bias))
 
@@ -542,7 +545,11 @@ def _foldable(kind, norm):
     head = nn.Flatten(), nn.Linear(3 * 4, 5), small(5)
     return {
         "dense": lambda: nn.Sequential(
-            nn.Linear(3, 4), small(4), nn.ReLU(), nn.Linear(4, 2)
+            # As many units as inputs: torch broadcasts a mistake without a word.
+            nn.Linear(3, 3),
+            small(3),
+            nn.ReLU(),
+            nn.Linear(3, 2),
         ),
         "images": lambda: nn.Sequential(
             nn.Conv2d(2, 4, 3),
@@ -553,7 +560,11 @@ def _foldable(kind, norm):
             *head,
         ),
         "after ReLU": lambda: nn.Sequential(
-            nn.Linear(3, 4), nn.ReLU(), small(4), nn.Linear(4, 2), small(2)
+            nn.Linear(3, 4),
+            nn.ReLU(),
+            small(4),
+            nn.Linear(4, 2, bias=False),
+            small(2),
         ),
     }[kind]()
 
@@ -623,6 +634,24 @@ FOLD = Exercise(
             "gamma forgotten",
             "The factor of a channel is its weight (gamma) over the standard "
             "deviation.",
+        ),
+        _fold_flaw(
+            "with_bias",
+            "a layer without bias not expected",
+            "Before a norm a bias does nothing, so many layers are made without, and "
+            "theirs is None. Take 0 for it, and give the layer a new nn.Parameter.",
+        ),
+        _fold_flaw(
+            "inputs",
+            "scaled along the inputs",
+            "The outputs of a layer stand along axis 0 of its weight. Shape scale to "
+            "(-1, 1), and for a convolution to (-1, 1, 1, 1).",
+        ),
+        _fold_flaw(
+            "matrix",
+            "convolutions scaled like matrices",
+            "The weight of a convolution has four axes. Shape scale to as many: "
+            "scale.view(-1, *[1] * (weight.ndim - 1)).",
         ),
         _fold_flaw(
             "variance",

@@ -83,6 +83,17 @@ def rows_for_positions(x, gamma, beta, eps, d_y):
     return y, (d_y * x_hat).sum(0), d_y.sum(0), d_x_hat, d_var, d_mean, d_x
 
 
+def for_rows_alone(x, gamma, beta, eps, d_y):
+    n, centered, var = len(x), x - x.mean(0), x.var(0)
+    std = np.sqrt(var + eps)
+    x_hat, d_x_hat = centered / std, d_y * gamma
+    d_var = (d_x_hat * centered).sum(0) * -0.5 * (var + eps) ** -1.5
+    d_mean = -(d_x_hat / std).sum(0)
+    d_x = d_x_hat / std + d_var * 2 * centered / n + d_mean / n
+    sums = (d_y * x_hat).sum(0), d_y.sum(0)
+    return gamma * x_hat + beta, *sums, d_x_hat, d_var, d_mean, d_x
+
+
 STAGED = {
     "the way through the mean forgotten": [
         staged((" + d_mean / count", "")),
@@ -107,6 +118,7 @@ STAGED = {
                ("d_x_hat = gamma.reshape(wide) * d_y", "d_x_hat = gamma * d_y")),
     ],
     "a statistic for every position": [rows_for_positions],
+    "written for (N, C) alone": [for_rows_alone],
     "d_gamma and d_beta exchanged": [
         staged(("return y, d_gamma, d_beta,", "return y, d_beta, d_gamma,")),
         staged(("d_gamma, d_beta = (d_y * x_hat).sum(axes), d_y.sum(axes)",
@@ -236,6 +248,17 @@ LAYER = {
         layer((NONE, "")),
         flat(("a = 1.0 / int(self.num_batches_tracked) if a is None else a", "pass")),
     ],
+    "weights of 1 / (n + 1)": [
+        layer(("1 / self.num_batches_tracked.item()",
+               "1 / (self.num_batches_tracked.item() + 1)")),
+    ],
+    "the rows taken for M": [
+        layer(("x.numel() // x.shape[1]", "len(x)")),
+    ],
+    "eval passes counted": [
+        layer(("        wide = 1, -1", "        else:\n"
+               "            self.num_batches_tracked += 1\n        wide = 1, -1")),
+    ],
     "statistics that keep their graph": [
         flat(("with torch.no_grad():", "if True:")),
     ],
@@ -252,6 +275,10 @@ LAYER = {
               "setattr(self, name, torch.full((num_features,), start))"),
              ('self.register_buffer("num_batches_tracked", torch.tensor(0))',
               "self.num_batches_tracked = torch.tensor(0)")),
+        flat(("self.register_buffer(name, torch.full((num_features,), start))",
+              "setattr(self, name, torch.full((num_features,), start))"),
+             ('self.register_buffer("num_batches_tracked", torch.tensor(0))',
+              "self.num_batches_tracked = 0")),
     ],
     "batches not counted": [
         flat(("self.num_batches_tracked += 1", "pass"),
@@ -478,6 +505,26 @@ FOLDED = {
     ],
     "beta forgotten": [folded((" + norm.bias", ""))],
     "gamma forgotten": [folded(("norm.weight / std", "1 / std"))],
+    "a layer without bias not expected": [
+        folded(
+            (
+                "torch.zeros_like(norm.bias) if before.bias is None else before.bias",
+                "before.bias",
+            )
+        ),
+    ],
+    "scaled along the inputs": [
+        folded(
+            (
+                "shape = [len(factor)] + [1] * (before.weight.dim() - 1)",
+                "shape = [1, len(factor)] + [1] * (before.weight.dim() - 2)",
+            )
+        ),
+        folded((".reshape(shape)", "")),
+    ],
+    "convolutions scaled like matrices": [
+        folded((".reshape(shape)", "[:, None]")),
+    ],
     "divided by the variance": [folded((".sqrt()", ""))],
     "eps forgotten": [folded(("(norm.running_var + norm.eps)", "norm.running_var"))],
     "not recognized as norms": [

@@ -215,6 +215,11 @@ def test_a_starter_beside_a_wrong_layer_is_a_starter():
     assert diagnose(get("fold_net"), fn).status == "not attempted"
 
 
+def test_a_layer_in_place_of_its_class_gives_a_sentence():
+    text = diagnose(get("batch_norm_layer"), published.BatchNorm(3)).text
+    assert "asked is its class" in " ".join(text.split())
+
+
 def test_nets_with_the_layer_learn_in_fewer_steps():
     *_, with_norm, without = get("fewest_steps").cases()
     exercise = get("fewest_steps")
