@@ -156,6 +156,8 @@ def _fewest_steps(make_net, x, y, rates, target, most, **flaws):
         return next((pair for pair in found if pair[0] < math.inf), found[0])
     if "first_of_equals" in flaws:
         return min(found, key=lambda pair: pair[0])
+    if "larger_of_equals" in flaws:
+        return min(found, key=lambda pair: (pair[0], -pair[1]))
     best = min(found)
     if "no_rate" in flaws and best[0] == math.inf:
         return math.inf, None
@@ -202,7 +204,8 @@ def _fewest_cases():
         Case((with_layer, (0.3,), 0.8, 5), "a target that takes all updates"),
         Case((without, (1e160, 0.3), 0.8, 15), "a rate that diverges, one too small"),
         Case(
-            ("solved", (1.0, 0.3), 0.0, 5), "nets that start at the target, a loss of 0"
+            ("solved", (1.0, 0.3, 3.0), 0.0, 5),
+            "nets that start at the target, a loss of 0",
         ),
         Case((with_layer, grid, 0.8, 15), "nets with your layer"),
         Case((without, grid, 0.8, 15), "the same nets without"),
@@ -241,6 +244,12 @@ FEWEST_STEPS = Exercise(
             "The rates may stand in any order. On equal counts the smaller rate is "
             "asked for: min of the pairs (steps, rate) compares the rates, too.",
             wrong=partial(_fewest_steps, first_of_equals=True),
+        ),
+        Misconception(
+            "the larger rate on equal counts",
+            "Of rates with equal counts the smaller one is asked for, which is the "
+            "safer one to train on with.",
+            wrong=partial(_fewest_steps, larger_of_equals=True),
         ),
         Misconception(
             "no rate where none gets there",

@@ -361,6 +361,10 @@ FEWEST = {
               ("if loss.item() <= target and", "if loss.item() < target and")),
     ],
     "the first of equal counts": [steps(*IN_THEIR_ORDER)],
+    "the larger rate on equal counts": [
+        steps(("sorted(rates)", "sorted(rates, reverse=True)"),
+              ("min(rates)", "max(rates)")),
+    ],
     "no rate where none gets there": [steps(("min(rates)", "None"))],
     "one net for all rates": [
         steps((LATER, "net = make_net()\n    for rate in sorted(rates):\n"
