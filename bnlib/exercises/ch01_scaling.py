@@ -155,8 +155,8 @@ Z_SCORE = Exercise(
 # 1.2 -------------------------------------------------------------------------------
 
 
-def _scale_both(train, test, *, ddof=0):
-    mean, std = train.mean(axis=0), _std(train, ddof=ddof)
+def _scale_both(train, test, *, ddof=0, power=1):
+    mean, std = train.mean(axis=0), _std(train, ddof=ddof) ** power
     return (train - mean) / std, (test - mean) / std
 
 
@@ -251,6 +251,12 @@ SPLIT = Exercise(
             "Choose the N of np.std, as in exercise 1.1 and in z_score: the training "
             "set itself should have variance 1.",
             wrong=partial(_scale_both, ddof=1),
+        ),
+        Misconception(
+            "divided by the variance",
+            "The variance is in squared units, so a quotient by it is in one over the "
+            "unit. Divide by the standard deviation, its root.",
+            wrong=partial(_scale_both, power=2),
         ),
         Misconception(
             "new values of a constant column erased",

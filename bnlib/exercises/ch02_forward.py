@@ -231,6 +231,13 @@ def _images_not_kept(x, gamma, beta, eps):
     return gamma * (x - mean) / np.sqrt(var + eps) + beta
 
 
+def _images_rows_as_channels(x, gamma, beta, eps):
+    rows = x.reshape(x.shape[1], -1)
+    mean, var = rows.mean(axis=1, keepdims=True), rows.var(axis=1, keepdims=True)
+    y = gamma[:, None] * (rows - mean) / np.sqrt(var + eps) + beta[:, None]
+    return y.reshape(x.shape)
+
+
 def _images_cases():
     # As many columns as channels, so that NumPy broadcasts a mistake without a word;
     # images of unlike brightness, so that the spread between them counts.
@@ -259,6 +266,13 @@ IMAGES = Exercise(
             "uses the same weights at all positions, so they share one mean and one "
             "variance: average over H and W too.",
             wrong=partial(_images, axes=0),
+        ),
+        Misconception(
+            "reshaped to (C, -1) in the order of memory",
+            "reshape keeps the order of memory, where the examples come first, so each "
+            "row holds values of several channels. Move the channel axis to the front "
+            "first, with swapaxes(0, 1).",
+            wrong=_images_rows_as_channels,
         ),
         Misconception(
             "each image on its own",

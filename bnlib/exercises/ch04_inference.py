@@ -758,6 +758,14 @@ def _merge_whole_distance(n_a, mean_a, var_a, n_b, mean_b, var_b):
     return n, mean, var + (mean_b - mean_a) ** 2
 
 
+def _merge_exchanged(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = (n_b * mean_a + n_a * mean_b) / n
+    squares_a = n_a * (var_a + (mean_a - mean) ** 2)
+    squares_b = n_b * (var_b + (mean_b - mean) ** 2)
+    return n, mean, (squares_a + squares_b) / n
+
+
 def _merge_terms(n_a, mean_a, var_a, n_b, mean_b, var_b):
     n = n_a + n_b
     mean = {"n_a/n * mean_a": n_a / n * mean_a, "n_b/n * mean_b": n_b / n * mean_b}
@@ -812,6 +820,12 @@ MERGE_BATCHES = Exercise(
             "This is right for two batches of one size. The larger one must weigh more "
             "in the mean and in the variance, in proportion to its count.",
             wrong=partial(_merge, equal=True),
+        ),
+        Misconception(
+            "weights exchanged in the mean",
+            "mean_a stands for n_a values, so it enters with n_a / n, and mean_b with "
+            "n_b / n. The larger batch pulls the mean to itself.",
+            wrong=_merge_exchanged,
         ),
         Misconception(
             "the whole distance added",

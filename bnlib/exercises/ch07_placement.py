@@ -184,6 +184,10 @@ def _all_but_the_last(layers):
     return _every_bias(layers)[:-1]
 
 
+def _from_one(layers):
+    return [i + 1 for i in _useless(layers)]
+
+
 def _after_bn(layers):
     return [i for i in _every_bias(layers) if i and layers[i - 1] == "bn"]
 
@@ -220,6 +224,12 @@ USELESS_BIASES = Exercise(
             "Between some of these layers and the next batch norm there is an "
             "activation or a layer norm. They see the bias, and then it matters.",
             wrong=_all_but_the_last,
+        ),
+        Misconception(
+            "counted from one",
+            "These are the right layers, but positions in a list count from 0, as "
+            "enumerate(layers) does.",
+            wrong=_from_one,
         ),
         Misconception(
             "the layer after the norm",

@@ -478,6 +478,10 @@ def _ghost_last(x, size, eps):
     return y, x[-size:].mean(axis=0), x[-size:].var(axis=0, ddof=1)
 
 
+def _ghost_without_eps(x, size, eps):
+    return _ghost(x, size, 0.0)
+
+
 def _ghost_eps_beside(x, size, eps):
     ghosts = x.reshape(-1, size, x.shape[1])
     centered = ghosts - ghosts.mean(axis=1, keepdims=True)
@@ -530,6 +534,12 @@ GHOST_STEP = Exercise(
             "eps beside the standard deviation",
             "eps is added to the variance, under the root, as in every batch norm.",
             wrong=_ghost_eps_beside,
+        ),
+        Misconception(
+            "eps forgotten",
+            "Each ghost divides by sqrt(var + eps). In a ghost of few examples the "
+            "variance may be near 0, so eps counts more than elsewhere.",
+            wrong=_ghost_without_eps,
         ),
         Misconception(
             "ghosts dealt out in turn",

@@ -93,14 +93,14 @@ STEPS_TO_ZERO = Exercise(
 # --- 11.2 ----------------------------------------------------------------------------
 
 
-def _kept(gammas, count, floor, *, size=np.abs):
+def _kept(gammas, count, floor, *, size=np.abs, largest=False):
     """Return masks: the count smallest go, each layer's largest `floor` stay."""
     free = []
     for layer, gamma in enumerate(gammas):
         order = np.argsort(size(gamma), kind="stable")
         free += [(size(gamma)[i], layer, i) for i in order[: len(gamma) - floor]]
     masks = [np.ones(len(gamma), dtype=bool) for gamma in gammas]
-    for _, layer, i in sorted(free)[:count]:
+    for _, layer, i in sorted(free, reverse=largest)[:count]:
         masks[layer][i] = False
     return masks
 
@@ -206,6 +206,12 @@ KEPT_CHANNELS = Exercise(
             "The channels with the largest gammas are those that the next layer hears "
             "best. The smallest go.",
             wrong=_kept_smallest,
+        ),
+        Misconception(
+            "the largest of the free ones go",
+            "Each layer's largest are kept, but of the others those with the largest "
+            "gammas went. The smallest go.",
+            wrong=partial(_kept, largest=True),
         ),
     ),
     hints=(
@@ -429,6 +435,11 @@ def _share_of_channels(widths, kept, sides):
     return np.sum(kept) / np.sum(widths)
 
 
+def _outputs_alone(widths, kept, sides):
+    area = np.asarray(sides, dtype=float) ** 2
+    return np.sum(area * kept) / np.sum(area * widths)
+
+
 def _share_squared(widths, kept, sides):
     return _share_of_channels(widths, kept, sides) ** 2
 
@@ -477,6 +488,12 @@ WORK_LEFT = Exercise(
             "Work goes with pairs: each output channel reads each input channel. A "
             "layer that keeps a half on both sides keeps a quarter of its work.",
             wrong=_share_of_channels,
+        ),
+        Misconception(
+            "inputs forgotten altogether",
+            "Each output channel reads all channels of the layer before, so a layer's "
+            "work is outputs times inputs times positions, before and after.",
+            wrong=_outputs_alone,
         ),
         Misconception(
             "inputs still counted in full",

@@ -110,7 +110,7 @@ def _step(exercise, can, names):
         return f"✔ {number} {can}"
     if verdict.status == "not attempted":
         return f"○ {number} {name} is still a starter."
-    known = verdict.misconception or "not right yet"
+    known = verdict.misconception or verdict.raised or "not right yet"
     return f'✘ {number} {name}: {known}. check("{exercise.number}", {name}) says more.'
 
 

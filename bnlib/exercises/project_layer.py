@@ -147,6 +147,13 @@ FORWARD_AND_BACKWARD = Exercise(
             wrong=partial(_staged, positions=False),
         ),
         Misconception(
+            "written for (N, C) alone",
+            "With more axes a channel's values lie along all axes but the second: "
+            "average over (0, *range(2, x.ndim)), divide by all of them, and reshape "
+            "gamma and beta.",
+            wrong=partial(_staged, positions=False, by_rows=True, along_last=True),
+        ),
+        Misconception(
             "d_gamma and d_beta exchanged",
             "beta is added, so d_beta is the plain sum of d_y; gamma is a factor of "
             "x_hat, so d_gamma is the sum of d_y * x_hat.",
@@ -210,6 +217,11 @@ def _made(answer, channels, eps, momentum, x):
     import torch
     from torch import nn
 
+    if isinstance(answer, nn.Module):
+        raise Unfit(
+            "You handed in a layer, and asked is its class, of which the cases make "
+            "their own: BatchNorm, without brackets."
+        )
     layer = answer(channels, eps, momentum)
     if layer is ...:
         raise NotImplementedError
@@ -281,7 +293,13 @@ def _try_layer(answer, what, batches, new, eps, momentum):
     gradients = layer.weight.grad, layer.bias.grad
     in_eval = _output(layer.eval(), new)
     _output(layer, 10 * new)  # must leave no trace
-    return y, str(y.dtype), in_eval, *_statistics(layer), d_x, *gradients
+    statistics = tuple(_statistics(layer))
+    kind = _kind(statistics[-1])
+    return y, str(y.dtype), in_eval, *statistics, kind, d_x, *gradients
+
+
+def _kind(count):
+    return "a float" if count.is_floating_point() else "an integer"
 
 
 def _remembers(layer, name):
@@ -289,6 +307,8 @@ def _remembers(layer, name):
 
 
 def _statistics(layer):
+    import torch
+
     for name in _STATISTICS:
         value = getattr(layer, name, None)
         if value is None:
@@ -296,7 +316,7 @@ def _statistics(layer):
                 f"Your layer has no {name}. torch.nn has the buffers running_mean, "
                 "running_var and num_batches_tracked."
             )
-        yield value
+        yield torch.as_tensor(value).detach().clone()  # passes in eval mode follow
 
 
 def _state_moved(layer, what, x, eps, momentum):
@@ -318,12 +338,13 @@ def _in_autocast(answer, x, eps, momentum):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             y = _output(layer, x[0].bfloat16())
         values = [y, *_statistics(layer)]
+        kind = _kind(values[-1])
         in_eval = _output(layer.eval(), x[0].bfloat16())
         results.append([y.dtype, in_eval, *values])
     (_, *wants), (dtype, *gots) = results
     in_eval, y, *statistics = map(_snapped, gots, wants, (2e-2, 2e-2, 1e-4, 1e-4, 0))
     nothing = torch.zeros(1)
-    return y, str(dtype), in_eval, *statistics, nothing, nothing, nothing
+    return y, str(dtype), in_eval, *statistics, kind, nothing, nothing, nothing
 
 
 def _snapped(got, want, tolerance):
@@ -346,8 +367,9 @@ def _flawed_class():
             self.eps, self.momentum, self.flaws = eps, momentum, flaws
             gamma, beta = torch.ones(num_features), torch.zeros(num_features)
             self.weight, self.bias = nn.Parameter(gamma), nn.Parameter(beta)
-            start = [torch.zeros(num_features), torch.ones(num_features)]
-            for name, value in zip(_STATISTICS, [*start, torch.tensor(0)], strict=True):
+            count = torch.tensor(0.0 if flaws["float count"] else 0)
+            start = torch.zeros(num_features), torch.ones(num_features), count
+            for name, value in zip(_STATISTICS, start, strict=True):
                 if flaws["plain"]:
                     setattr(self, name, value)
                 else:
@@ -362,7 +384,10 @@ def _flawed_class():
             if flaws["no gradient"]:
                 mean, var = mean.detach(), var.detach()
             if self.training or flaws["always tracked"]:
-                self.track(mean, var, x.numel() // x.shape[1])
+                rows = flaws["rows"]
+                self.track(mean, var, len(x) if rows else x.numel() // x.shape[1])
+            elif flaws["counted in eval"]:
+                self.num_batches_tracked += 1
             by_batch = self.training or flaws["batch in eval"]
             if not by_batch or flaws["running in training"]:
                 mean, var = self.running_mean, self.running_var
@@ -383,7 +408,7 @@ def _flawed_class():
                 self.num_batches_tracked = self.num_batches_tracked + 1
             new = self.momentum
             if new is None and not flaws["none unknown"]:
-                new = 1 / max(self.num_batches_tracked.item(), 1)
+                new = 1 / max(self.num_batches_tracked.item() + flaws["late"], 1)
             new = 1 - new if flaws["swapped"] else new
             if flaws["first copied"] and self.num_batches_tracked == 1:
                 new = 1.0
@@ -406,15 +431,19 @@ _FLAWLESS = {
     (
         "always tracked",
         "batch in eval",
+        "counted in eval",
         "eps outside",
         "first copied",
+        "float count",
         "graph",
         "half",
         "half refused",
+        "late",
         "no gradient",
         "none unknown",
         "one pass",
         "plain",
+        "rows",
         "running in training",
         "swapped",
         "uncounted",
@@ -478,6 +507,7 @@ LAYER = Exercise(
         "the dtype of the output",
         "the output in eval mode",
         *_STATISTICS,
+        "the kind of num_batches_tracked",
         "the gradient of x",
         "the gradient of weight",
         "the gradient of bias",
@@ -531,6 +561,24 @@ LAYER = Exercise(
             wrong=partial(_flawed, none_unknown=True),
         ),
         Misconception(
+            "weights of 1 / (n + 1)",
+            "With momentum=None the first batch replaces the start values: its weight "
+            "is 1. Count it in num_batches_tracked, then divide 1 by that count.",
+            wrong=partial(_flawed, late=True),
+        ),
+        Misconception(
+            "the rows taken for M",
+            "running_var is corrected with M / (M - 1), and M counts all values of a "
+            "channel: x.numel() / x.shape[1], in images N * H * W.",
+            wrong=partial(_flawed, rows=True),
+        ),
+        Misconception(
+            "eval passes counted",
+            "num_batches_tracked counts batches in training. In eval mode the layer "
+            "leaves no trace.",
+            wrong=partial(_flawed, counted_in_eval=True),
+        ),
+        Misconception(
             "statistics that keep their graph",
             "running_mean and running_var must not remember how they were computed: "
             "detach what is stored, or deepcopy fails and memory grows.",
@@ -553,6 +601,12 @@ LAYER = Exercise(
             "num_batches_tracked counts the batches in training. With momentum=None "
             "the weight of a new batch depends on it.",
             wrong=partial(_flawed, uncounted=True),
+        ),
+        Misconception(
+            "the count kept as a float",
+            "num_batches_tracked counts, and torch.nn keeps it as an integer: "
+            "torch.tensor(0), not torch.tensor(0.0) or torch.zeros(()).",
+            wrong=partial(_flawed, float_count=True),
         ),
         Misconception(
             "first batch copied",

@@ -128,9 +128,13 @@ def _steps_to(net, x, y, lr, target, most, flaws):
         loss = F.cross_entropy(net(x), y)
         judged = F.cross_entropy(_as_in_use(net)(x), y) if "eval" in flaws else loss
         reached = not judged > target if "NaN" in flaws else judged <= target
+        reached = judged < target if "below" in flaws else reached
         if reached:
             return step + ("from_one" in flaws)
-        if "added_up" not in flaws:
+        if step and "momentum" in flaws:
+            for p in net.parameters():
+                p.grad *= 0.9
+        elif "added_up" not in flaws:
             net.zero_grad()
         loss.backward()
         for p in net.parameters():
@@ -150,12 +154,17 @@ def _fewest_steps(make_net, x, y, rates, target, most, **flaws):
         found.append((_steps_to(net, x, y, lr, target, most, flaws), lr))
     if "first_rate" in flaws:
         return next((pair for pair in found if pair[0] < math.inf), found[0])
-    if "exchanged" in flaws:
-        return min(found)[::-1]
-    return min(found)
+    if "first_of_equals" in flaws:
+        return min(found, key=lambda pair: pair[0])
+    if "larger_of_equals" in flaws:
+        return min(found, key=lambda pair: (pair[0], -pair[1]))
+    best = min(found)
+    if "no_rate" in flaws and best[0] == math.inf:
+        return math.inf, None
+    return best[::-1] if "exchanged" in flaws else best
 
 
-def _try_fewest(answer, norm, rates, target, most):
+def _try_fewest(answer, net, rates, target, most):
     import torch
     from torch import nn
 
@@ -165,7 +174,10 @@ def _try_fewest(answer, norm, rates, target, most):
 
     def use(layer):
         def make():
-            norms = [layer(8) if norm else nn.Identity() for _ in range(2)]
+            if net == "solved":
+                return _solved(1e6)
+            kind = layer if net == "with your layer" else nn.Identity
+            norms = [kind(8) for _ in range(2)]
             first, second = nn.Linear(6, 8), nn.Linear(8, 8)
             last = nn.ReLU(), nn.Linear(8, 3)
             return nn.Sequential(first, norms[0], nn.ReLU(), second, norms[1], *last)
@@ -175,14 +187,28 @@ def _try_fewest(answer, norm, rates, target, most):
     return _with_layer(answer, use)
 
 
+def _solved(factor):
+    """Return a net whose loss is 0 exactly: its logits are the differences of y."""
+    import torch
+    from torch import nn
+
+    net, columns = nn.Linear(6, 3, bias=False), torch.eye(6)
+    net.weight.data = factor * (columns[1:4] - columns[2:5])
+    return net
+
+
 def _fewest_cases():
-    grid = 0.3, 1.0, 3.0
+    grid, with_layer, without = (0.3, 1.0, 3.0), "with your layer", "without"
     # The short ones first: they tell most misconceptions apart.
     return [
-        Case((True, (0.3,), 0.8, 5), "a target that takes all updates"),
-        Case((False, (0.1, 1e160), 0.8, 5), "a rate too small and one that diverges"),
-        Case((True, grid, 0.8, 15), "nets with your layer"),
-        Case((False, grid, 0.8, 15), "the same nets without"),
+        Case((with_layer, (0.3,), 0.8, 5), "a target that takes all updates"),
+        Case((without, (1e160, 0.3), 0.8, 15), "a rate that diverges, one too small"),
+        Case(
+            ("solved", (1.0, 0.3, 3.0), 0.0, 5),
+            "nets that start at the target, a loss of 0",
+        ),
+        Case((with_layer, grid, 0.8, 15), "nets with your layer"),
+        Case((without, grid, 0.8, 15), "the same nets without"),
     ]
 
 
@@ -193,7 +219,7 @@ FEWEST_STEPS = Exercise(
     signature="fewest_steps(make_net, x, y, rates, target, most)",
     reference=_fewest_steps,
     drive=_try_fewest,
-    given=("with norm", "rates", "target", "most"),
+    given=("net", "rates", "target", "most"),
     cases=_fewest_cases,
     outputs=("steps", "rate"),
     why=(
@@ -206,6 +232,36 @@ FEWEST_STEPS = Exercise(
             "The second rate goes on where the first one stopped. Call make_net() for "
             "each rate: it gives a new net with the same first weights.",
             wrong=partial(_fewest_steps, one_net=True),
+        ),
+        Misconception(
+            "below the target instead of at most",
+            "The loss is to be at most target, so a loss equal to it has got there: "
+            "loss <= target.",
+            wrong=partial(_fewest_steps, below=True),
+        ),
+        Misconception(
+            "the first of equal counts",
+            "The rates may stand in any order. On equal counts the smaller rate is "
+            "asked for: min of the pairs (steps, rate) compares the rates, too.",
+            wrong=partial(_fewest_steps, first_of_equals=True),
+        ),
+        Misconception(
+            "the larger rate on equal counts",
+            "Of rates with equal counts the smaller one is asked for, which is the "
+            "safer one to train on with.",
+            wrong=partial(_fewest_steps, larger_of_equals=True),
+        ),
+        Misconception(
+            "no rate where none gets there",
+            "If all rates count as infinity, their counts are equal: return math.inf "
+            "and the smallest rate. A best that starts at (inf, None) keeps its None.",
+            wrong=partial(_fewest_steps, no_rate=True),
+        ),
+        Misconception(
+            "steps with momentum",
+            "Plain gradient descent is asked for: p -= lr * p.grad, which is "
+            "torch.optim.SGD without momentum. Momentum speeds up small rates most.",
+            wrong=partial(_fewest_steps, momentum=True),
         ),
         Misconception(
             "gradients added up",
@@ -272,7 +328,10 @@ FEWEST_STEPS = Exercise(
 def _batch_noise(layer, x, size, *, modes=(True, True), whole_first=False, **flaws):
     import torch
 
-    layer = layer if "changed" in flaws else copy.deepcopy(layer)
+    if "as_given" in flaws:
+        modes = layer.training, layer.training
+    given, layer = layer, layer if "changed" in flaws else copy.deepcopy(layer)
+    given.train("left_training" in flaws or given.training)
     used = len(x) if "incomplete" in flaws else len(x) - len(x) % size
 
     def whole():
@@ -290,26 +349,26 @@ def _batch_noise(layer, x, size, *, modes=(True, True), whole_first=False, **fla
     return gaps.square().mean().sqrt().item()
 
 
-def _noise_in_modes(result, x, size, *, modes):
+def _noise_in_modes(result, *args, modes):
     """Say whether the batches or the whole were in eval mode, in either order."""
     found = [
-        _try_noise(partial(_batch_noise, modes=modes, whole_first=order), x, size)[0]
+        _try_noise(partial(_batch_noise, modes=modes, whole_first=order), *args)[0]
         for order in (False, True)
     ]
     return np.isclose(result[0], found, rtol=1e-6, atol=1e-9).any()
 
 
-def _no_noise(result, x, size):
+def _no_noise(result, *args):
     return abs(result[0]) < 1e-9
 
 
-def _try_noise(answer, x, size):
+def _try_noise(answer, x, size, training):
     import torch
 
     data = torch.tensor(x)
 
     def use(layer):
-        own = _seeded(124, lambda: layer(x.shape[1])).train()
+        own = _seeded(124, lambda: layer(x.shape[1])).train(training)
         before = state(own)
         result = answer(own, data, size)
         if result is ...:
@@ -330,13 +389,15 @@ def _try_noise(answer, x, size):
 def _noise_cases():
     rng = np.random.default_rng(124)
 
-    def case(size, *shape):
+    def case(size, *shape, training=True):
         x = rng.normal(1.0, 2.0, size=shape) + np.linspace(0, 3, shape[0]).reshape(
             -1, *[1] * (len(shape) - 1)
         )
-        return Case((x, size), f"x of shape {shape}, batches of {size}")
+        note = f"x of shape {shape}, batches of {size}"
+        note += "" if training else ", the layer comes in eval mode"
+        return Case((x, size, training), note)
 
-    return [case(4, 24, 3), case(5, 23, 2), case(2, 9, 2, 3, 3)]
+    return [case(4, 24, 3), case(5, 23, 2, training=False), case(2, 9, 2, 3, 3)]
 
 
 BATCH_NOISE = Exercise(
@@ -346,7 +407,7 @@ BATCH_NOISE = Exercise(
     signature="batch_noise(layer, x, size)",
     reference=_batch_noise,
     drive=_try_noise,
-    given=("x", "size"),
+    given=("x", "size", "training"),
     cases=_noise_cases,
     outputs=("the noise", "the given layer afterwards"),
     why=(
@@ -359,6 +420,18 @@ BATCH_NOISE = Exercise(
             "A pass in training mode moves the running statistics, and train() or "
             "eval() the mode. Work on a copy: copy.deepcopy(layer).",
             wrong=partial(_batch_noise, changed=True),
+        ),
+        Misconception(
+            "left in training mode",
+            "The given layer came in eval mode. state_dict() holds parameters and "
+            "buffers, not the mode: put it back with train(mode), or work on a copy.",
+            wrong=partial(_batch_noise, left_training=True),
+        ),
+        Misconception(
+            "the mode that the layer came in",
+            "A layer that comes in eval mode stays there, and the noise is 0. Call "
+            "train() on your copy before both passes.",
+            wrong=partial(_batch_noise, as_given=True),
         ),
         Misconception(
             "the batches in eval mode",
@@ -426,7 +499,8 @@ def _fold(net, **flaws):
             back = layers[::-1] if "across" in flaws else layers[-1:]
             kinds = nn.Linear | nn.Conv2d
             before = next((b for b in back if isinstance(b, kinds)), None)
-            if before is None or not hasattr(layer, "running_mean"):
+            is_norm = hasattr(layer, "running_mean") and "unrecognized" not in flaws
+            if before is None or not is_norm:
                 layers.append(layer)
                 continue
             _fold_pair(before, layer, flaws)
@@ -445,9 +519,12 @@ def _fold_pair(before, norm, flaws):
         else (norm.running_var + eps) ** 0.5
     )
     scale = (1 if "gamma" in flaws else norm.weight) / std
-    bias = 0 if before.bias is None or "bias" in flaws else before.bias
+    bias = 0 if before.bias is None and "with_bias" not in flaws else before.bias
+    bias = 0 if "bias" in flaws else bias
     mean = 0 if "mean" in flaws else norm.running_mean
-    before.weight *= scale.view(-1, *[1] * (before.weight.ndim - 1))
+    wide = [-1, *[1] * (before.weight.ndim - 1)]
+    wide = [1, -1, *wide[2:]] if "inputs" in flaws else wide
+    before.weight *= scale.view(wide[:2] if "matrix" in flaws else wide)
     shift = (bias - mean) * scale if "bias_scale" not in flaws else bias - mean * scale
     before.bias = nn.Parameter(shift + (0 if "beta" in flaws else norm.bias))
 
@@ -477,7 +554,11 @@ def _foldable(kind, norm):
     head = nn.Flatten(), nn.Linear(3 * 4, 5), small(5)
     return {
         "dense": lambda: nn.Sequential(
-            nn.Linear(3, 4), small(4), nn.ReLU(), nn.Linear(4, 2)
+            # As many units as inputs: torch broadcasts a mistake without a word.
+            nn.Linear(3, 3),
+            small(3),
+            nn.ReLU(),
+            nn.Linear(3, 2),
         ),
         "images": lambda: nn.Sequential(
             nn.Conv2d(2, 4, 3),
@@ -488,7 +569,11 @@ def _foldable(kind, norm):
             *head,
         ),
         "after ReLU": lambda: nn.Sequential(
-            nn.Linear(3, 4), nn.ReLU(), small(4), nn.Linear(4, 2), small(2)
+            nn.Linear(3, 4),
+            nn.ReLU(),
+            small(4),
+            nn.Linear(4, 2, bias=False),
+            small(2),
         ),
     }[kind]()
 
@@ -560,6 +645,24 @@ FOLD = Exercise(
             "deviation.",
         ),
         _fold_flaw(
+            "with_bias",
+            "a layer without bias not expected",
+            "Before a norm a bias does nothing, so many layers are made without, and "
+            "theirs is None. Take 0 for it, and give the layer a new nn.Parameter.",
+        ),
+        _fold_flaw(
+            "inputs",
+            "scaled along the inputs",
+            "The outputs of a layer stand along axis 0 of its weight. Shape scale to "
+            "(-1, 1), and for a convolution to (-1, 1, 1, 1).",
+        ),
+        _fold_flaw(
+            "matrix",
+            "convolutions scaled like matrices",
+            "The weight of a convolution has four axes. Shape scale to as many: "
+            "scale.view(-1, *[1] * (weight.ndim - 1)).",
+        ),
+        _fold_flaw(
             "variance",
             "divided by the variance",
             "The norm divides by the root: sqrt(running_var + eps).",
@@ -569,6 +672,12 @@ FOLD = Exercise(
             "eps forgotten",
             "The norm divides by sqrt(running_var + eps), with its own eps, and what "
             "replaces it must do the same.",
+        ),
+        _fold_flaw(
+            "unrecognized",
+            "not recognized as norms",
+            "The norms of these nets are of your own class, so isinstance(layer, "
+            "nn.BatchNorm1d) is False. Ask whether a layer has a running_mean.",
         ),
         _fold_flaw(
             "left",
@@ -596,7 +705,7 @@ def _adapt(net, batches, **flaws):
     import torch
 
     given, net = net, net if "changed" in flaws else copy.deepcopy(net)
-    norms = _norms(net)
+    norms = [m for m in net if m in _norms(net)] if "top" in flaws else _norms(net)
     momenta = [norm.momentum for norm in norms]
     net.train("eval" not in flaws)
     for norm in norms:
@@ -608,6 +717,7 @@ def _adapt(net, batches, **flaws):
         for batch in batches[:1] if "first" in flaws else batches:
             net(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
+        momentum = 0.1 if "constant" in flaws else momentum
         norm.momentum = norm.momentum if "not_put_back" in flaws else momentum
     if "changed" in flaws:
         return given.eval()
@@ -623,10 +733,10 @@ def _try_adapt(answer, images, x):
 
     def make(norm):
         if x.ndim == 2:
-            return nn.Sequential(
-                nn.Linear(3, 4), norm(4), nn.ReLU(), nn.Linear(4, 4), norm(4)
-            )
-        first = nn.Conv2d(1, 3, 3), norm(3), nn.ReLU()
+            inner = nn.Sequential(nn.Linear(4, 4), norm(4, momentum=0.2))
+            first = nn.Linear(3, 4), norm(4, momentum=0.3), nn.ReLU()
+            return nn.Sequential(*first, inner)
+        first = nn.Conv2d(1, 3, 3), norm(3, momentum=0.05), nn.ReLU()
         return nn.Sequential(*first, nn.Flatten(), nn.Linear(12, 3), norm(3))
 
     def use(layer):
@@ -644,14 +754,18 @@ def _try_adapt(answer, images, x):
 def _adapt_cases():
     rng = np.random.default_rng(126)
 
-    def case(sizes, *shape):
+    def case(net, sizes, *shape):
         batches = [
             rng.normal(i, 1 + i, size=(size, *shape)) for i, size in enumerate(sizes)
         ]
         x = rng.normal(1.0, 2.0, size=(4, *shape))
-        return Case((batches, x), f"batches of {sizes}, examples of shape {shape}")
+        note = f"{net}, batches of {sizes}, examples of shape {shape}"
+        return Case((batches, x), note)
 
-    return [case((5, 5), 3), case((6, 4, 3), 1, 4, 4)]
+    return [
+        case("a Sequential within the net", (5, 5), 3),
+        case("a net for images", (6, 4, 3), 1, 4, 4),
+    ]
 
 
 def _adapt_flaw(flaw, name, why):
@@ -682,8 +796,8 @@ ADAPT = Exercise(
         _adapt_flaw(
             "default",
             "momentum left as it was",
-            "With momentum 0.1 most of the old statistics stays after a few batches. "
-            "momentum None gives all batches the same weight.",
+            "With a momentum like 0.1 most of the old statistics stays after a few "
+            "batches. momentum None gives all batches the same weight.",
         ),
         _adapt_flaw(
             "last",
@@ -714,6 +828,18 @@ ADAPT = Exercise(
             "Whoever trains the adapted net on gets another momentum than the layer "
             "was made with. Note it before, and put it back.",
         ),
+        _adapt_flaw(
+            "constant",
+            "momentum set to 0.1",
+            "0.1 is the default, and these norms were made with others. Note the "
+            "momentum of each norm before, and put that one back.",
+        ),
+        _adapt_flaw(
+            "top",
+            "only the outermost layers looked at",
+            "A net may hold norms inside other modules, where `for layer in net` does "
+            "not look. net.modules() walks through all of them.",
+        ),
         _untouched("the net for its old data", partial(_adapt, changed=True)),
     ),
     hints=(
@@ -742,7 +868,8 @@ def _prune(net, share, **flaws):
     with torch.no_grad():
         for i, score in zip(places, scores, strict=True):
             ranked = score.sort().values if "by_layer" in flaws else everywhere
-            kept = score >= ranked[int(share * len(ranked))]
+            gone = share * len(ranked)
+            kept = score >= ranked[round(gone) if "rounded" in flaws else int(gone)]
             if "no_floor" not in flaws:
                 kept[score.argmax()] = True
             linear, norm, following = net[i - 1], net[i], net[i + 2]
@@ -798,7 +925,7 @@ def _prune_cases():
         return Case((widths, share, shrink, x), f"{note}, share={share}")
 
     return [
-        case((6, 8), 0.5, 1.0, "two hidden layers"),
+        case((6, 8), 0.55, 1.0, "two hidden layers"),  # 7.7 units
         case((4, 5, 6), 0.4, 0.3, "three hidden layers"),
         case((4, 8), 0.5, 0.001, "a first layer with tiny gammas"),
     ]
@@ -857,6 +984,11 @@ PRUNE = Exercise(
             "a layer lost all its units",
             "A global threshold may lie above all gammas of a layer. Keep its largest "
             "in any case, or nothing of the input comes through.",
+        ),
+        _prune_flaw(
+            "rounded",
+            "the number of units rounded",
+            "int(share * n) cuts off: where share * n is 7.7, 7 units go, not 8.",
         ),
         _untouched("the large net", partial(_prune, changed=True)),
     ),

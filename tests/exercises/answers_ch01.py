@@ -81,6 +81,12 @@ def split_each_its_own(train, test):
     return [(part - part.mean(0)) / _safe(part.std(0)) for part in (train, test)]
 
 
+def split_by_variance(train, test):
+    mean, var = train.mean(0), train.var(0)
+    var[var == 0] = 1
+    return (train - mean) / var, (test - mean) / var
+
+
 def split_pooled(train, test):
     everyone = np.vstack((train, test))
     z = (everyone - everyone.mean(0)) / _safe(everyone.std(0))
@@ -309,6 +315,7 @@ MUTANTS = {
         "only the training set scaled": [split_test_untouched],
         "test set centered at its own mean": [split_own_mean],
         "variance divided by N - 1": [split_sample_std],
+        "divided by the variance": [split_by_variance],
         "new values of a constant column erased": [split_constant_to_zero],
         "constant column divided by almost nothing": [
             split_divides_by_zero,

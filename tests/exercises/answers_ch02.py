@@ -101,6 +101,12 @@ def images_per_pixel(x, gamma, beta, eps):
     return flat.reshape(x.shape) * gamma[:, None, None] + beta[:, None, None]
 
 
+def images_reshaped(x, gamma, beta, eps):
+    flat = x.reshape(len(gamma), -1).T
+    z = (flat - flat.mean(0)) / (flat.var(0) + eps) ** 0.5
+    return (gamma * z + beta).T.reshape(x.shape)
+
+
 def images_one_by_one(x, gamma, beta, eps):
     y = []
     for image in x:
@@ -391,6 +397,7 @@ MUTANTS = {
         "a statistic for every column": [columns_apart],
         "variance divided by one less": [images_unbiased],
         "a statistic for every position": [images_per_pixel],
+        "reshaped to (C, -1) in the order of memory": [images_reshaped],
         "each image on its own": [images_one_by_one],
         "variance averaged over the images": [images_mean_of_variances],
         "the channels were averaged away": [images_over_channels],

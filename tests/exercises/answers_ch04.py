@@ -250,6 +250,14 @@ def no_mean(weight, bias, gamma, beta, mean, var, eps):
     return s[:, None] * weight, bias * s + beta
 
 
+def weights_exchanged(n_a, mean_a, var_a, n_b, mean_b, var_b):
+    n = n_a + n_b
+    mean = n_b / n * mean_a + n_a / n * mean_b
+    second = n_a * (var_a + mean_a**2) + n_b * (var_b + mean_b**2)
+    first = n_a * mean_a + n_b * mean_b
+    return n, mean, second / n - 2 * mean * first / n + mean**2
+
+
 def merge_once_over_n(n_a, mean_a, var_a, n_b, mean_b, var_b):
     n = n_a + n_b
     mean = (n_a * mean_a + n_b * mean_b) / n
@@ -351,6 +359,7 @@ MUTANTS = {
         "averages of averages": [simple_averages],
         "spread between the means forgotten": [weighted_averages],
         "equal sizes assumed": [as_if_equal],
+        "weights exchanged in the mean": [weights_exchanged],
         "the whole distance added": [full_distance],
         "divided by n - 1": [sample_variance],
     },

@@ -106,6 +106,10 @@ def keeps_the_last(layers):
     return [i for i, name in enumerate(layers) if name in ("linear", "conv")][:-1]
 
 
+def counts_from_one(layers):
+    return [i + 1 for i in right_with_while(layers)]
+
+
 def behind_the_norm(layers):
     pairs = enumerate(zip(layers, layers[1:], strict=False))
     return [i + 1 for i, (a, b) in pairs if a == "bn" and b in ("linear", "conv")]
@@ -363,6 +367,7 @@ MUTANTS = {
     "useless_biases": {
         "every bias of a net with BN": [all_of_them],
         "every bias but the last": [keeps_the_last],
+        "counted from one": [counts_from_one],
         "the layer after the norm": [behind_the_norm],
         "the norm behind the activation": [norm_somewhere_before_the_next],
         "layer norm taken for batch norm": [any_norm],

@@ -354,6 +354,13 @@ def stores_the_last_ghost(x, size, eps):
     return np.concatenate(y), ghosts[-1].mean(0), ghosts[-1].var(0, ddof=1)
 
 
+def ghosts_without_eps(x, size, eps):
+    parts = np.split(x, len(x) // size)
+    y = np.concatenate([(part - part.mean(0)) / part.std(0) for part in parts])
+    means, variances = [p.mean(0) for p in parts], [p.var(0, ddof=1) for p in parts]
+    return y, np.mean(means, axis=0), np.mean(variances, axis=0)
+
+
 def ghosts_eps_beside(x, size, eps):
     ghosts = np.split(x, len(x) // size)
     y = np.concatenate([(g - g.mean(0)) / (g.std(0) + eps) for g in ghosts])
@@ -413,6 +420,7 @@ MUTANTS = {
     "ghost_step": {
         "the last ghost alone stored": [stores_the_last_ghost],
         "eps beside the standard deviation": [ghosts_eps_beside],
+        "eps forgotten": [ghosts_without_eps],
         "one statistic for the whole batch": [no_ghosts],
         "ghosts dealt out in turn": [wrong_reshape],
         "normalized with the unbiased variance": [unbiased_everywhere],

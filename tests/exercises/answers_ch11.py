@@ -121,6 +121,17 @@ def marks_the_removed(gammas, count, floor):
     return [~m for m in right_with_threshold(gammas, count, floor)]
 
 
+def removes_the_largest_but_protects(gammas, count, floor):
+    masks, free = [np.ones(len(g), bool) for g in gammas], []
+    for layer, gamma in enumerate(gammas):
+        protected = set(np.argsort(-abs(gamma))[:floor])
+        rest = [i for i in range(len(gamma)) if i not in protected]
+        free += [(-abs(gamma[i]), layer, i) for i in rest]
+    for _, layer, i in sorted(free)[:count]:
+        masks[layer][i] = False
+    return masks
+
+
 def removes_the_largest(gammas, count, floor):
     free = []
     for layer, g in enumerate(gammas):
@@ -253,6 +264,11 @@ def share_of_channels(widths, kept, sides):
     return sum(kept) / sum(widths)
 
 
+def without_inputs(widths, kept, sides):
+    positions = sides * sides
+    return positions @ kept / (positions @ widths)
+
+
 def outputs_only(widths, kept, sides):
     read = np.concatenate([[1], widths[:-1]])
     return (read * kept * sides**2).sum() / (read * widths * sides**2).sum()
@@ -341,6 +357,7 @@ MUTANTS = {
         "fewer than count go": [floor_given_back],
         "the mask the wrong way round": [marks_the_removed],
         "the largest go": [removes_the_largest],
+        "the largest of the free ones go": [removes_the_largest_but_protects],
     },
     "prune_pair": {
         "removed are the outputs of the next layer": [rows_of_the_next],
@@ -363,6 +380,7 @@ MUTANTS = {
     },
     "work_left": {
         "the share of the channels": [share_of_channels],
+        "inputs forgotten altogether": [without_inputs],
         "inputs still counted in full": [outputs_only],
         "the square of the share": [squared],
         "positions forgotten": [weights_only],

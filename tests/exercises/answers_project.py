@@ -83,6 +83,17 @@ def rows_for_positions(x, gamma, beta, eps, d_y):
     return y, (d_y * x_hat).sum(0), d_y.sum(0), d_x_hat, d_var, d_mean, d_x
 
 
+def for_rows_alone(x, gamma, beta, eps, d_y):
+    n, centered, var = len(x), x - x.mean(0), x.var(0)
+    std = np.sqrt(var + eps)
+    x_hat, d_x_hat = centered / std, d_y * gamma
+    d_var = (d_x_hat * centered).sum(0) * -0.5 * (var + eps) ** -1.5
+    d_mean = -(d_x_hat / std).sum(0)
+    d_x = d_x_hat / std + d_var * 2 * centered / n + d_mean / n
+    sums = (d_y * x_hat).sum(0), d_y.sum(0)
+    return gamma * x_hat + beta, *sums, d_x_hat, d_var, d_mean, d_x
+
+
 STAGED = {
     "the way through the mean forgotten": [
         staged((" + d_mean / count", "")),
@@ -107,6 +118,7 @@ STAGED = {
                ("d_x_hat = gamma.reshape(wide) * d_y", "d_x_hat = gamma * d_y")),
     ],
     "a statistic for every position": [rows_for_positions],
+    "written for (N, C) alone": [for_rows_alone],
     "d_gamma and d_beta exchanged": [
         staged(("return y, d_gamma, d_beta,", "return y, d_beta, d_gamma,")),
         staged(("d_gamma, d_beta = (d_y * x_hat).sum(axes), d_y.sum(axes)",
@@ -236,6 +248,17 @@ LAYER = {
         layer((NONE, "")),
         flat(("a = 1.0 / int(self.num_batches_tracked) if a is None else a", "pass")),
     ],
+    "weights of 1 / (n + 1)": [
+        layer(("1 / self.num_batches_tracked.item()",
+               "1 / (self.num_batches_tracked.item() + 1)")),
+    ],
+    "the rows taken for M": [
+        layer(("x.numel() // x.shape[1]", "len(x)")),
+    ],
+    "eval passes counted": [
+        layer(("        wide = 1, -1", "        else:\n"
+               "            self.num_batches_tracked += 1\n        wide = 1, -1")),
+    ],
     "statistics that keep their graph": [
         flat(("with torch.no_grad():", "if True:")),
     ],
@@ -252,11 +275,20 @@ LAYER = {
               "setattr(self, name, torch.full((num_features,), start))"),
              ('self.register_buffer("num_batches_tracked", torch.tensor(0))',
               "self.num_batches_tracked = torch.tensor(0)")),
+        flat(("self.register_buffer(name, torch.full((num_features,), start))",
+              "setattr(self, name, torch.full((num_features,), start))"),
+             ('self.register_buffer("num_batches_tracked", torch.tensor(0))',
+              "self.num_batches_tracked = 0")),
     ],
     "batches not counted": [
         flat(("self.num_batches_tracked += 1", "pass"),
              ("1.0 / int(self.num_batches_tracked)",
               "1.0 / max(1, int(self.num_batches_tracked))")),
+    ],
+    "the count kept as a float": [
+        layer(("torch.tensor(0)", "torch.tensor(0.0)")),
+        flat(('"num_batches_tracked", torch.tensor(0)',
+              '"num_batches_tracked", torch.zeros(())')),
     ],
     "first batch copied": [
         layer((NONE, NONE + "        if self.num_batches_tracked == 1:\n"
@@ -295,7 +327,7 @@ LAYER = {
 
 
 def right_with_an_optimizer(make_net, x, y, rates, target, most):
-    best_steps, best_rate = math.inf, rates[0]
+    best_steps, best_rate = math.inf, min(rates)
     for rate in sorted(rates):
         net, count = make_net(), 0
         descent = torch.optim.SGD(net.parameters(), rate)
@@ -321,10 +353,26 @@ def steps(*slips):
 
 
 LATER = "for rate in sorted(rates):\n        net, count = make_net(), 0"
+IN_THEIR_ORDER = ("sorted(rates)", "rates"), ("min(rates)", "rates[0]")
 FEWEST = {
+    "below the target instead of at most": [
+        steps(("while not loss.item() <= target and",
+               "while not loss.item() < target and"),
+              ("if loss.item() <= target and", "if loss.item() < target and")),
+    ],
+    "the first of equal counts": [steps(*IN_THEIR_ORDER)],
+    "the larger rate on equal counts": [
+        steps(("sorted(rates)", "sorted(rates, reverse=True)"),
+              ("min(rates)", "max(rates)")),
+    ],
+    "no rate where none gets there": [steps(("min(rates)", "None"))],
     "one net for all rates": [
         steps((LATER, "net = make_net()\n    for rate in sorted(rates):\n"
                       "        count = 0")),
+    ],
+    "steps with momentum": [
+        steps(("SGD(net.parameters(), rate)",
+               "SGD(net.parameters(), rate, momentum=0.9)")),
     ],
     "gradients added up": [steps(("            descent.zero_grad()\n", ""))],
     "NaN taken for the target": [
@@ -344,12 +392,12 @@ FEWEST = {
     ],
     "the first rate that gets there": [
         steps(("            best_steps, best_rate = count, rate\n",
-               "            return count, rate\n")),
-        steps(("and count < best_steps", "and best_steps == math.inf")),
+               "            return count, rate\n"), *IN_THEIR_ORDER),
+        steps(("and count < best_steps", "and best_steps == math.inf"),
+              *IN_THEIR_ORDER),
     ],
     "a number of steps for never": [
-        steps(("best_steps, best_rate = math.inf, rates[0]",
-               "best_steps, best_rate = most, rates[0]")),
+        steps(("best_steps, best_rate = math.inf,", "best_steps, best_rate = most,")),
     ],
     "steps and rate exchanged": [
         steps(("return best_steps, best_rate", "return best_rate, best_steps")),
@@ -376,6 +424,13 @@ def noise(*slips):
 
 
 NOISE = {
+    "left in training mode": [
+        noise(("    layer = copy.deepcopy(layer)\n",
+               "    before = copy.deepcopy(layer.state_dict())\n"),
+              ("    return float", "    layer.load_state_dict(before)\n"
+                                   "    return float")),
+    ],
+    "the mode that the layer came in": [noise(("    layer.train()\n", ""))],
     "changed the layer that was given": [
         noise(("    layer = copy.deepcopy(layer)\n", "")),
     ],
@@ -454,8 +509,31 @@ FOLDED = {
     ],
     "beta forgotten": [folded((" + norm.bias", ""))],
     "gamma forgotten": [folded(("norm.weight / std", "1 / std"))],
+    "a layer without bias not expected": [
+        folded(
+            (
+                "torch.zeros_like(norm.bias) if before.bias is None else before.bias",
+                "before.bias",
+            )
+        ),
+    ],
+    "scaled along the inputs": [
+        folded(
+            (
+                "shape = [len(factor)] + [1] * (before.weight.dim() - 1)",
+                "shape = [1, len(factor)] + [1] * (before.weight.dim() - 2)",
+            )
+        ),
+        folded((".reshape(shape)", "")),
+    ],
+    "convolutions scaled like matrices": [
+        folded((".reshape(shape)", "[:, None]")),
+    ],
     "divided by the variance": [folded((".sqrt()", ""))],
     "eps forgotten": [folded(("(norm.running_var + norm.eps)", "norm.running_var"))],
+    "not recognized as norms": [
+        folded(("isinstance(norm, BatchNorm)", "isinstance(norm, nn.BatchNorm1d)")),
+    ],
     "norms left in the net": [folded(("        net[i] = nn.Identity()\n", ""))],
     "changed the net that was given": [folded(("copy.deepcopy(net)", "net"))],
 }
@@ -502,6 +580,13 @@ ADAPTED = {
     "momentum not put back": [
         changed(published.adapt_net,
                 ("        norm.momentum = momentum\n", "        pass\n")),
+    ],
+    "momentum set to 0.1": [
+        adapted(("norm.momentum = before[norm]", "norm.momentum = 0.1")),
+    ],
+    "only the outermost layers looked at": [
+        adapted(("net.modules()", "net")),
+        changed(published.adapt_net, ("net.modules()", "net")),
     ],
     "changed the net that was given": [adapted(("copy.deepcopy(net)", "net"))],
 }  # fmt: skip
@@ -575,6 +660,9 @@ PRUNED = {
     "the largest gammas removed": [
         pruned(("(abs(g), n, i)", "(-abs(g), n, i)"),
                ("sizes.index(max(sizes))", "sizes.index(min(sizes))")),
+    ],
+    "the number of units rounded": [
+        pruned(("int(share * len(ranked))", "round(share * len(ranked))")),
     ],
     "a layer lost all its units": [pruned((" or i == floor]", "]"))],
     "changed the net that was given": [

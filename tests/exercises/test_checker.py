@@ -405,6 +405,29 @@ def test_rounding_of_float32_is_named():
     assert "float32" not in say(exercise, single)
 
 
+def test_a_wrong_shape_is_not_taken_for_rounding():
+    def third(x, y):
+        return x / 3 + y / 3
+
+    def row(x, y):
+        return ((x + y) / 3).reshape(1, -1)
+
+    text = say(make(third), row)
+    assert "has shape (1, 6), expected (2, 3)" in text
+    assert "float32" not in text
+
+
+def test_values_of_one_output_are_counted_within_it():
+    exercise = make(lambda x, y: (x, [3, 4]), outputs=("y", "the units left"))
+    text = say(exercise, lambda x, y: (x, [3, None]))
+    assert "Value 2 of 2 in the units left is None, expected a number." in text
+
+
+def test_the_first_error_raised_is_kept():
+    assert diagnose(SUM, lambda x, y: [][1]).raised.startswith("IndexError: ")
+    assert diagnose(SUM, lambda x, y: x - y).raised == ""
+
+
 def test_written_branch_is_judged_while_the_other_is_open():
     def half(x, y):
         return x + y if x[0, 0] > 0 else ...

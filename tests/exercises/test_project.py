@@ -168,6 +168,15 @@ def test_each_step_is_told_apart(room, capsys):
     assert diagnose(get("fold_net"), wrong).misconception == "beta forgotten"
 
 
+def test_an_error_that_is_raised_is_told(room, capsys):
+    source = (ROOT / "bnlib/exercises/my_batch_norm.py").read_text(encoding="utf-8")
+    text = source.replace("import math\n", "")
+    (room / "my_batch_norm.py").write_text(text, encoding="utf-8")
+    said = " ".join(printed(capsys, check_project).split())
+    assert "✘ 3 fewest_steps: NameError: name 'math' is not defined" in said
+    assert 'check("P.3", fewest_steps) says more.' in said
+
+
 # the learner's own layer --------------------------------------------------------------
 
 
@@ -204,6 +213,11 @@ def test_a_starter_beside_a_wrong_layer_is_a_starter():
     code = fold_net.__code__
     fn = type(fold_net)(code, {"BatchNorm": flawed}, "fold_net")
     assert diagnose(get("fold_net"), fn).status == "not attempted"
+
+
+def test_a_layer_in_place_of_its_class_gives_a_sentence():
+    text = diagnose(get("batch_norm_layer"), published.BatchNorm(3)).text
+    assert "asked is its class" in " ".join(text.split())
 
 
 def test_nets_with_the_layer_learn_in_fewer_steps():

@@ -8,6 +8,7 @@ from numbers import Number
 
 import numpy as np
 
+WHOLE = "Your result"
 # Of a dict, so many keys are told.
 MOST_KEYS = 5
 # Lists and masks of so many items are shown in full, arrays of floats of so many.
@@ -184,7 +185,7 @@ def _array_distance(got, want):
 
 
 def difference(
-    got, want, *, rtol, atol, dtype=True, values=True, where="Your result", parts=()
+    got, want, *, rtol, atol, dtype=True, values=True, where=WHOLE, parts=()
 ):
     """Say in one or two sentences how a result differs from the expected one.
 
@@ -242,7 +243,8 @@ def _sequences(got, want, where, options, parts):
     elif hasattr(want, "_fields"):
         names = [f"Field {field!r}" for field in want._fields]
     else:
-        names = [f"Value {i} of {count}" for i in range(1, count + 1)]
+        within = "" if where == WHOLE else f" in {where}"
+        names = [f"Value {i} of {count}{within}" for i in range(1, count + 1)]
     texts = (
         difference(g, w, where=name, **options)
         for g, w, name in zip(got, want, names, strict=True)

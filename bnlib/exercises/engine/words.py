@@ -31,12 +31,15 @@ class Verdict:
         Name of the misconception that was recognized.
     printed : str
         What the learner's function printed, labelled by case.
+    raised : str
+        What the learner's function raised first, with its message; empty if nothing.
     """
 
     status: str
     text: str
     misconception: str | None = None
     printed: str = ""
+    raised: str = ""
 
 
 def right(exercise, count, untouched):
@@ -346,6 +349,24 @@ def printed(outcomes):
             lines.append(f"Case {number} printed:")
             lines += [f"  {line}" for line in outcome.printed.splitlines()]
     return "\n".join(lines)
+
+
+def raised(outcomes):
+    """Name the first exception that came from a learner's function itself.
+
+    Parameters
+    ----------
+    outcomes : list of Outcome
+        One of each case.
+
+    Returns
+    -------
+    str
+        As ``short`` names it; empty if there was none.
+    """
+    judged = Unfit | TimeLimit | NotImplementedError  # these say something else
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    return next((short(e) for e in errors if not isinstance(e, judged)), "")
 
 
 def wrap(text, first="  "):
