@@ -94,7 +94,7 @@ def write(path, root=ROOT):
     shown = [figure for file in files for figure in figures(nb.read(file))]
     # Without a date, the same figures make the same file.
     about = {"Title": "Batch Normalization, Measured: figures", "CreationDate": None}
-    with PdfPages(path, metadata=about) as pdf:
+    with plt.style.context("default"), PdfPages(path, metadata=about) as pdf:
         _page(pdf, _title)
         for figure in shown:
             _page(pdf, _slide, figure)

@@ -3,6 +3,7 @@
 import ast
 import re
 
+import matplotlib.pyplot as plt
 import pytest
 
 from bnlib import exercises
@@ -20,7 +21,8 @@ each_name = pytest.mark.parametrize("name", NAMES)
 def written(tmp_path_factory):
     """Return the folder that ``make teacher`` fills."""
     folder = tmp_path_factory.mktemp("teacher")
-    assert teacher.main(folder) == 0
+    with plt.rc_context({"figure.constrained_layout.use": True}):  # as after a chapter
+        assert teacher.main(folder) == 0
     return folder
 
 
