@@ -36,13 +36,21 @@ def _own_layer(answer):
 
 
 def _with_layer(answer, use):
-    """Return ``use(layer)``, with the layer of the learner's where it is right."""
+    """Return ``use(layer)``, with the layer of the learner's where it is right.
+
+    PyTorch's default dtype is float64 meanwhile, as on the page: a verdict on a rate
+    1 / n that becomes a tensor would depend on where the file is loaded.
+    """
+    import torch
+
     layer, status = _own_layer(answer)
     problem = Unfit(
         "This step is tried with nets that contain your layer, and your BatchNorm does "
         "not pass step 2 yet. Mend it there, or take BatchNorm = published.BatchNorm "
         "in a cell of its own."
     )
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
     try:
         result = use(layer)
     except NotImplementedError:  # a starter
@@ -51,6 +59,8 @@ def _with_layer(answer, use):
         if status == "not yet":
             raise problem from None
         raise
+    finally:
+        torch.set_default_dtype(default)
     if status == "not yet" and result is not ...:
         raise problem
     return result

@@ -1,5 +1,6 @@
 """The project as a whole: its file, and what is said about it."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -229,6 +230,20 @@ def test_nets_with_the_layer_learn_in_fewer_steps():
     # Neither stands at the edge of the grid.
     rates = with_norm.args[1]
     assert rates[0] < fast[1] < rates[-1] and rates[0] < slow[1] < rates[-1]
+
+
+def test_a_rate_that_becomes_a_tensor_is_right_in_a_plain_script_too():
+    layer = changed(
+        published.BatchNorm,
+        ("num_batches_tracked.item()", "num_batches_tracked"),
+        ("mean.lerp_(mean, new)", "mean.mul_(1 - new).add_(new * mean)"),
+    )
+    space = dict(vars(published))
+    exec(inspect.getsource(inspect.unwrap(published.adapt_net)), space)
+    space["BatchNorm"], fn = layer, space["adapt_net"]
+    assert torch.get_default_dtype() == torch.float32
+    assert diagnose(get("adapt_net"), fn).status == "right"
+    assert torch.get_default_dtype() == torch.float32
 
 
 @pytest.mark.parametrize("name", [step.name for step in STEPS[2:]])
