@@ -66,6 +66,11 @@ def _with_layer(answer, use):
     return result
 
 
+def _flaw(answer, flag, name, why):
+    """Return the misconception that an answer shows with one of its flags set."""
+    return Misconception(name, why, wrong=partial(answer, **{flag: True}))
+
+
 def _started(seed, make):
     """Return a net in float64 whose first weights come from a seed alone."""
     import torch
@@ -599,8 +604,7 @@ def _fold_cases():
     ]
 
 
-def _fold_flaw(flaw, name, why):
-    return Misconception(name, why, wrong=partial(_fold, **{flaw: True}))
+_fold_flaw = partial(_flaw, _fold)
 
 
 FOLD = Exercise(
@@ -778,8 +782,7 @@ def _adapt_cases():
     ]
 
 
-def _adapt_flaw(flaw, name, why):
-    return Misconception(name, why, wrong=partial(_adapt, **{flaw: True}))
+_adapt_flaw = partial(_flaw, _adapt)
 
 
 ADAPT = Exercise(
@@ -941,8 +944,7 @@ def _prune_cases():
     ]
 
 
-def _prune_flaw(flaw, name, why):
-    return Misconception(name, why, wrong=partial(_prune, **{flaw: True}))
+_prune_flaw = partial(_flaw, _prune)
 
 
 PRUNE = Exercise(
