@@ -24,7 +24,18 @@ class ClaimFailed(AssertionError):
     """A claim of the book does not hold for the measured value."""
 
 
-def claim(identifier, sentence, value, op, bound, *, tol=None, seeds=None, on=None):
+def claim(
+    identifier,
+    sentence,
+    value,
+    op,
+    bound,
+    *,
+    tol=None,
+    seeds=None,
+    on=None,
+    digits=None,
+):
     """Print one line that states a claim, or raise if the measurement contradicts it.
 
     The line is ``✔ identifier · sentence · measured value, needs op bound``, with the
@@ -52,6 +63,10 @@ def claim(identifier, sentence, value, op, bound, *, tol=None, seeds=None, on=No
         Number of seeds behind a single value, as a ratio of two medians is.
     on : str, optional
         What it was measured on: data, network, optimizer, steps.
+    digits : int, optional
+        Decimals that are printed of what was measured, where the two usual digits
+        would differ between machines, as after a training in float32. The comparison
+        takes the value as it is.
 
     Raises
     ------
@@ -79,21 +94,22 @@ def claim(identifier, sentence, value, op, bound, *, tol=None, seeds=None, on=No
             f"{seeds}; leave seeds out"
         )
     measured, bound = float(values.mean()), float(bound)
-    if op == "~":
-        holds, needs = abs(measured - bound) <= tol, f"~ {bound:g} ± {tol:g}"
-    else:
-        holds, needs = _COMPARE[op](measured, bound), f"{op} {bound:g}"
-    if not holds:  # so also for NaN, with which every comparison is False
+    needs = f"~ {bound:g} ± {tol:g}" if op == "~" else f"{op} {bound:g}"
+    if not _holds(
+        measured, op, bound, tol
+    ):  # so also for NaN, with which every comparison is False
         shown = f"{measured!r}" if values.size == 1 else f"{measured!r} of {values}"
         raise ClaimFailed(
             f"✘ {identifier} · {sentence} · measured {shown}, needs {needs}"
         )
     # Another order of the same sums may give exactly 0: that is rounding, too.
     rounded = abs(measured) < _ROUNDING and op in ("<", "<=") and bound < _TINY
-    shown = "0 (to rounding)" if rounded else _short(measured)
+    if digits is not None and not _holds(round(measured, digits), op, bound, tol):
+        digits = None  # a rounded 0.96 would seem to break "< 1"
+    shown = "0 (to rounding)" if rounded else _short(measured, digits)
     print(
         f"✔ {identifier} · {sentence} · "
-        f"measured {shown}{_over_seeds(values, seeds)}, needs {needs}"
+        f"measured {shown}{_over_seeds(values, seeds, digits)}, needs {needs}"
         + (f" · {on}" if on else "")
     )
 
@@ -155,16 +171,24 @@ def _refuse_malformed(identifier, sentence, op, tol, on):
         )
 
 
-def _over_seeds(values, seeds):
+def _holds(measured, op, bound, tol):
+    if op == "~":
+        return abs(measured - bound) <= tol
+    return _COMPARE[op](measured, bound)
+
+
+def _over_seeds(values, seeds, digits):
     """Say how the values spread, or how many seeds are behind a single one."""
     if values.size > 1:
-        low, high = _short(values.min()), _short(values.max())
+        low, high = _short(values.min(), digits), _short(values.max(), digits)
         spread = f"all {low}" if low == high else f"{low} to {high}"
         return f" ({spread}, {values.size} seeds)"
     return f" ({seeds} seeds)" if seeds else ""
 
 
-def _short(value):
+def _short(value, digits):
+    if digits is not None:
+        return f"{round(value, digits) + 0.0:.{digits}f}"  # no minus zero
     if abs(value) < _ROUNDING:
         return "0" if value == 0 else "0 (to rounding)"
     if 10 <= abs(value) < 1e5:

@@ -97,6 +97,27 @@ def test_equal_values_and_a_single_value_with_seeds(capsys):
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "op", "digits", "printed"),
+    [
+        (0.74, "<=", 0, "1, needs"),
+        (-0.2, "<=", 0, "0, needs"),
+        ([1.26, 1.84], "<=", 1, "1.6 (1.3 to 1.8, 2 seeds), needs"),
+        # Rounded, these would seem to break the claim: two digits, as usual.
+        (1.6, "<", 0, "1.6, needs"),
+        (2.4, ">", 0, "2.4, needs"),
+    ],
+)
+def test_digits_round_what_is_printed(value, op, digits, printed, capsys):
+    claim("A1", "so it is", value, op, 2, digits=digits)
+    assert f"measured {printed}" in capsys.readouterr().out
+
+
+def test_digits_do_not_make_a_claim_hold():
+    with pytest.raises(ClaimFailed):
+        claim("A1", "so it is", 2.4, "<=", 2, digits=0)
+
+
 def test_seeds_and_several_values_contradict_each_other():
     with pytest.raises(TypeError, match="got 2 values and seeds 2; leave seeds out"):
         claim("B2", "s", [1, 1], "<", 2, seeds=2)
