@@ -53,9 +53,9 @@ Made by `make matrix`, row by row.
 - A dash: not run.
 
 Rows with versions compare text only: other versions of matplotlib set the text in
-figures differently. So do rows with instruction sets: float32 training is chaotic, and a
-dot of a figure moves where the numbers that are printed hold. Rows with threads compare
-figures, too; `threads-1` and `aten-avx2` are how the outputs were stored.
+figures differently. So do rows with instruction sets: training in float32 is chaotic,
+and a dot of a figure moves where the numbers that are printed hold. Rows with threads
+compare figures, too; `threads-1` and `aten-avx2` are how the outputs were stored.
 `seeds-100` runs the chapters with the seeds 100 to 104 in place of 0 to 4: all numbers
 differ, and every claim must hold.
 
