@@ -55,7 +55,7 @@ endef
 
 #: make mutants   plant bugs, one at a time, and show those that no test notices
 mutants: $(VENV)/.tests
-	@$(BIN)/python -m tests.mutants.runner
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.mutants.runner
 
 #: make conventions  ask Keras, Flax, ONNX and TensorFlow whether the tables hold
 conventions: $(CONVENTIONS)/.ready

@@ -7,9 +7,10 @@ touched: bugs live in copies, in which the named tests run.
 """
 
 import argparse
+import contextlib
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,10 @@ LEFT_OUT = shutil.ignore_patterns(".*", "_build", "__pycache__", "*.egg-info")
 SECONDS = 600  # a bug that makes the tests hang is noticed, too
 # What pytest returns: all passed; some failed, or could not even be imported.
 PASSED, FAILED = (0,), (1, 2)
+# Imported once, for all bugs: that takes longer than most tests. Nothing of ours.
+LIBRARIES = ["hypothesis", "matplotlib.pyplot", "pytest", "sklearn.datasets", "torch"]
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(LIBRARIES)
 
 
 def rooms(folder=Path(__file__).parent):
@@ -57,24 +62,39 @@ def passes(copy, tests):
     RuntimeError
         If pytest ran no test.
     """
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    with tempfile.NamedTemporaryFile("r", encoding="utf8") as said:
+        child = FORKS.Process(target=run_tests, args=(copy, tests, said.name))
+        child.start()
+        child.join(SECONDS)
+        if child.is_alive():
+            child.kill()
+            child.join()
+            return False
+        if child.exitcode not in (*PASSED, *FAILED):
+            raise RuntimeError(f"pytest {tests} ran no test:\n{said.read()}")
+        return child.exitcode in PASSED
+
+
+def run_tests(copy, tests, said):
+    """Run tests in a copy, in a process of their own, and leave with pytest's code."""
+    import pytest
+
+    # What was imported to come here belongs to the working tree.
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in ("bnlib", "tests", "tools"):
+            del sys.modules[name]
+    os.chdir(copy)
+    sys.path.insert(0, str(copy))
     # Compiled files are told apart by second and size: a bug could hide behind one.
-    settings = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    settings["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # half of the time of a short file
-    try:
-        done = subprocess.run(
-            [*command, *tests.split()],
-            cwd=copy,
-            env=os.environ | settings | {"PYTHONPATH": str(copy)},
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    if done.returncode not in (*PASSED, *FAILED):
-        raise RuntimeError(f"pytest {tests} ran no test:\n{done.stdout}{done.stderr}")
-    return done.returncode in PASSED
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONPATH"] = str(copy)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    options = ["-x", "-q", "-p", "no:cacheprovider"]
+    with open(said, "w", encoding="utf8") as file, contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(file))
+        stack.enter_context(contextlib.redirect_stderr(file))
+        code = pytest.main([*options, *tests.split()])
+    sys.exit(int(code))
 
 
 def survives(copy, mutant):
