@@ -95,9 +95,8 @@ def claim(
         )
     measured, bound = float(values.mean()), float(bound)
     needs = f"~ {bound:g} ± {tol:g}" if op == "~" else f"{op} {bound:g}"
-    if not _holds(
-        measured, op, bound, tol
-    ):  # so also for NaN, with which every comparison is False
+    # So also for NaN, with which every comparison is False.
+    if not _holds(measured, op, bound, tol):
         shown = f"{measured!r}" if values.size == 1 else f"{measured!r} of {values}"
         raise ClaimFailed(
             f"✘ {identifier} · {sentence} · measured {shown}, needs {needs}"
