@@ -3,10 +3,10 @@
 ``python -m tools.course`` writes ``_toc.yml``, the tables of chapters in
 ``book/index.md`` and ``README.md``, their goals in ``book/teach.md``, their times in
 ``book/use.md`` and the lists of exercises and figures in ``book/exercises.md`` and
-``book/figures.md`` (between ``<!-- chapters -->`` and ``<!-- /chapters -->``), and title
-and times in the first cell of each chapter, with the number of its exercises and their
-minutes, which are counted in the notebook; with ``--check`` it changes nothing and exits
-with 1 if a file differs.
+``book/figures.md`` (between ``<!-- chapters -->`` and ``<!-- /chapters -->``), and
+title and times in the first cell of each chapter, with the number of its exercises and
+their minutes, which are counted in the notebook; with ``--check`` it changes nothing
+and exits with 1 if a file differs.
 """
 
 import argparse

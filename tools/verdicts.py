@@ -136,7 +136,9 @@ def faults(text, lines):
                 f"{answer['question']} must name the claims of its numbers below the "
                 f"answer, got {sorted(names)} for {sorted(used)}; write them in bold"
             )
-        found += typed(re.sub(r"`[^`]*`", "", answer["text"]), names, lines, "an answer")
+        found += typed(
+            re.sub(r"`[^`]*`", "", answer["text"]), names, lines, "an answer"
+        )
     return found
 
 

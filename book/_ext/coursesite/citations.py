@@ -109,7 +109,9 @@ class CitedIn(SphinxPostTransform):
     default_priority = 7  # between the entries and the links to them
 
     def run(self, **kwargs):
-        entries = {node["ids"][0]: node for node in self.document.findall(nodes.citation)}
+        entries = {
+            node["ids"][0]: node for node in self.document.findall(nodes.citation)
+        }
         if not entries:
             return
         files = package_files(self.env.srcdir)
