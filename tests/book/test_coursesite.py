@@ -224,6 +224,7 @@ SYMBOLS = """# Symbols
 |---|---|---|
 | $\\gamma$ | The factor. Learned. | `gamma` |
 | $x$ | Input | `x` |
+| $\\gamma$ | Again. | |
 """
 
 

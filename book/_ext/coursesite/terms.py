@@ -92,13 +92,17 @@ class CollectTerms(SphinxTransform):
         return Term(tuple(words), self.env.docname, section["ids"][0], tip)
 
     def symbol(self, row):
-        """Return the symbol of a row, which becomes a target; None for others."""
+        """Return the symbol of a row, which becomes a target; None for others.
+
+        A letter with two rows is explained by the first.
+        """
         formula = row[0].next_node(nodes.math)
-        letter = GREEK.get(formula.astext().strip()) if formula is not None else None
-        if letter is None:
+        name = formula.astext().strip() if formula is not None else ""
+        letter, anchor = GREEK.get(name), "symbol-" + name.removeprefix("\\")
+        if letter is None or anchor in self.document.ids:
             return None
-        anchor = f"symbol-{formula.astext().strip().strip(chr(92))}"
         row["ids"].append(anchor)
+        self.document.ids[anchor] = row
         tip = " ".join(row[1].astext().split()).partition(". ")[0].rstrip(".") + "."
         return Term((letter,), self.env.docname, anchor, tip)
 
