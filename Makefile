@@ -127,7 +127,7 @@ clean:
 
 # --- what the targets stand on --------------------------------------------------------
 
-SOURCES := _config.yml _toc.yml $(shell find book -type f -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null)
+SOURCES := _config.yml _toc.yml CHANGELOG.md LICENSE $(shell find book -type f -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null)
 
 # What a build leaves; what make teacher wrote stays beside it.
 BUILT := $(addprefix _build/,.doctrees html jupyter_execute log)

@@ -1,10 +1,12 @@
 """Carry the table of chapters, ``book/course.yml``, to every place that lists them.
 
 ``python -m tools.course`` writes ``_toc.yml``, the tables of chapters in
-``book/index.md`` and ``README.md`` and their goals in ``book/teach.md`` (between ``<!--
-chapters -->`` and ``<!-- /chapters -->``), and title and times in the first cell of
-each chapter, with the number of its exercises and their minutes, which are counted in
-the notebook; with ``--check`` it changes nothing and exits with 1 if a file differs.
+``book/index.md`` and ``README.md``, their goals in ``book/teach.md``, their times in
+``book/use.md`` and the lists of exercises and figures in ``book/exercises.md`` and
+``book/figures.md`` (between ``<!-- chapters -->`` and ``<!-- /chapters -->``), and
+title and times in the first cell of each chapter, with the number of its exercises and
+their minutes, which are counted in the notebook; with ``--check`` it changes nothing
+and exits with 1 if a file differs.
 """
 
 import argparse
@@ -15,16 +17,14 @@ from pathlib import Path
 
 import yaml
 
+from tools import book_lists, teach_page
 from tools import normal_form as nb
-from tools import teach_page
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r"(?s)(<!-- chapters -->\n).*?(<!-- /chapters -->)")
 TITLE = re.compile(r"\A# Chapter \d+: .*")
 TIMES = re.compile(r"\d+ minutes to read, \d+ seconds to run")
 EXERCISES = re.compile(r"\w+ exercises \([^)]*\)")
-MINUTES = re.compile(r"^[●○ ]+· (\d+) minutes$", re.MULTILINE)
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,27 @@ def chapters(root=ROOT):
     ]
 
 
+def pages(root=ROOT):
+    """Return the pages behind the chapters in the order of the book."""
+    known = table(root)
+    return known["project"]["pages"] + known["reference"]["pages"]
+
+
+def notebooks(root=ROOT):
+    """Return the notebooks of the book in its order: {file: notebook}."""
+    names = [c.file for c in chapters(root)] + pages(root)
+    paths = {name: root / "book" / f"{name}.ipynb" for name in names}
+    return {name: nb.read(path) for name, path in paths.items() if path.is_file()}
+
+
 def measured(root=ROOT):
     """Return the claims of each notebook that measures: {file: identifiers}.
 
     The chapters come first, then the reference pages with claims of their own.
     """
-    pages = table(root)["reference"].get("claims", {})
+    others = table(root)["reference"].get("claims", {})
     return {c.file: c.claims for c in chapters(root)} | {
-        file: tuple(names) for file, names in pages.items()
+        file: tuple(names) for file, names in others.items()
     }
 
 
@@ -101,7 +114,8 @@ def contents(root=ROOT):
         (part["caption"], [c["file"] for c in part["chapters"]])
         for part in known["parts"]
     ]
-    parts.append((known["reference"]["caption"], known["reference"]["pages"]))
+    behind = (known["project"], known["reference"])
+    parts += [(part["caption"], part["pages"]) for part in behind]
     for caption, files in parts:
         lines += [f"  - caption: {caption}", "    chapters:"]
         lines += [f"      - file: book/{file}" for file in files]
@@ -129,6 +143,34 @@ def readme_table(root=ROOT):
     return "\n".join(lines) + "\n"
 
 
+def use_table(root=ROOT):
+    """Return the times of the chapters, for the page on how to use the course."""
+    lines = ["| Chapter | Read | Run | Exercises |", "|---|---|---|---|"]
+    hours = {"read": 0, "tasks": 0}
+    for c in chapters(root):
+        tasks = book_lists.exercises(c.file, nb.read(root / "book" / f"{c.file}.ipynb"))
+        minutes = sum(task.minutes for task in tasks)
+        title = f"[{c.number} {c.title}]({c.file}.ipynb)"
+        times = (f"{c.read} min", f"{c.run} s", f"{minutes} min")
+        cells = (time.replace(" ", book_lists.NARROW) for time in times)
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+        hours["read"] += c.read / 60
+        hours["tasks"] += minutes / 60
+    read, tasks = (f"{value:.0f}{book_lists.NARROW}h" for value in hours.values())
+    lines.append(f"| **All** | **{read}** | | **{tasks}** |")
+    return "\n".join(lines) + "\n"
+
+
+def exercise_list(root=ROOT):
+    """Return all exercises of the book, counted and listed by their pages."""
+    return book_lists.exercise_list(notebooks(root))
+
+
+def figure_list(root=ROOT):
+    """Return the figures of the book with the beginnings of their captions."""
+    return book_lists.figure_list(notebooks(root))
+
+
 def teach_table(root=ROOT):
     """Return times, goals and core of the chapters, for the page for teachers."""
     known = [(c, nb.read(root / "book" / f"{c.file}.ipynb")) for c in chapters(root)]
@@ -139,13 +181,7 @@ def teach_table(root=ROOT):
 
 def exercises(notebook):
     """Return how many exercises a notebook sets, and their minutes, in words."""
-    tasks = [
-        cell.source
-        for cell in notebook.cells
-        if cell.metadata.get("exercise", {}).get("role") == "task"
-    ]
-    minutes = sum(int(found) for task in tasks for found in MINUTES.findall(task))
-    return f"{NUMBERS[len(tasks)]} exercises ({minutes} minutes)"
+    return book_lists.count(book_lists.exercises("", notebook))
 
 
 def opening(source, chapter, exercises):
@@ -170,6 +206,9 @@ def wanted(root=ROOT):
     for name, rows in (
         ("book/index.md", index_table),
         ("book/teach.md", teach_table),
+        ("book/use.md", use_table),
+        ("book/exercises.md", exercise_list),
+        ("book/figures.md", figure_list),
         ("README.md", readme_table),
     ):
         path = root / name

@@ -41,7 +41,7 @@ MARKDOWN_RULES = {
     "leave a line blank",
 }
 # What a page of the site may use, because it is never opened in Colab.
-SITE_ONLY = re.compile(r"^```\{bibliography\}", re.MULTILINE)
+SITE_ONLY = re.compile(r"^```\{(bibliography|include|literalinclude)\}", re.MULTILINE)
 RELATIVE_PICTURE = re.compile(r"!\[[^\]]*\]\((?!https://)")
 
 CODE_RULES = {

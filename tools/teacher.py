@@ -39,8 +39,7 @@ NOTE = (
 
 def pages(root=ROOT):
     """Return the notebooks with exercises, in the order of the book."""
-    names = [c.file for c in course.chapters(root)]
-    names += course.table(root)["reference"]["pages"]
+    names = [c.file for c in course.chapters(root)] + course.pages(root)
     paths = [root / "book" / f"{name}.ipynb" for name in names]
     return [
         p for p in paths if p.is_file() and '"role": "task"' in p.read_text("utf-8")

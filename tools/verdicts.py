@@ -1,4 +1,4 @@
-"""Fill the numbers of the ledger's verdicts from the lines that the chapters print.
+"""Fill the numbers of verdicts and answers from the lines that the chapters print.
 
 A verdict in ``book/claims.md`` does not type what was measured. It holds places that
 name a claim line by its key,
@@ -6,11 +6,12 @@ name a claim line by its key,
     <!--W6.raw-->20<!--/--> times fewer steps, at least <!--W6.raw:bound-->15<!--/-->
 
 which stand for the measured number of that line and for its bound; ``:tol`` stands for
-the tolerance of a claim that two numbers are equal. ``python -m tools.verdicts`` fills
-them from the stored outputs of the chapters; with ``--check`` it changes nothing and
-exits with 1 if a number differs, if a line is missing, if a measured number is stated
-whose bound would let it change by more than half, or if a verdict holds a number that
-no claim line of it names.
+the tolerance of a claim that two numbers are equal. So do the answers in
+``book/faq.md``, below which stand the claims that they rest on, in bold type.
+``python -m tools.verdicts`` fills both from the stored outputs of the chapters; with
+``--check`` it changes nothing and exits with 1 if a number differs, if a line is
+missing, if a measured number is stated whose bound would let it change by more than
+half, or if a verdict or an answer holds a number that no claim line of it names.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from tools import course
 from tools import normal_form as nb
 
 ROOT = Path(__file__).parents[1]
-LEDGER = Path("book", "claims.md")
+LEDGER, QUESTIONS = Path("book", "claims.md"), Path("book", "faq.md")
 LINE = re.compile(
     r"✔ (?P<name>[A-Z]\d+)(?:\.(?P<key>[a-z][a-z0-9-]*))? · (?P<sentence>.+?) · "
     r"measured (?P<measured>\S+)(?: \((?P<spread>[^)]*)\))?, "
@@ -33,6 +34,10 @@ PLACE = re.compile(
     r"<!--(?P<id>[A-Z]\d+\.[a-z][a-z0-9-]*)(?P<part>:bound|:tol)?-->.*?<!--/-->"
 )
 ROW = re.compile(r"^\| \*\*(?P<name>[A-Z]\d+)\*\* \|(?P<cells>.*)\|$", re.MULTILINE)
+ANSWER = re.compile(
+    r"^### (?P<question>.+)\n\n(?P<text>.+)\n\n(?P<below>.+)$", re.MULTILINE
+)
+NAME = re.compile(r"\*\*([A-Z]\d+)\*\*")
 NUMBER = re.compile(r"(?<![\w.^])\d+(?:\.\d+)?(?!\w)")
 # How far a stated number may move before its claim fails, relative to its size.
 LOOSEST = 0.5
@@ -89,7 +94,7 @@ def claim_lines(root=ROOT):
 
 
 def filled(text, lines):
-    """Return the ledger's text with the numbers of these lines."""
+    """Return the text of a page with the numbers of these lines."""
     keyed = {f"{line.name}.{line.key}": line for line in lines if line.key}
 
     def number(place):
@@ -104,7 +109,7 @@ def filled(text, lines):
 
 
 def faults(text, lines):
-    """List what is wrong with the verdicts, beside numbers that are to be filled."""
+    """List what is wrong with a page, beside numbers that are to be filled."""
     keyed = {f"{line.name}.{line.key}": line for line in lines if line.key}
     found = []
     if len(keyed) < sum(1 for line in lines if line.key):
@@ -121,38 +126,51 @@ def faults(text, lines):
                 f"more than {line.op} {line.bound}; tighten it, or state its bound"
             )
     for row in ROW.finditer(text):
-        verdict = PLACE.sub("", row["cells"].split("|")[1])
-        own = [line for line in lines if line.name == row["name"]]
-        known = " ".join(f"{ln.sentence} {ln.scope or ''}" for ln in own)
-        for typed in NUMBER.findall(verdict):
-            if typed not in NUMBER.findall(known):
-                found.append(
-                    f"{row['name']}: {typed} is typed into the verdict; take it from a "
-                    "claim line, or name the setting in one"
-                )
+        verdict = row["cells"].split("|")[1]
+        found += typed(verdict, {row["name"]}, lines, "the verdict")
+    for answer in ANSWER.finditer(text):
+        names = set(NAME.findall(answer["below"]))
+        used = {place["id"].partition(".")[0] for place in PLACE.finditer(answer[0])}
+        if not names or used != names & used:
+            found.append(
+                f"{answer['question']} must name the claims of its numbers below the "
+                f"answer, got {sorted(names)} for {sorted(used)}; write them in bold"
+            )
+        found += typed(
+            re.sub(r"`[^`]*`", "", answer["text"]), names, lines, "an answer"
+        )
     return found
 
 
+def typed(text, names, lines, where):
+    """List the numbers of a text that no place holds and no claim line names."""
+    own = [line for line in lines if line.name in names]
+    known = " ".join(f"{line.sentence} {line.scope or ''}" for line in own)
+    about = ", ".join(sorted(names))
+    return [
+        f"{about}: {number} is typed into {where}; take it from a claim line, or name "
+        "the setting in one"
+        for number in NUMBER.findall(PLACE.sub("", text))
+        if number not in NUMBER.findall(known)
+    ]
+
+
 def main(arguments=None, root=ROOT):
-    """Fill the verdicts, or say what differs; return the exit status."""
+    """Fill the pages, or say what differs; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.verdicts")
     parser.add_argument("--check", action="store_true")
     only_check = parser.parse_args(arguments).check
-    path = root / LEDGER
-    text, lines = path.read_text(encoding="utf-8"), claim_lines(root)
-    new = filled(text, lines)
-    found = faults(new, lines)
-    if new != text and only_check:
-        found.append("a number differs from the chapters; run python -m tools.verdicts")
-    elif new != text:
-        path.write_text(new, encoding="utf-8")
-        print(f"{LEDGER} filled")
-    print(
-        *(f"{LEDGER}: {fault}" for fault in found),
-        sep="\n",
-        end="\n" * bool(found),
-        file=sys.stderr,
-    )
+    lines, found = claim_lines(root), []
+    for page in (LEDGER, QUESTIONS):
+        text = (root / page).read_text(encoding="utf-8")
+        new = filled(text, lines)
+        found += [f"{page}: {fault}" for fault in faults(new, lines)]
+        if new != text and only_check:
+            found.append(f"{page}: a number differs; run python -m tools.verdicts")
+        elif new != text:
+            (root / page).write_text(new, encoding="utf-8")
+            print(f"{page} filled")
+    print(*found, sep="\n", end="\n" * bool(found), file=sys.stderr)
     return int(bool(found))
 
 

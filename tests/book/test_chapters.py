@@ -46,9 +46,7 @@ def test_the_table_of_chapters_is_carried_to_every_list():
 def test_each_claim_is_measured_in_one_notebook_of_the_book():
     names = [name for names in CLAIMS.values() for name in names]
     assert len(set(names)) == len(names)
-    listed = {c.file for c in course.chapters()} | {
-        *course.table()["reference"]["pages"]
-    }
+    listed = {c.file for c in course.chapters()} | {*course.pages()}
     assert set(CLAIMS) <= listed
 
 

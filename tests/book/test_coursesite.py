@@ -1,6 +1,7 @@
 """What the extension of the site makes of plain Markdown and of stored outputs."""
 
 import html
+import re
 
 import pytest
 
@@ -143,7 +144,7 @@ def test_second_build_does_not_report_its_own_numbers(tmp_path):
 
 BIB = """@misc{key,
   author = {Someone, A.}, title = {The {Title}}, year = {2015},
-  url = {https://arxiv.org/abs/1502.03167}, doi = {10.1000/xyz}
+  url = {https://arxiv.org/abs/1502.03167}, doi = {10.1000/xyz}, checked = {title}
 }"""
 
 
@@ -169,6 +170,107 @@ def test_link_to_a_cited_address_leads_to_the_bibliography(tmp_path, address):
     assert 'href="https://example.org/"' in page
     # In the bibliography itself the address leads to the work.
     assert 'href="https://arxiv.org/abs/1502.03167"' in book.page("refs")
+
+
+def bibliography(folder, pages):
+    (folder / "source").mkdir()
+    (folder / "source" / "refs.bib").write_text(BIB)
+    pages["refs.md"] = "# References\n\n```{bibliography}\n:all:\n```\n"
+    return build(
+        folder,
+        pages,
+        extensions=["myst_nb", "sphinxcontrib.bibtex", "coursesite", "katexpre"],
+        bibtex_bibfiles=["refs.bib"],
+    )
+
+
+def test_an_entry_says_who_cites_it_and_what_was_checked(tmp_path):
+    cited = "# Chapter 1: One\n\n## Read on\n\n[Someone](https://doi.org/10.1000/xyz)\n"
+    book = bibliography(tmp_path, {"a.md": cited, "b.md": "# B\n\nnothing\n"})
+    note = book.page("refs").partition('<p class="cited-in">')[2].partition("</p>")[0]
+    assert 'Cited in <a class="reference internal" href="a.html#read-on">' in note
+    assert "<span>Chapter 1</span></a>. Checked: title.</span>" in note
+    assert "b.html" not in note
+    assert book.warnings == []
+
+
+def test_an_entry_that_nothing_cites_is_a_warning(tmp_path):
+    (warning,) = bibliography(tmp_path, {"a.md": "# A\n\nnothing\n"}).warnings
+    assert "nothing cites key" in warning
+
+
+# First uses
+
+
+GLOSSARY = """# Words
+
+<!-- terms -->
+
+## A to Z
+
+### Batch
+
+*Also* mini-batch. The examples of a step. They go together.
+
+### Batch norm
+
+The layer.
+"""
+SYMBOLS = """# Symbols
+
+<!-- symbols -->
+
+| Symbol | What | Code |
+|---|---|---|
+| $\\gamma$ | The factor. Learned. | `gamma` |
+| $x$ | Input | `x` |
+| $\\gamma$ | Again. | |
+"""
+
+
+def first_uses(folder, *markdown, **pages):
+    """Return the words that a notebook links, with the addresses and the tips."""
+    cells = [text("# Title with a batch"), *map(text, markdown)]
+    book = build(
+        folder,
+        {"a.ipynb": cells, "words.md": GLOSSARY, "symbols.md": SYMBOLS, **pages},
+    )
+    assert book.warnings == []
+    return re.findall(
+        r'href="([^"]*)" title="([^"]*)"><span class="course-term">([^<]*)',
+        book.page("a"),
+    )
+
+
+def test_the_first_use_of_a_term_leads_to_the_glossary(tmp_path):
+    found = first_uses(tmp_path, "Two Mini-batches, a batch, batch norm, γ and γ.")
+    assert found == [
+        ("words.html#batch", "The examples of a step.", "Mini-batches"),
+        ("words.html#batch-norm", "The layer.", "batch norm"),
+        ("symbols.html#symbol-gamma", "The factor.", "γ"),
+    ]
+
+
+def test_a_term_is_not_linked_everywhere(tmp_path):
+    words = [
+        "## A batch",
+        "`batch`, $batch$, **batch**",
+        "[batch](https://example.org/)",
+        "```\nbatch\n```",
+        "| batch |\n|---|\n| x |",
+        "<details>\n<summary>A batch</summary>\n\nbatch\n\n</details>",
+        "![batch](https://example.org/x.png)",
+        "batchwise sub-batch batch/size x",
+    ]
+    assert first_uses(tmp_path, *words) == []
+
+
+def test_what_follows_a_folded_answer_is_linked(tmp_path):
+    folded = "<details>\n<summary>A</summary>\n\nbatch\n\n</details>\n\nA batch."
+    (found,) = first_uses(tmp_path, folded, **{"b.md": "# B\n\nA batch.\n"})
+    assert found[2] == "batch"
+    # A page that is no notebook keeps its words.
+    assert "course-term" not in (tmp_path / "html" / "b.html").read_text("utf8")
 
 
 # Pictures and addresses
@@ -341,9 +443,19 @@ def test_bold_identifier_beside_the_ledger_links_to_its_rows(tmp_path):
     ]
     book = build(tmp_path, pages)
     assert book.warnings == []
-    assert book.page("claims").count('href="#ledger-b2">B2</a>') == 1
+    assert book.page("claims").count('href="#ledger-b2"><span>B2</span></a>') == 1
     assert 'href="#ledger-b3"' not in book.page("claims")
     assert "ledger-b2" not in book.page("other")
+
+
+def test_bold_identifier_of_a_page_that_asks_for_it_leads_to_the_ledger(tmp_path):
+    pages = {"claims.md": "# L\n\n<!-- ledger -->\n"}
+    pages["other.md"] = "# O\n\n<!-- identifiers -->\n\n**B2**, **strong**\n"
+    pages["one.ipynb"] = [text("# One"), code("1", printed=CLAIM.format("B2", "x"))]
+    book = build(tmp_path, pages)
+    assert book.warnings == []
+    assert 'href="claims.html#ledger-b2"><span>B2</span></a>' in book.page("other")
+    assert "<strong>strong</strong>" in book.page("other")
 
 
 def test_identifier_in_two_chapters_is_a_warning(tmp_path):

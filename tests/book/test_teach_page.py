@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.tools import samples
-from tools import course, normal_form, teach_page
+from tools import book_lists, course, normal_form, teach_page
 
 ROOT = course.ROOT
 PAGE = (ROOT / "book" / "teach.md").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def labels():
         for cell in notebook.cells:
             if cell.metadata.get("exercise", {}).get("role") == "task":
                 number = cell.metadata.exercise["id"]
-                found[number] = int(course.MINUTES.search(cell.source)[1])
+                found[number] = int(book_lists.LABEL.search(cell.source)["minutes"])
     return found
 
 

@@ -9,7 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.site.course import CHAPTERS, LAPTOP, LOOKS, PAGES, ROOT, TOC_PAGES
+from tests.site.course import (
+    CHAPTERS,
+    LAPTOP,
+    LOOKS,
+    NARROW,
+    PAGES,
+    ROOT,
+    TOC_PAGES,
+)
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # A browser without a sandbox runs in containers; the rest keeps it from phoning home.
@@ -26,7 +34,12 @@ ARGUMENTS = [
 ]
 
 
-NAMES = {"page_name": PAGES, "toc_page": TOC_PAGES, "chapter": CHAPTERS}
+NAMES = {
+    "page_name": PAGES,
+    "toc_page": TOC_PAGES,
+    "chapter": CHAPTERS,
+    "narrow_page": NARROW,
+}
 
 
 def pytest_generate_tests(metafunc):

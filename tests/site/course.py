@@ -23,3 +23,5 @@ TOC_PAGES = [TOC["root"]] + [
 ]
 PAGES = [*TOC_PAGES, "search", "genindex"]
 CHAPTERS = [page for page in TOC_PAGES if re.match(r"book/\d\d-", page)]
+# Pages to look something up on the way: their tables fit a phone.
+NARROW = [f"book/{name}" for name in ("use", "notation", "exercises", "license")]

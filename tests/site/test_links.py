@@ -7,6 +7,8 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 
+from tests.site.course import CHAPTERS
+
 ADDRESSES = {
     "a": "href",
     "link": "href",
@@ -72,6 +74,15 @@ def test_no_link_is_dead(crawled):
         if not is_foreign(address) and (why := fault(page, address, crawled))
     ]
     assert dead == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_leads_to_words_and_symbols(site, crawled, name):
+    page = crawled[(site / f"{name}.html").resolve()]
+    links = {address for _, address in page.links}
+    assert sum(link.startswith("glossary.html#") for link in links) >= 5
+    symbols = any(link.startswith("notation.html#symbol-") for link in links)
+    assert symbols or name == CHAPTERS[0], "only the first has no symbols"
 
 
 def test_nothing_is_loaded_from_elsewhere(crawled):

@@ -31,6 +31,14 @@ def test_page_does_not_scroll_sideways_on_a_phone(look_at, page_name):
     assert width <= PHONE["width"], widest(page)
 
 
+def test_tables_to_look_up_fit_a_phone(look_at, narrow_page):
+    page, _ = look_at(narrow_page, "phone")
+    boxes = page.locator(".pst-scrollable-table-container")
+    assert boxes.count() > 0
+    sizes = "all => all.map(box => [box.scrollWidth, box.clientWidth])"
+    assert all(needs <= has for needs, has in boxes.evaluate_all(sizes))
+
+
 def widest(page):
     """Return what sticks out, to name it in the report."""
     script = """

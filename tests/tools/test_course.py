@@ -28,6 +28,15 @@ def test_exercises_and_their_minutes_are_counted(minutes, words):
     assert course.exercises(notebook(*minutes)) == words
 
 
+def test_every_page_behind_the_chapters_is_there_once():
+    pages = course.pages()
+    assert len(set(pages)) == len(pages)
+    for name in pages:
+        found = [course.ROOT / "book" / f"{name}{end}" for end in (".md", ".ipynb")]
+        assert sum(path.is_file() for path in found) == 1, name
+        assert f"- file: book/{name}\n" in course.contents()
+
+
 def test_the_opening_gets_what_the_table_and_the_notebook_say():
     text = course.opening(FIRST, CHAPTER, course.exercises(notebook(8, 12)))
     assert text == (

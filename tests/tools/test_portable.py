@@ -199,6 +199,8 @@ def test_a_caption_may_follow_a_linked_picture():
 def test_pages_of_the_site_may_list_the_references_and_use_local_pictures():
     page = "# References\n\n```{bibliography}\n:all:\n```\n\n![a plot](plot.svg)"
     assert markdown_faults(page, site_page=True) == []
+    assert markdown_faults("```{include} ../CHANGELOG.md\n```", site_page=True) == []
+    assert markdown_faults("```{include} ../CHANGELOG.md\n```")
     assert markdown_faults("```{note}\ntext\n```", site_page=True)
 
 

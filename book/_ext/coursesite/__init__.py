@@ -4,7 +4,8 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 
 * colored boxes for ``> **Note.** ...`` and the like (:mod:`.callouts`),
 * links from "(2.1)", "Figure 2.1" and "Exercise 2.1" to the thing (:mod:`.numbers`),
-* links from a cited address to the bibliography (:mod:`.citations`),
+* links from a cited address to the bibliography, and back (:mod:`.citations`),
+* links from the first use of a term to the glossary (:mod:`.terms`),
 * the ledger of all claims, collected from the stored outputs (:mod:`.ledger`),
 * local copies of our own pictures, and a warning where words are missing
   (:mod:`.pictures`),
@@ -25,6 +26,7 @@ from . import (
     numbers,
     pictures,
     search,
+    terms,
 )
 
 PARTS = (
@@ -32,6 +34,7 @@ PARTS = (
     callouts,
     numbers,
     citations,
+    terms,
     ledger,
     pictures,
     search,

@@ -7,7 +7,8 @@ Each claim is a line in the stored output of a cell, printed by
     ✔ W4.gain · points gained · measured 6 (5 to 7, 5 seeds), needs > 4 · digits, an MLP
 
 The output becomes a link target; the table stands where a page has ``<!-- ledger -->``.
-On that page a bold identifier, **B2**, becomes a link to its first row.
+There, and on a page with ``<!-- identifiers -->``, a bold identifier, **B2**, becomes a
+link to its first row.
 """
 
 import re
@@ -23,7 +24,7 @@ from sphinx.util.nodes import make_refnode
 
 from .chapters import letters
 
-PLACE = "<!-- ledger -->"
+PLACE, NAMED = "<!-- ledger -->", "<!-- identifiers -->"
 COLUMNS = {"Claim": 8, "What it says": 44, "Measured": 16, "Needs": 16, "Where": 16}
 LINE = re.compile(
     r"✔ (?P<name>[A-Z]\d+)(?:\.(?P<key>[a-z][a-z0-9-]*))? · (?P<sentence>.+?) · "
@@ -135,13 +136,13 @@ class FindLedger(SphinxTransform):
     default_priority = 16
 
     def apply(self, **kwargs):
-        if any(is_place(node) for node in self.document.findall(nodes.raw)):
+        if any(holds(node, PLACE) for node in self.document.findall(nodes.raw)):
             pages = getattr(self.env, "course_ledger_pages", frozenset())
             self.env.course_ledger_pages = pages | {self.env.docname}
 
 
-def is_place(node):
-    return node.astext().strip() == PLACE
+def holds(node, mark):
+    return node.astext().strip() == mark
 
 
 class Ledger(SphinxPostTransform):
@@ -150,20 +151,24 @@ class Ledger(SphinxPostTransform):
     default_priority = 7
 
     def run(self, **kwargs):
-        places = [n for n in self.document.findall(nodes.raw) if is_place(n)]
+        raw = list(self.document.findall(nodes.raw))
+        places = [node for node in raw if holds(node, PLACE)]
         for place in places:
             place.replace_self(self.table(all_claims(self.env)))
-        if places:
+        if places or any(holds(node, NAMED) for node in raw):
             self.link_identifiers()
 
     def link_identifiers(self):
         """Lead from each bold identifier of the page to its rows."""
         measured = {claim.name for claim in all_claims(self.env)}
+        page = min(getattr(self.env, "course_ledger_pages", ()) or {self.env.docname})
+        here, builder = self.env.docname, self.app.builder
         for word in list(self.document.findall(nodes.strong)):
             name = word.astext()
             if name in measured:
                 word.clear()
-                word += nodes.reference("", name, refid=row_id(name), internal=True)
+                label = nodes.inline("", name)
+                word += make_refnode(builder, here, page, row_id(name), label)
 
     def table(self, claims):
         count = f"{len(claims)} claims" if len(claims) != 1 else "1 claim"

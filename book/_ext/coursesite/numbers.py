@@ -18,9 +18,9 @@ from .callouts import first_strong
 
 TAG = re.compile(r"\\tag\{(\d+\.\d+)\}")
 CAPTION = re.compile(r"(Figure|Table)\s+(\d+\.\d+)\.?")
-EXERCISE = re.compile(r"(Exercise)\s+((?:\d+|H)\.\d+)")
+EXERCISE = re.compile(r"(Exercise)\s+((?:\d+|[HP])\.\d+)")
 MENTION = re.compile(
-    r"\((\d+\.\d+)\)|\b(figure|table|exercise)\s+((?:\d+|H)\.\d+)", re.I
+    r"\((\d+\.\d+)\)|\b(figure|table|exercise)\s+((?:\d+|[HP])\.\d+)", re.I
 )
 UNLINKED = (
     nodes.reference,
