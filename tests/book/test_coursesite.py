@@ -341,9 +341,42 @@ def test_bold_identifier_beside_the_ledger_links_to_its_rows(tmp_path):
     ]
     book = build(tmp_path, pages)
     assert book.warnings == []
-    assert book.page("claims").count('href="#ledger-b2">B2</a>') == 1
+    assert book.page("claims").count('href="#ledger-b2"><span>B2</span></a>') == 1
     assert 'href="#ledger-b3"' not in book.page("claims")
     assert "ledger-b2" not in book.page("other")
+
+
+def test_the_identifier_of_a_line_leads_to_its_row(tmp_path):
+    lines = CLAIM.format("B2", "x & y") + "a note\n" + CLAIM.format("B2.gain", "z")
+    book = ledger_book(tmp_path, lines)
+    page = book.page("one")
+    assert page.count('href="claims.html#ledger-b2"') == 2
+    assert "· the sentence of x &amp; y · measured" in page
+    assert "\na note\n" in page
+    assert book.warnings == []
+
+
+@pytest.mark.parametrize(
+    "label, anchor", [("B2", "claim-b2"), ("B2.gain", "claim-b2-2")]
+)
+def test_a_link_to_the_ledger_named_as_a_claim_leads_to_its_line(
+    tmp_path, label, anchor
+):
+    lines = CLAIM.format("B2", "x") + CLAIM.format("B2.gain", "y")
+    pages = {
+        "claims.md": f"# L\n\n[{label}](claims.md) and [the ledger](claims.md)\n\n"
+        "<!-- ledger -->\n",
+        "one.ipynb": [text("# One"), code("1", printed=lines)],
+    }
+    page = build(tmp_path, pages).page("claims")
+    assert f'href="one.html#{anchor}" title="the sentence of ' in page
+    assert "the ledger</span>" in page and 'href="#"' in page
+
+
+def test_a_link_named_as_a_claim_that_no_cell_prints_is_a_warning(tmp_path):
+    pages = {"claims.md": "# L\n\n[B3](claims.md)\n\n<!-- ledger -->\n"}
+    (warning,) = build(tmp_path, pages).warnings
+    assert "no cell prints the claim B3" in warning
 
 
 def test_identifier_in_two_chapters_is_a_warning(tmp_path):

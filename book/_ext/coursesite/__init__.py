@@ -5,7 +5,8 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * colored boxes for ``> **Note.** ...`` and the like (:mod:`.callouts`),
 * links from "(2.1)", "Figure 2.1" and "Exercise 2.1" to the thing (:mod:`.numbers`),
 * links from a cited address to the bibliography (:mod:`.citations`),
-* the ledger of all claims, collected from the stored outputs (:mod:`.ledger`),
+* the claims of the stored outputs as targets and links (:mod:`.claims`), and the ledger
+  of all of them (:mod:`.ledger`),
 * local copies of our own pictures, and a warning where words are missing
   (:mod:`.pictures`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
@@ -19,6 +20,7 @@ from . import (
     callouts,
     chapters,
     citations,
+    claims,
     finish,
     icons,
     ledger,
@@ -32,6 +34,7 @@ PARTS = (
     callouts,
     numbers,
     citations,
+    claims,
     ledger,
     pictures,
     search,
