@@ -49,7 +49,7 @@ def setup(app):
         part.setup(app)
     return {
         "version": "1",
-        "env_version": 1,
+        "env_version": 2,
         "parallel_read_safe": True,
         "parallel_write_safe": False,
     }

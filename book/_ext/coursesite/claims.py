@@ -129,10 +129,7 @@ class CollectClaims(SphinxTransform):
         claims = []
         for line, match in zip(lines, found, strict=True):
             if match:
-                claim = self.claim(match, seen)
-                ids = [claim.anchor]
-                if claim.key:  # stays the same when a line is added before it
-                    ids.insert(0, f"claim-{claim.name.lower()}-{claim.key}")
+                claim, ids = self.claim(match, seen)
                 words = nodes.Text(line.rstrip("\n"))
                 output += nodes.inline("", "", words, ids=ids, classes=["claim-line"])
                 output += nodes.Text(line[len(words) :])
@@ -143,11 +140,15 @@ class CollectClaims(SphinxTransform):
         return claims
 
     def claim(self, match, seen):
+        """Return the claim and its addresses: one by its key, one by its number."""
         name = match["name"]
         seen[name] += 1
         count = f"-{seen[name]}" if seen[name] > 1 else ""
-        anchor = f"claim-{name.lower()}{count}"
-        return Claim(**match.groupdict(), docname=self.env.docname, anchor=anchor)
+        ids = [f"claim-{name.lower()}{count}"]
+        if match["key"]:  # stays the same when a line is added before it
+            ids.insert(0, f"claim-{name.lower()}-{match['key']}")
+        place = {"docname": self.env.docname, "anchor": ids[0]}
+        return Claim(**match.groupdict(), **place), ids
 
 
 def check_claims(app, env):
