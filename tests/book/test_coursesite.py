@@ -411,7 +411,7 @@ def test_the_identifier_of_a_line_leads_to_its_row(tmp_path):
     page = book.page("one")
     assert page.count('href="claims.html#ledger-b2"') == 2
     assert "· the sentence of x &amp; y · measured" in page
-    assert "\na note\n" in page
+    assert "needs &lt; 1\n</span>a note\n<span" in page
     assert book.warnings == []
 
 

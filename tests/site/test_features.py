@@ -234,16 +234,23 @@ def test_ledger_leads_to_the_lines_and_they_lead_back(visit, address):
             assert row == f"#ledger-{label.partition('.')[0].lower()}"
 
 
-def test_a_row_that_is_asked_for_is_in_sight_and_open(visit):
-    page, _ = visit(f"{LEDGER}#ledger-w6")
+def test_a_row_that_is_asked_for_is_open_below_the_heads(look_at):
+    page, _ = look_at("book/claims")
+    page.evaluate("location.hash = 'ledger-w6'")
     row = page.locator("#ledger-w6")
     row.locator("details[open]").wait_for()
-    assert 0 <= row.bounding_box()["y"] < 800
     assert row.locator("a", has_text="W6.raw").is_visible()
+    head = page.locator("table.ledger thead th").first.bounding_box()
+    chapter = page.locator("tr.ledger-chapter", has_text="What does it change")
+    box = chapter.locator("th").bounding_box()
+    assert 0 < head["y"] < 100
+    assert head["y"] < box["y"] < row.bounding_box()["y"] < 800
+    page.evaluate("location.hash = ''")
+    row.locator("summary").click()
 
 
-def test_ledger_is_filtered_with_the_keyboard(visit):
-    page, trouble = visit(LEDGER)
+def test_ledger_is_filtered_with_the_keyboard(look_at):
+    page, trouble = look_at("book/claims")
     count, rows = page.locator(".ledger-filter output"), page.locator(CLAIM)
     total = rows.count()
     assert count.get_attribute("aria-live") == "polite"
@@ -287,15 +294,6 @@ def test_ledger_is_short(visit):
     assert page.evaluate(HEIGHT) <= 9_000
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate(HEIGHT) <= 14_000
-
-
-def test_the_heads_of_the_ledger_stay_in_sight(visit):
-    page, _ = visit(f"{LEDGER}#ledger-w6")
-    head = page.locator("table.ledger thead th").first.bounding_box()
-    chapter = page.locator("tr.ledger-chapter", has_text="What does it change").last
-    box = chapter.locator("th").bounding_box()
-    assert 0 < head["y"] < 100
-    assert head["y"] < box["y"] < page.locator("#ledger-w6").bounding_box()["y"]
 
 
 def test_ledger_as_data_counts_as_the_page_does(look_at, site):

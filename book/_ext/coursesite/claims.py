@@ -130,9 +130,8 @@ class CollectClaims(SphinxTransform):
         for line, match in zip(lines, found, strict=True):
             if match:
                 claim, ids = self.claim(match, seen)
-                words = nodes.Text(line.rstrip("\n"))
+                words = nodes.Text(line)  # its end inside, so that it may be a block
                 output += nodes.inline("", "", words, ids=ids, classes=["claim-line"])
-                output += nodes.Text(line[len(words) :])
                 claims.append(claim)
             else:
                 output += nodes.Text(line)
