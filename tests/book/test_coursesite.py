@@ -1,6 +1,7 @@
 """What the extension of the site makes of plain Markdown and of stored outputs."""
 
 import html
+import json
 import re
 
 import pytest
@@ -337,29 +338,33 @@ def test_link_schemes_use_the_configured_address(tmp_path, link, address):
 # The ledger
 
 
-def test_ledger_lists_the_claims_in_the_order_of_the_table_of_chapters(tmp_path):
-    first = "loss 3\n" + CLAIM.format("B2", "b") + CLAIM.format("B10", "c")
+def test_ledger_lists_the_claims_by_chapter_and_number(tmp_path):
+    first = "loss 3\n" + CLAIM.format("B10", "c") + CLAIM.format("B2", "b")
     book = ledger_book(tmp_path, first, CLAIM.format("N1", "n"))
     page = book.page("claims")
     assert book.warnings == []
-    places = [page.index(f"<p>{name}</p></td>") for name in ("N1", "B2", "B10")]
+    places = [page.index(f'<tr class="ledger-{what}') for what in ("chapter", "claim")]
+    places += [page.index(f'id="ledger-{name}"') for name in ("b2", "b10", "n1")]
     assert places == sorted(places)
-    assert "3 claims" in page
+    assert "<span>Chapter 1: One</span></a> <span>2 claims</span>" in page
+    assert "3 claims and 3 measurements" in page
     assert "<td><p>the sentence of b</p></td>" in page
-    assert "<td><p>0.71</p></td>" in page
-    assert "<td><p>&lt; 1</p></td>" in page
+    assert page.count("<span>0.71, needs &lt; 1</span>") == 6  # in the row, and folded
 
 
 def test_claims_of_the_reference_pages_follow_those_of_the_chapters(tmp_path):
-    book = ledger_book(tmp_path, CLAIM.format("D1", "d") + CLAIM.format("Z1", "z"))
-    page = book.page("claims")
-    assert page.index("<p>Z1</p></td>") < page.index("<p>D1</p></td>")
+    pages = {"claims.md": "# L\n\n<!-- ledger -->\n", "book/course.yml": TABLE}
+    for name, claim in {"aaa": "Z1", "one": "N1"}.items():
+        printed = CLAIM.format(claim, "x")
+        pages[f"{name}.ipynb"] = [text(f"# {name}"), code("1", printed=printed)]
+    page = build(tmp_path, pages).page("claims")
+    assert page.index('id="ledger-n1"') < page.index('id="ledger-z1"')
 
 
-def test_ledger_links_to_the_cell(tmp_path):
+def test_ledger_links_to_the_line(tmp_path):
     book = ledger_book(tmp_path, CLAIM.format("B2", "x") + CLAIM.format("B2", "y"))
     for anchor in ("claim-b2", "claim-b2-2"):
-        assert f'href="one.html#{anchor}"><span>Chapter 1</span>' in book.page("claims")
+        assert f'href="one.html#{anchor}"><span>B2</span>' in book.page("claims")
         assert book.page("one").count(f'id="{anchor}"') == 1
     assert book.warnings == []
 
@@ -373,17 +378,73 @@ def test_a_claim_with_a_key_has_an_anchor_of_its_own_and_shows_its_scope(tmp_pat
     assert 'id="claim-b2-gain"' in book.page("one")
     assert 'id="claim-b2-2"' in book.page("one")
     page = book.page("claims")
-    assert "<td><p>points gained (digits, an MLP)</p></td>" in page
-    assert "<td><p>6.2 (5 to 7.5, 5 seeds)</p></td>" in page
-    assert "<td><p>&gt; 4</p></td>" in page
+    assert 'href="one.html#claim-b2-gain"><span>B2.gain</span></a>' in page
+    assert "<span> points gained (digits, an MLP)</span>" in page
+    assert "<span>6.2 (5 to 7.5, 5 seeds), needs &gt; 4</span>" in page
     assert book.warnings == []
 
 
 def test_a_letter_that_no_chapter_lists_comes_last(tmp_path):
     lines = "".join(CLAIM.format(name, name) for name in ("Z1", "A1", "B2", "N2"))
     page = ledger_book(tmp_path, lines).page("claims")
-    places = [page.index(f"<p>{name}</p></td>") for name in ("N2", "B2", "A1", "Z1")]
+    places = [page.index(f'id="ledger-{name}"') for name in ("n2", "b2", "a1", "z1")]
     assert places == sorted(places)
+
+
+VERDICT_TABLE = """\
+# The ledger
+
+<!-- ledger -->
+
+| Claim | One reads | Verdict | Scope |
+|---|---|---|---|
+| **B2** | It *helps* | *Holds for one.* By <!--B2.gain-->6.2<!--/-->. | digits |
+| **B3** | Does it? | *No.* | the layer |
+
+**B2** is in `ledger.json`.
+"""
+
+
+def test_a_table_of_verdicts_becomes_the_rows_of_the_ledger(tmp_path):
+    gain = "✔ B2.gain · gained · measured 6.2, needs > 4\n"
+    lines = CLAIM.format("B2", "x") + gain + CLAIM.format("B3", "y")
+    articles = "# A\n\n## BN & you\n\n| top 1 | so | [B2](claims.md) | yes |\n"
+    pages = {
+        "book/claims.md": VERDICT_TABLE,
+        "book/articles.md": articles,
+        "book/one.ipynb": [text("# One"), code("1", printed=lines)],
+    }
+    book = build(tmp_path, pages)
+    page = book.page("book/claims")
+    assert page.count("<table") == 1
+    assert "<td><p>It <em>helps</em></p></td>" in page
+    assert 'verdict-badge verdict-within-limits">within limits</span> Holds for' in page
+    assert 'verdict-badge verdict-no">no</span> </p>' in page  # "No." is said already
+    assert '<td class="scope"><p>digits</p></td>' in page
+    assert '<td class="measured"><p class="claim-numbers"><svg' in page
+    headline = page.partition('class="measured"')[2].partition("</td>")[0]
+    assert "<span>6.2, needs &gt; 4</span>" in headline  # what the verdict states
+    assert "B2.gain--" not in page
+    assert 'href="#ledger-b2"><span>B2</span></a></strong> is in' in page
+    assert 'href="ledger.json"><code' in page
+    found = json.loads((book.out / "book" / "ledger.json").read_text("utf8"))
+    first, second = found["claims"]
+    assert first["statement"] == "It helps" and first["verdict"] == "within limits"
+    assert first["explanation"] == "Holds for one. By 6.2."
+    assert first["articles"] == ["BN & you"] and second["articles"] == []
+    assert first["row"] == "claims.html#ledger-b2"
+    assert first["lines"][1]["address"] == "one.html#claim-b2-gain"
+    assert (first["lines"][1]["value"], first["lines"][1]["bound"]) == (6.2, 4)
+    assert second["verdict"] == "no"
+
+
+def test_a_verdict_that_begins_otherwise_is_a_warning(tmp_path):
+    pages = {
+        "claims.md": VERDICT_TABLE.replace("*Holds for", "*Perhaps for"),
+        "one.ipynb": [text("# One"), code("1", printed=CLAIM.format("B2", "x"))],
+    }
+    (warning,) = build(tmp_path, pages).warnings
+    assert "B2: no verdict begins like this: Perhaps for one." in warning
 
 
 def test_the_earlier_name_of_a_chapter_leads_to_it(tmp_path):
@@ -414,24 +475,22 @@ def test_ledger_reads_every_form_of_a_claim(tmp_path, measured, needs):
     line = f"✔ F4 · x · y is the identity · measured {measured}, needs {needs}\n"
     page = ledger_book(tmp_path, line).page("claims")
     assert "<td><p>x · y is the identity</p></td>" in page
-    assert f"<td><p>{measured}</p></td>" in page
-    assert f"<td><p>{html.escape(needs)}</p></td>" in page
+    assert f"<span>{measured}, needs {html.escape(needs)}</span>" in page
+    assert page.count("<svg") == 2
 
 
 def test_ledger_is_a_table_with_header_cells_and_a_caption(tmp_path):
     page = ledger_book(tmp_path, CLAIM.format("B2", "x")).page("claims")
     assert page.count('<th class="head') == 5
-    assert '<td class="identifier"><p>B2</p></td>' in page
-    assert "<caption>" in page
-    assert "1 claim, measured" in page
+    assert '<th class="stub"><p>B2</p></th>' in page
+    assert "1 claim and 1 measurement<" in page
 
 
-def test_identifier_stands_once_beside_all_its_rows(tmp_path):
+def test_identifier_stands_once_beside_all_its_lines(tmp_path):
     lines = CLAIM.format("B2", "x") + CLAIM.format("B2", "y") + CLAIM.format("B3", "z")
     page = ledger_book(tmp_path, lines).page("claims")
-    assert '<td class="identifier" rowspan="2"><p>B2</p></td>' in page
-    assert '<td class="identifier"><p>B3</p></td>' in page
     assert page.count('id="ledger-b2"') == page.count('id="ledger-b3"') == 1
+    assert "2 measurements" in page and page.count('class="ledger-lines') == 2
 
 
 def test_bold_identifier_beside_the_ledger_links_to_its_rows(tmp_path):
@@ -458,6 +517,39 @@ def test_bold_identifier_of_a_page_that_asks_for_it_leads_to_the_ledger(tmp_path
     assert "<strong>strong</strong>" in book.page("other")
 
 
+def test_the_identifier_of_a_line_leads_to_its_row(tmp_path):
+    lines = CLAIM.format("B2", "x & y") + "a note\n" + CLAIM.format("B2.gain", "z")
+    book = ledger_book(tmp_path, lines)
+    page = book.page("one")
+    assert page.count('href="claims.html#ledger-b2"') == 2
+    assert "· the sentence of x &amp; y · measured" in page
+    assert "needs &lt; 1\n</span>a note\n<span" in page
+    assert book.warnings == []
+
+
+@pytest.mark.parametrize(
+    "label, anchor", [("B2", "claim-b2"), ("B2.gain", "claim-b2-gain")]
+)
+def test_a_link_to_the_ledger_named_as_a_claim_leads_to_its_line(
+    tmp_path, label, anchor
+):
+    lines = CLAIM.format("B2", "x") + CLAIM.format("B2.gain", "y")
+    pages = {
+        "claims.md": f"# L\n\n[{label}](claims.md) and [the ledger](claims.md)\n\n"
+        "<!-- ledger -->\n",
+        "one.ipynb": [text("# One"), code("1", printed=lines)],
+    }
+    page = build(tmp_path, pages).page("claims")
+    assert f'href="one.html#{anchor}" title="the sentence of ' in page
+    assert "the ledger</span>" in page and 'href="#"' in page
+
+
+def test_a_link_named_as_a_claim_that_no_cell_prints_is_a_warning(tmp_path):
+    pages = {"claims.md": "# L\n\n[B3](claims.md)\n\n<!-- ledger -->\n"}
+    (warning,) = build(tmp_path, pages).warnings
+    assert "no cell prints the claim B3" in warning
+
+
 def test_identifier_in_two_chapters_is_a_warning(tmp_path):
     line = CLAIM.format("B2", "x")
     (warning,) = ledger_book(tmp_path, line, line).warnings
@@ -475,14 +567,14 @@ def test_verdict_of_an_exercise_is_not_a_claim(tmp_path):
     assert book.warnings == []
     assert 'class="output stream verdict' in book.page("one")
     assert "verdict" not in book.page("two")
-    assert "0 claims" in book.page("claims")
+    assert "0 claims and 0 measurements" in book.page("claims")
 
 
 def test_claim_that_is_gone_leaves_the_ledger(tmp_path):
     ledger_book(tmp_path, CLAIM.format("B2", "x"))
     book = ledger_book(tmp_path, "nothing\n", CLAIM.format("B2", "y"))
     assert book.warnings == []
-    assert "1 claim," in book.page("claims")
+    assert "1 claim and 1 measurement" in book.page("claims")
 
 
 # The rest

@@ -291,7 +291,7 @@ class TensorFlow(Library):
         self.stateless = not any("momentum" in name for name in self.arguments)
 
     def step(self, x, channels=None, start=None, eps=None, momentum=None):
-        """Normalize a batch as article 001 does; there is nothing to store."""
+        """Normalize a batch as the article "BN notes"; there is nothing to store."""
         mean, var = self.nn.moments(x, list(range(x.ndim - 1)))
         ones = np.ones(channels or x.shape[-1], dtype=np.float32)
         eps = 1e-3 if eps is None else eps

@@ -161,18 +161,29 @@ def test_landing_page_opens_the_chapters_in_colab(visit):
 # The ledger
 
 
-# The cell that each address of a page leads to, and how far from the top it then is.
+# The line that each address of a page leads to, and how far from the top it then is.
 LANDING = """ids => ids.map(id => {
     location.hash = id;
     const target = document.getElementById(id);
-    const cell = target.closest('.cell');
-    return [cell.innerText, target.getBoundingClientRect().top];
+    return [target.innerText, target.getBoundingClientRect().top];
 })"""
-CELLS = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
+LEDGER = "book/claims.html"
+# Each row: identifier, chapter, verdict, and of each line its link and its words.
+ROWS = """rows => rows.map(row => ({
+    name: row.cells[0].innerText,
+    chapter: row.parentElement.rows[0].cells[0].querySelector('a').innerText,
+    verdict: row.querySelector('.verdict-badge').innerText,
+    lines: [...row.querySelectorAll('.ledger-lines li')].map(line => [
+        line.querySelector('a').getAttribute('href'),
+        line.querySelector('a').textContent,
+        line.querySelector('p').textContent,
+        line.querySelector('.claim-numbers span').textContent]),
+}))"""
+CLAIM = "tr.ledger-claim"
 
 
 def stored_claims(chapter):
-    """Return ``[name, sentence, measured, needs]`` of each claim in a notebook."""
+    """Return ``[label, sentence, measured and needs]`` of each claim in a notebook."""
     notebook = json.loads((ROOT / f"{chapter}.ipynb").read_text("utf8"))
     outputs = [out for cell in notebook["cells"] for out in cell.get("outputs", [])]
     lines = "".join("".join(out.get("text", "")) for out in outputs).splitlines()
@@ -180,73 +191,127 @@ def stored_claims(chapter):
     for line in lines:
         if line.startswith("✔ ") and ", needs " in line:
             head, tail = line.removeprefix("✔ ").rsplit(", needs ", 1)
-            name, sentence, measured = head.split(" · ")
+            label, sentence, measured = head.split(" · ")
             needs, _, scope = tail.partition(" · ")
-            sentence += f" ({scope})" if scope else ""
+            words = f"{label} {sentence}" + (f" ({scope})" if scope else "")
             measured = measured.removeprefix("measured ")
-            claims.append([name.partition(".")[0], sentence, measured, needs])
+            claims.append([label, words, f"{measured}, needs {needs}"])
     return claims
 
 
-def shown_claims(page):
-    """Return the same of the table; the name stands in the first row of its own."""
-    claims = []
-    for cells in page.locator("table.ledger tbody tr").evaluate_all(CELLS):
-        *name, sentence, measured, needs, _ = cells
-        claims.append([*(name or claims[-1][:1]), sentence, measured, needs])
-    return claims
-
-
-def test_ledger_lists_every_claim(visit):
-    page, _ = visit("book/claims.html")
-    shown = shown_claims(page)
+def test_ledger_lists_every_claim(look_at):
+    page, _ = look_at("book/claims")
+    rows = page.locator(CLAIM).evaluate_all(ROWS)
     measured = course.measured()
     stored = [claim for file in measured for claim in stored_claims(f"book/{file}")]
     assert len(stored) >= len(measured)
-    assert sorted(shown) == sorted(stored)
-    order = [(row[0][0], int(row[0][1:])) for row in shown]
-    names = [name for names in measured.values() for name in names]
-    letters = list(dict.fromkeys(name[0] for name in names))
-    assert order == sorted(order, key=lambda it: (letters.index(it[0]), it[1]))
+    assert sorted(line[1:] for row in rows for line in row["lines"]) == sorted(stored)
+    names = [row["name"] for row in rows]
+    assert sorted(names) == sorted(name for own in measured.values() for name in own)
+    listed = [course.chapters()[n].title for n in range(len(course.chapters()))]
+    chapters = list(dict.fromkeys(row["chapter"] for row in rows))
+    titles = [chapter.partition(": ")[2] for chapter in chapters]
+    assert titles[: len(listed)] == listed
 
 
-def test_ledger_leads_to_the_cells(visit, address):
-    page, _ = visit("book/claims.html")
-    sentences = [claim[1] for claim in shown_claims(page)]
-    links = page.locator("table.ledger td:last-child a").evaluate_all(LINKS)
-    assert len(set(links)) == len(links) == len(sentences) > 0
+def test_ledger_leads_to_the_lines_and_they_lead_back(visit, address):
+    page, _ = visit(LEDGER)
     of_chapter = {}
-    for link, sentence in zip(links, sentences, strict=True):
-        chapter, _, anchor = link.partition("#")
-        of_chapter.setdefault(chapter, {})[anchor] = sentence
+    for row in page.locator(CLAIM).evaluate_all(ROWS):
+        for link, label, _, _ in row["lines"]:
+            chapter, _, anchor = link.partition("#")
+            of_chapter.setdefault(chapter, {})[anchor] = label
+    back = "links => links.map(link => [link.textContent, link.hash])"
     for chapter, wanted in of_chapter.items():
         page.goto(f"{address}/book/{chapter}")
         landings = page.evaluate(LANDING, list(wanted))
-        for (anchor, sentence), (cell, top) in zip(
-            wanted.items(), landings, strict=True
-        ):
-            assert sentence.partition(" (")[0] in " ".join(cell.split())
-            assert 0 <= top < 800, f"{chapter}#{anchor} is out of sight"
+        for label, (line, top) in zip(wanted.values(), landings, strict=True):
+            assert line.startswith(f"✔ {label} · ")
+            assert 0 <= top < 800, f"{chapter}: {label} is out of sight"
+        found = page.locator(".claim-line a").evaluate_all(back)
+        assert sorted(label for label, _ in found) == sorted(wanted.values())
+        for label, row in found:
+            assert row == f"#ledger-{label.partition('.')[0].lower()}"
 
 
-def test_ledger_has_a_verdict_on_each_claim(visit):
-    page, _ = visit("book/claims.html")
-    verdicts = page.locator("table:not(.ledger) tbody tr").all()
-    names = [row.locator("td").first.inner_text() for row in verdicts]
-    assert names == list(dict.fromkeys(claim[0] for claim in shown_claims(page)))
-    for name, row in zip(names, verdicts, strict=True):
-        row.locator("td a").first.click()
-        target = page.locator(f"#ledger-{name.lower()}")
-        assert target.locator("td").first.inner_text() == name
-        assert 0 <= target.bounding_box()["y"] < 800
+def test_a_row_that_is_asked_for_is_open_below_the_heads(look_at):
+    page, _ = look_at("book/claims")
+    page.evaluate("location.hash = 'ledger-w6'")
+    row = page.locator("#ledger-w6")
+    row.locator("details[open]").wait_for()
+    assert row.locator("a", has_text="W6.raw").is_visible()
+    head = page.locator("table.ledger thead th").first.bounding_box()
+    chapter = page.locator("tr.ledger-chapter", has_text="What does it change")
+    box = chapter.locator("th").bounding_box()
+    assert 0 < head["y"] < 100
+    assert head["y"] < box["y"] < row.bounding_box()["y"] < 800
+    page.evaluate("location.hash = ''")
+    row.locator("summary").click()
 
 
-def test_ledger_scrolls_inside_its_box_on_a_phone(visit):
-    page, _ = visit("book/claims.html", viewport={"width": 390, "height": 844})
-    box = page.locator(".pst-scrollable-table-container:has(table.ledger)")
-    assert box.evaluate("box => box.scrollWidth > box.clientWidth")
-    assert box.bounding_box()["width"] <= 390
-    assert page.locator("table.ledger caption").is_visible()
+def test_ledger_is_filtered_with_the_keyboard(look_at):
+    page, trouble = look_at("book/claims")
+    count, rows = page.locator(".ledger-filter output"), page.locator(CLAIM)
+    total = rows.count()
+    assert count.get_attribute("aria-live") == "polite"
+    assert count.inner_text() == f"{total} of {total} claims"
+    verdict, article, chapter = page.locator(".ledger-filter select").all()
+    page.locator(".ledger-filter select").first.focus()
+    page.keyboard.type("false")
+    wanted = [row for row in rows.evaluate_all(ROWS) if row["verdict"] == "false"]
+    assert count.inner_text() == f"{len(wanted)} of {total} claims"
+    assert page.locator(f"{CLAIM}:visible").count() == len(wanted) > 0
+    heads = page.locator("tr.ledger-chapter:visible").count()
+    assert heads == len({row["chapter"] for row in wanted})
+    page.keyboard.press("Tab")
+    assert article.evaluate("list => list === document.activeElement")
+    page.keyboard.type("BN notes")
+    assert page.locator(f"{CLAIM}:visible").count() < len(wanted)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert verdict.input_value() == article.input_value() == chapter.input_value() == ""
+    assert page.locator(f"{CLAIM}:visible").count() == total
+    assert trouble.console == []
+
+
+def test_ledger_needs_no_script(look_at):
+    page, _ = look_at("book/claims", "no script")
+    rows = page.locator(CLAIM)
+    assert rows.count() == page.locator(f"{CLAIM}:visible").count() > 60
+    assert page.locator(".ledger-filter").count() == 0
+    line = rows.first.locator(".ledger-lines a").first
+    assert not line.is_visible()
+    rows.first.locator("summary").click()
+    assert line.is_visible()
+
+
+HEIGHT = "document.documentElement.scrollHeight"
+
+
+def test_ledger_is_short(visit):
+    page, _ = visit(LEDGER, viewport={"width": 1440, "height": 900})
+    assert page.evaluate(HEIGHT) <= 9_000
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate(HEIGHT) <= 14_000
+
+
+def test_ledger_as_data_counts_as_the_page_does(look_at, site):
+    page, _ = look_at("book/claims")
+    rows = page.locator(CLAIM).evaluate_all(ROWS)
+    link = page.locator("article a[href='ledger.json']")
+    assert link.count() >= 1
+    claims = json.loads((site / "book" / "ledger.json").read_text("utf8"))["claims"]
+    assert [one["id"] for one in claims] == [row["name"] for row in rows]
+    assert [one["verdict"] for one in claims] == [row["verdict"] for row in rows]
+    counts = [len(one["lines"]) for one in claims]
+    assert counts == [len(row["lines"]) for row in rows]
+    legend = page.locator(".ledger-legend b").all_inner_texts()
+    assert sum(map(int, legend)) == len(claims)
+    keys = {"key", "sentence", "measured", "needs", "address", "value", "op", "bound"}
+    for one in claims:
+        assert one["statement"] and one["explanation"] and one["scope"]
+        assert all(keys <= set(line) for line in one["lines"])
 
 
 # Icons

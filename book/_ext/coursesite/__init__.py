@@ -6,7 +6,8 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * links from "(2.1)", "Figure 2.1" and "Exercise 2.1" to the thing (:mod:`.numbers`),
 * links from a cited address to the bibliography, and back (:mod:`.citations`),
 * links from the first use of a term to the glossary (:mod:`.terms`),
-* the ledger of all claims, collected from the stored outputs (:mod:`.ledger`),
+* the claims of the stored outputs as targets and links (:mod:`.claims`), and the ledger
+  of all of them (:mod:`.ledger`),
 * local copies of our own pictures, and a warning where words are missing
   (:mod:`.pictures`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
@@ -20,6 +21,7 @@ from . import (
     callouts,
     chapters,
     citations,
+    claims,
     finish,
     icons,
     ledger,
@@ -35,6 +37,7 @@ PARTS = (
     numbers,
     citations,
     terms,
+    claims,
     ledger,
     pictures,
     search,
@@ -49,7 +52,7 @@ def setup(app):
         part.setup(app)
     return {
         "version": "1",
-        "env_version": 1,
+        "env_version": 2,
         "parallel_read_safe": True,
         "parallel_write_safe": False,
     }
