@@ -12,7 +12,7 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
   (:mod:`.pictures`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
 * the order of the ledger and the earlier addresses of chapters (:mod:`.chapters`),
-* search results that are headings first, and excerpts of the text (:mod:`.search`),
+* the words of every section, for the search (:mod:`.search`),
 * small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`).
 """
 

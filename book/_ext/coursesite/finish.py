@@ -15,6 +15,12 @@ REPAIRS = [
     for pattern, replacement in [
         (r'<summary aria-label="[^"]*">', "<summary>"),
         (r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"', r"\1"),
+        # Sphinx's search, which the theme loads on every page; see search.py.
+        (
+            r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*">'
+            r"</script>",
+            "",
+        ),
         (r'(<div) role="list"( class="citation-list">)', r"\1\2"),
         (r'(<div class="citation" id="[^"]*") role="doc-biblioentry"', r"\1"),
         (
