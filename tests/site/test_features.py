@@ -1,7 +1,6 @@
-"""Search, folding, buttons, the ledger and the icons, as a reader meets them."""
+"""Folding, buttons, the ledger and the icons, as a reader meets them."""
 
 import json
-import re
 from io import BytesIO
 
 import pytest
@@ -11,68 +10,6 @@ from tests.site.course import CHAPTERS, CONFIG, ROOT
 from tools import course
 
 REPOSITORY = CONFIG["repository"]["url"]
-# Chromium lets no page read files, so that the search has no excerpts there.
-FILE_IS_BLOCKED = re.compile(r"'?file:|ERR_FAILED|fetch", re.I)
-
-
-@pytest.fixture
-def expect():
-    """Return what waits for a page to become as expected."""
-    from playwright.sync_api import expect
-
-    return expect
-
-
-# Search
-
-
-@pytest.mark.parametrize("offline", [False, True], ids=["http", "file"])
-def test_search_finds_gradient_in_a_chapter(visit, offline):
-    page, trouble = visit("search.html?q=gradient", offline=offline)
-    results = page.locator("#search-results li a")
-    results.first.wait_for()
-    found = [link.get_attribute("href") for link in results.all()]
-    assert any(link.startswith(chapter) for link in found for chapter in CHAPTERS)
-    assert trouble.foreign == []
-    allowed = FILE_IS_BLOCKED.search if offline else lambda text: False
-    assert [text for text in trouble.console if not allowed(text)] == []
-
-
-def test_search_result_leads_to_its_page(visit, expect):
-    page, _ = visit("search.html?q=gradient")
-    page.locator('#search-results li a[href^="book/0"]').first.click()
-    expect(page.locator("article h1")).to_be_visible()
-    assert "/book/0" in page.url
-
-
-def test_search_shows_where_the_word_stands(visit, expect):
-    page, _ = visit("search.html?q=gradient")
-    excerpt = page.locator("#search-results li .context, #search-results li p.context")
-    expect(excerpt.first).to_contain_text("gradient", ignore_case=True)
-
-
-@pytest.mark.parametrize("query", ["Exercise 4.3", "What the layer remembers"])
-def test_search_finds_a_heading_first(visit, query):
-    page, _ = visit(f"search.html?q={query}")
-    first = page.locator("#search-results li a").first
-    first.wait_for()
-    assert query in first.inner_text()
-    first.click()
-    page.wait_for_url("**/book/04-inference.html#*")
-
-
-def test_search_shows_no_furniture_and_no_source_of_a_formula(visit):
-    page, _ = visit("search.html?q=variance")
-    page.locator("#search-results .context").nth(9).wait_for()
-    shown = " ".join(page.locator("#search-results .context").all_inner_texts())
-    assert len(shown) > 500
-    assert not re.search(r"\\(frac|sqrt|epsilon)|Colab Repository|Contents", shown)
-
-
-def test_words_of_a_search_are_marked_on_the_page_that_it_finds(visit, expect):
-    page, _ = visit("search.html?q=remembers")
-    page.locator('#search-results li a[href^="book/04"]').first.click()
-    expect(page.locator("article span.highlighted").first).to_be_visible()
 
 
 # Folding
