@@ -20,8 +20,10 @@ from sphinx import addnodes
 SECTIONS = Path("_static", "search", "sections.js")
 # What is not shown in a line of text: the TeX and the picture of a formula, all tags.
 MARKUP = re.compile(r'<annotation.*?</annotation>|<span class="katex-html.*|<[^>]+>')
+FOLD = re.compile("<summary.*?</summary>")
 TALL = re.compile("<m(frac|sqrt|table)")
 LONGEST_FORMULA = 20
+LEVEL = ("●", "○")
 WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 SHORT = re.compile(r"exercise-\w+-\d+")
 FIGURE = re.compile(r"figure-\d+-\d+")
@@ -40,9 +42,9 @@ class Record:
     code: dict = field(default_factory=dict)  # its keys, in the order of the page
 
     def say(self, text):
-        text = " ".join(text.split())
-        if text and text[0] not in "●○":  # how hard, and how long
-            self.blocks.append(text)
+        words = text.split()
+        if words and words[0] not in LEVEL:  # how hard an exercise is, and how long
+            self.blocks.append(" ".join(word for word in words if word not in LEVEL))
 
     def note(self, code):
         self.code.update(dict.fromkeys(WORD.findall(code)))
@@ -61,9 +63,12 @@ class Reader:
             return in_a_line(self.formulas.get(formula_key(node), ""))
         if isinstance(node, nodes.Text):
             return node.astext()
+        if isinstance(node, nodes.raw):  # a badge in a line, say
+            return MARKUP.sub(" ", FOLD.sub("", node.astext()))
         if isinstance(node, SILENT):
             return ""
-        return "".join(map(self.text, node.children))
+        between = "" if isinstance(node, (nodes.TextElement, nodes.Inline)) else " "
+        return between.join(map(self.text, node.children))
 
     def title(self, section):
         title = section.next_node(nodes.title)
