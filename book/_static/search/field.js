@@ -26,7 +26,8 @@
   };
 
   // The paragraph that holds most of the words, cut so that they are seen.
-  const excerpt = (body, wanted) => {
+  // Of a claim, its beginning: that is the verdict.
+  const excerpt = ({ body, kind }, wanted) => {
     let best = { text: body.split("\n")[0], count: 0, at: 0 };
     for (const text of body.split("\n")) {
       const marks = courseSearch.marks(text, wanted);
@@ -35,7 +36,8 @@
     }
     const { text, at } = best;
     if (text.length <= LONGEST) return text;
-    const from = at < LONGEST / 2 ? 0 : text.lastIndexOf(" ", at - LONGEST / 4) + 1;
+    const isEarly = at < LONGEST / 2 || kind === "claim";
+    const from = isEarly ? 0 : text.lastIndexOf(" ", at - LONGEST / 4) + 1;
     const part = text.slice(from, from + LONGEST);
     const whole = from + LONGEST < text.length;
     return (from ? "… " : "") + (whole ? part.replace(/\s+\S*$/, " …") : part);
@@ -50,7 +52,7 @@
       make("span", { className: `course-hit-${name}` }, ...children);
     const children = [part("heading", ...marked(hit.heading, wanted))];
     if (hit.kind !== "page") children.push(part("page", hit.title));
-    children.push(part("text", ...marked(excerpt(hit.body, wanted), wanted)));
+    children.push(part("text", ...marked(excerpt(hit, wanted), wanted)));
     return make(
       "a",
       { id, href: url.href, role: "option", tabIndex: -1, className: "course-hit" },
