@@ -20,8 +20,9 @@ PRUNED = "the-pruned-model-is-at-chance"
 ADVICE = {
     "poisoned": (
         POISONED,
-        "bnlib.nn.heal(model, loader) resets and re-estimates it; then find the batch "
-        "that did it, and skip such batches before the forward pass.",
+        "bnlib.nn.heal(model, loader) takes sound statistics; gamma and beta need a "
+        "checkpoint. Then find the batch that did it, and skip such batches before the "
+        "forward pass.",
     ),
     "bad-batch": (POISONED, "Leave it out before the forward pass."),
     "never-updated": (
@@ -192,11 +193,10 @@ class Report:
         """Write it in sentences."""
         if not self.norms:
             return f"{self.model} has no batch or instance norm: nothing to look at."
-        counts = (
-            counted(len(self.findings), "finding"),
-            counted(len(self.notes), "note"),
-        )
-        head = f"{self.model}, {counted(self.norms, 'norm')}: {' and '.join(counts)}."
+        faults = counted(len(self.findings), "finding")
+        remarks = counted(len(self.notes), "note")
+        norms = counted(self.norms, "norm")
+        head = f"{self.model}, {norms}: {faults} and {remarks}."
         parts = [head, *map(str, (*self.findings, *self.notes))]
         if self.unseen:
             lines = [textwrap.fill(f"- {text}", 88) for text in self.unseen]

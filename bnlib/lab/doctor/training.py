@@ -90,17 +90,18 @@ def _values_of_one(patient, calls):
 def sizes_ahead(patient):
     """Return the sizes of the batches that a loader will give, as far as known."""
     loader = patient.loader
-    seen = {len(x) for x in patient.batches}
     if isinstance(loader, list | tuple):
         first = (b[0] if isinstance(b, list | tuple) else b for b in loader)
-        return seen | {len(x) for x in first if torch.is_tensor(x)}
+        return {len(x) for x in first}
     if isinstance(loader, DataLoader) and loader.batch_size:
         try:
             left = len(loader.sampler) % loader.batch_size
         except TypeError:  # a data set that does not know its length
             left = 0
-        return seen | ({left} if left and not loader.drop_last else set())
-    return seen
+        return {loader.batch_size} | (
+            {left} if left and not loader.drop_last else set()
+        )
+    return {len(x) for x in patient.batches}
 
 
 def decay(patient):
