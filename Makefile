@@ -61,10 +61,12 @@ mutants: $(VENV)/.tests
 conventions: $(CONVENTIONS)/.ready
 	@$(CONVENTIONS)/bin/python -m pytest -q -c tests/conventions/conventions.ini tests/conventions
 
-#: make zoo       fold and prune nets of torchvision and timm, and write tests/zoo.md;
-#:                NETS="resnet18 timm:darknet17" tries these and writes nothing
+#: make zoo       fold, prune and examine nets of torchvision and timm, and write
+#:                tests/zoo.md and tests/doctor.md; NETS="resnet18 timm:darknet17" tries
+#:                these and writes nothing
 zoo: $(ZOO)/.ready
 	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.report $(NETS)
+	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.doctor $(NETS)
 
 #: make exercise-report  how many of 300 plausible wrong answers the checker names
 exercise-report: $(VENV)/.tests

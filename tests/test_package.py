@@ -21,6 +21,7 @@ NUMPY_PART = [
     "bnlib.lab.data",
 ]
 DOCUMENTED = [
+    "bnlib",
     "bnlib.scaling",
     "bnlib.norms",
     "bnlib.running",
@@ -40,6 +41,7 @@ DOCUMENTED = [
     "bnlib.slimming.size",
     "bnlib.lab.claims",
     "bnlib.lab.data",
+    "bnlib.lab.doctor",
     "bnlib.lab.ensemble",
     "bnlib.lab.launch",
     "bnlib.lab.models",

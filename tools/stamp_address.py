@@ -2,8 +2,9 @@
 
 The address stands in ``_config.yml`` (``repository.url``), the version in
 ``bnlib/__init__.py``, and nowhere else by hand. ``python -m tools.stamp_address`` takes
-both to the notebooks, the links to Colab (``repository.branch``) and the texts; with
-``--check`` it changes nothing and exits with 1 if a file differs.
+both to the notebooks, the links to Colab (``repository.branch``), the texts and the
+links that ``bnlib.doctor`` prints; with ``--check`` it changes nothing and exits with 1
+if a file differs.
 
 An address counts as ours if it ends in the name of our repository, the present one or
 one that a set-up cell still states. So a fork under another owner, or a new name, needs
@@ -27,6 +28,8 @@ TEXT_FILES = (
     "CITATION.cff",
     "CONTRIBUTING.md",
     "_config.yml",
+    "bnlib/__init__.py",  # an example prints a link
+    "bnlib/lab/doctor/report.py",
 )
 
 

@@ -13,6 +13,7 @@ FILES = {
     "bnlib/__init__.py": '__version__ = "0.3.0"\n',
     "README.md": "https://github.com/org/old-name/archive/refs/tags/v0.1.0.zip\n"
     "[site](https://org.github.io/old-name/), not https://github.com/numpy/numpy\n",
+    "bnlib/lab/doctor/report.py": 'SITE = "https://org.github.io/old-name/"\n',
     "CITATION.cff": "version: 0.1.0\nrepository: https://github.com/org/old-name\n",
 }
 FORMER = 'set_up(needed="0.1.0", repository="https://github.com/org/old-name")'
@@ -23,7 +24,7 @@ RAW = "https://raw.githubusercontent.com/{}/a.svg"
 def root(tmp_path):
     """Return a repository whose address and version have just been changed."""
     for name, content in FILES.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
     (tmp_path / "book").mkdir()
     notebook = chapter(
@@ -45,7 +46,7 @@ def test_address_and_version_reach_every_file(root):
     assert RAW.format("new-org/new-name/v0.3.0") in notebook.cells[2].source
     everything = "".join((root / name).read_text() for name in FILES)
     assert "old-name" not in everything
-    assert "https://new-org.github.io/new-name/" in everything
+    assert everything.count("https://new-org.github.io/new-name/") == 2
     assert f"{archive}\n" in everything
     assert (root / "CITATION.cff").read_text().startswith("version: 0.3.0\n")
     assert "  branch: v0.3.0 # stays\n" in (root / "_config.yml").read_text()
@@ -74,6 +75,7 @@ def test_check_names_the_files_that_differ_and_changes_none(root, capsys):
         "README.md",
         "CITATION.cff",
         "_config.yml",
+        "bnlib/lab/doctor/report.py",
     ]
     assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before
     main([], root)

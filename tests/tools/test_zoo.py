@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.zoo import nets, report
+from tests.zoo import doctor, nets, report
 
 
 def net(*behind):
@@ -77,3 +77,43 @@ def test_page_holds_every_net_and_what_was_refused():
     page = report.page(rows)
     assert "| resnet18 | sums | 1 |" in page
     assert page.endswith("- mobilenet_v2, fold: no")
+
+
+@pytest.mark.parametrize("momentum, alarms", [(0.1, 0), (1.0, 3)])
+def test_a_false_alarm_of_the_doctor_is_told_and_makes_the_table_fail(
+    momentum, alarms, monkeypatch, capsys
+):
+    model, x = net()
+    model[1].momentum = momentum
+    monkeypatch.setattr(doctor, "states", lambda name: [(model, [x])] * 3)
+    assert doctor.main(["resnet18"]) == min(alarms, 1)
+    said = capsys.readouterr().out
+    assert said.count("momentum-one 1; ") == alarms
+    assert said.count("none; ") == 3 - alarms
+    text = doctor.page({"resnet18": doctor.row("resnet18")})
+    assert "| resnet18 | sums | 2 | " in text
+    assert f"1 nets in 3 states: {alarms} false alarms." in text
+
+
+def test_the_doctor_sees_each_net_in_three_states(monkeypatch):
+    monkeypatch.setattr(doctor, "make", lambda name: net())
+    seen = []
+
+    def train(model, batches):
+        seen.append("trained")
+        model(batches[0])
+
+    monkeypatch.setattr(doctor, "train", train)
+    monkeypatch.setattr(
+        doctor, "build", lambda name: (fresh(), torch.zeros(1, 1, 6, 6))
+    )
+    for model, batches in doctor.states("any"):
+        seen.append((int(model[1].num_batches_tracked), len(batches)))
+    assert seen == [(0, 2), "trained", (1, 2), (1000, 1)]
+
+
+def fresh():
+    model = net()[0].float().train()
+    for norm in (model[1], model[4]):
+        norm.reset_running_stats()
+    return model

@@ -39,11 +39,23 @@ NETS = {
     "timm:mobilevit_xxs": (64, "attention; a block that cannot be traced"),
     "timm:levit_128s": (224, "norms on axes of their own, attention"),
 }
+# What else the doctor looks at.
+MORE = {
+    "timm:resnet18": (64, "residual branches that begin at 0"),
+    "timm:seresnet18": (64, "norms right before a mean over positions"),
+    "timm:regnetz_b16": (64, "other activations, squeeze and excitation"),
+}
 
 
 def make(name):
     """Build a net with statistics and parameters as after training, in float64."""
-    side, _ = NETS[name]
+    net, x = build(name)
+    return lived(net.double(), x.double()), x.double()
+
+
+def build(name):
+    """Build a net as its authors do, with random weights; and four inputs."""
+    side, _ = (NETS | MORE)[name]
     torch.manual_seed(0)
     # torchvision's wheel for GPUs describes operators that the small CPU build of torch
     # lacks; the definitions of the nets, timm's too, need none of them.
@@ -63,8 +75,7 @@ def make(name):
             weights["init_weights"] = False
         net = models.get_model(name.rpartition("/")[2], **weights)
     size = (3, 8, side, side) if "r3d" in name else (3, side, side)
-    x = torch.randn(4, *size).double()
-    return lived(net.double(), x), x
+    return net, torch.randn(4, *size)
 
 
 @torch.no_grad()
