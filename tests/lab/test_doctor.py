@@ -505,7 +505,12 @@ FAULTS = {
         {"example": DATA[0]},
     ),
     "a last batch of one": (
-        *("batch-of-one", "finding", ("4",), r"the last one .* one value per channel"),
+        *(
+            "batch-of-one",
+            "finding",
+            ("4",),
+            r"^The last batch of .* one value per channel",
+        ),
         lambda: lived(dense()),
         lambda: lived(dense()),
         lambda net, sick: {"loader": loading(33, 16, drop_last=not sick)},
@@ -515,7 +520,7 @@ FAULTS = {
             "batch-of-one",
             "finding",
             ("4",),
-            r"holds one example.*one value per channel",
+            r"^A batch of the loader holds one example",
         ),
         lambda: lived(dense()),
         lambda: lived(dense()),
@@ -596,8 +601,9 @@ def test_every_kind_has_a_fault_among_the_tests():
     assert {case[0] for case in FAULTS.values()} == set(ADVICE)
 
 
-def test_gradients_that_are_off_around_the_call_are_worth_a_look():
-    with torch.no_grad():
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_gradients_that_are_off_around_the_call_are_worth_a_look(off):
+    with off():
         report = doctor(healthy(), loader=DATA)
         assert doctor(healthy().eval(), loader=DATA).findings == ()
     assert [(f.kind, f.sure) for f in report.findings] == [("no-grad", "worth a look")]

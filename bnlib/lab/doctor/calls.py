@@ -132,7 +132,6 @@ class _Recorder(TorchFunctionMode):
     def __init__(self):
         super().__init__()
         self.calls, self.made_by, self.depth, self.open = [], {}, 0, []
-        self.grad = torch.is_grad_enabled()  # off in inference mode, whatever one asks
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -166,8 +165,7 @@ class _Recorder(TorchFunctionMode):
         def enter(module, args, kwargs):
             self.depth += 1
             if self.depth == 1:
-                with torch._C.DisableTorchFunction():
-                    self.open = self._opened(name, module, [args, kwargs])
+                self.open = self._opened(name, module, [args, kwargs])
 
         def leave(module, args, result):
             self.depth -= 1
@@ -178,7 +176,7 @@ class _Recorder(TorchFunctionMode):
 
     def _opened(self, name, module, given):
         call = Call(name, module, self._sources(given))
-        call.grad = torch.is_grad_enabled() or not self.grad
+        call.grad = torch.is_grad_enabled()
         tensors = _tensors(given)
         if is_channel_norm(module) and tensors and tensors[0].ndim > 1:
             call.seen = _seen(tensors[0])

@@ -8,7 +8,13 @@ from torch import nn
 
 from bnlib.lab.doctor.report import counted, finding, note
 from bnlib.lab.doctor.settings import is_at_start, is_young
-from bnlib.modules import first_line, has_running_statistics, is_batch_norm, poisoned
+from bnlib.modules import (
+    first_line,
+    has_running_statistics,
+    in_float64,
+    is_batch_norm,
+    poisoned,
+)
 from bnlib.nn.statistics import reestimate
 
 # In standard deviations of the channel, and as a factor of the variance.
@@ -155,7 +161,7 @@ def _badness(gap):
 @torch.no_grad()
 def _gap(norm, seen):
     """Return medians over channels of the distances, or None if both are small."""
-    mean, var = (v.double().cpu() for v in (norm.running_mean, norm.running_var))
+    mean, var = (in_float64(v).cpu() for v in (norm.running_mean, norm.running_var))
     new_mean, new_var = (torch.as_tensor(v) for v in (seen.mean, seen.unbiased_var))
     scale = new_var + norm.eps
     shift = float(((mean - new_mean).abs() / scale.sqrt()).median())

@@ -54,18 +54,13 @@ def _small(patient, calls):
         return
     flat = [name for name, values in each.items() if values == 1]
     if min(sizes) == 1 and (flat or max(sizes) == 1):
-        which = "Each batch" if max(sizes) == 1 else "A batch, the last one perhaps,"
-        says = (
-            f"{which} of the loader holds one example, and one example gives the norm "
-        )
-        says += (
-            "one value per channel: in training mode PyTorch refuses it."
-            if flat
-            else "the statistics of one image alone: training and eval mode differ."
-        )
-        yield finding(
-            "batch-of-one", flat or each, says, "certain" if flat else "likely"
-        )
+        says = f"{_which(patient, sizes)} of the loader holds one example, which gives "
+        if flat:
+            says += "the norm one value per channel: in training mode that is an error."
+            yield finding("batch-of-one", flat, says, "certain")
+        else:
+            says += "the norm the statistics of one image: eval mode has others."
+            yield finding("batch-of-one", each, says, "likely")
         return
     few = [name for name, values in each.items() if values * max(sizes) < FEW_VALUES]
     if few:
@@ -74,6 +69,12 @@ def _small(patient, calls):
             "values per channel: mean and variance are mostly noise."
         )
         yield finding("tiny-batches", few, says, "likely")
+
+
+def _which(patient, sizes):
+    if max(sizes) == 1:
+        return "Each batch"
+    return "The last batch" if isinstance(patient.loader, DataLoader) else "A batch"
 
 
 def _values_of_one(patient, calls):
