@@ -792,12 +792,14 @@ def test_a_net_that_was_trained_has_no_findings():
     draw = torch.Generator().manual_seed(0)
     y = torch.arange(640) % 10
     shapes, noise = (torch.randn(n, 1, 8, 8, generator=draw) for n in (10, 640))
+    shapes += torch.linspace(-2, 2, 10).view(10, 1, 1, 1)  # dark ones and bright ones
     x, net = (shapes[y] + noise).double(), conv_net()
     train(net, (x, y), steps=60, lr=0.05, batch_size=32, momentum=0.9)
     by_class = DataLoader(TensorDataset(x[y.argsort(stable=True)]), batch_size=32)
     for loader in (by_class, list(by_class), x.split(32)):
         report = doctor(net, loader=loader, optimizer=sgd(net))
         assert (report.findings, report.notes, report.unseen) == ((), (), ())
+    assert [f.kind for f in doctor(net, loader=list(by_class)[:4]).findings] == ["far"]
 
 
 class Stream(IterableDataset):
