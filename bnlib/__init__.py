@@ -59,8 +59,8 @@ def doctor(model, example=None, loader=None, optimizer=None):
     model : torch.nn.Module
         As you train or use it, in its mode: frozen norms are told by their modes. It
         comes back as it was: parameters, buffers, gradients, modes, hooks, attributes,
-        and so do the generators of random numbers. Under parallel training each process
-        has to call.
+        and so do the generators of random numbers; hooks of your own run with it. Under
+        parallel training each process has to call.
     example : Tensor or tuple of Tensor, optional
         What the model is called with, a batch first. Is it a fair sample of the data,
         16 examples or more, then running statistics are compared with its own.
@@ -96,8 +96,8 @@ def doctor(model, example=None, loader=None, optimizer=None):
     ['untrained', 'bias']
     >>> print(report.findings[0])
     Finding (likely), '1'
-      Momentum is 0.99. In PyTorch it is the weight of the new batch, so this averages
-      over hardly more than the last one.
+      Momentum is 0.99. In PyTorch it is the weight of the new batch, so this
+      averages over hardly more than the last one.
       Do: If it comes from Keras, Flax or TensorFlow, set 1 minus it.
       https://example-org.github.io/batch-normalization-measured/book/clinic.html#loss-is-fine-but-eval-is-bad
     """

@@ -637,7 +637,7 @@ def test_the_report_reads_as_sentences():
     assert "Not looked at:\n- Whether the running statistics fit" in text
     assert repr(doctor(net)) == text
     prose = [line for line in text.splitlines() if "https" not in line]
-    assert max(map(len, prose)) <= 88
+    assert max(map(len, prose)) <= 80
 
 
 def test_the_report_is_for_programs_too():
@@ -698,6 +698,16 @@ def test_an_activation_inside_of_the_norm_is_seen():
     assert doctor(padded(2.0), loader=DATA).notes
     net = nn.Sequential(*healthy(NormAct)[:2], nn.Conv2d(8, 4, 3, padding=1))
     assert doctor(changed(net, bias=2.0), loader=DATA).notes == ()
+
+
+def test_a_relu_that_only_rare_values_reach_is_not_dead():
+    rare = torch.zeros(64, 1, 4, 4)
+    rare[0, 0, 0, 0] = 1.0
+    net = nn.Sequential(nn.BatchNorm2d(1), nn.ReLU(), nn.Flatten(), nn.Linear(16, 1))
+    net[0].bias.data.fill_(-4.0)
+    lived(net, [rare])
+    assert [f.kind for f in doctor(net).findings] == ["dead-relu"]
+    assert doctor(net, loader=[rare]).findings == ()
 
 
 def test_betas_drawn_at_the_start_are_no_training():

@@ -8,6 +8,7 @@ __all__ = ["Finding", "Report"]
 # Carried here from _config.yml by `make stamp`, as to every file that states it.
 SITE = "https://example-org.github.io/batch-normalization-measured/"
 CLINIC = f"{SITE}book/clinic.html"
+WIDTH = 80  # of the lines of a report
 
 EVAL_BAD = "loss-is-fine-but-eval-is-bad"
 MATES = "predictions-depend-on-the-batch"
@@ -199,7 +200,7 @@ class Report:
         head = f"{self.model}, {norms}: {faults} and {remarks}."
         parts = [head, *map(str, (*self.findings, *self.notes))]
         if self.unseen:
-            lines = [textwrap.fill(f"- {text}", 88) for text in self.unseen]
+            lines = [textwrap.fill(f"- {text}", WIDTH) for text in self.unseen]
             parts.append("\n".join(["Not looked at:", *lines]))
         return "\n\n".join(parts)
 
@@ -230,4 +231,4 @@ def counted(number, one, many=None):
 
 
 def _wrap(text):
-    return textwrap.fill(text, 88, initial_indent="  ", subsequent_indent="  ")
+    return textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
