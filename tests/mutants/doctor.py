@@ -6,6 +6,7 @@ ROOM, TESTS = "bnlib/lab/doctor", "tests/lab/test_doctor.py"
 CALLS, PATIENT = f"{ROOM}/calls.py", f"{ROOM}/patient.py"
 SETTINGS, STATISTICS = f"{ROOM}/settings.py", f"{ROOM}/statistics.py"
 NEIGHBORS, TRAINING = f"{ROOM}/neighbors.py", f"{ROOM}/training.py"
+RELUS = f"{ROOM}/relus.py"
 
 MUTANTS = [
     # --- the model as it came ---
@@ -30,7 +31,7 @@ MUTANTS = [
         "H13", NEIGHBORS, "return patient.modes[call.name] or", "return True or", TESTS
     ),
     Mutant("H14", NEIGHBORS, "if _share(source) > 0:", "if True:", TESTS),
-    Mutant("H15", NEIGHBORS, "& (largest.to(low.device) <= 0)", "", TESTS),
+    Mutant("H15", RELUS, "& (largest.to(low.device) <= 0)", "", TESTS),
     Mutant("H16", TRAINING, " and not loader.drop_last", "", TESTS),
     Mutant("H17", TRAINING, 'rate /= 1 - group["momentum"]', "pass", TESTS),
 ]
