@@ -50,9 +50,9 @@ def doctor(model, example=None, loader=None, optimizer=None):
     the failure clinic. What is harmless and worth knowing is a note. The more is
     passed, the more is seen: the model alone shows its settings and numbers and, if
     ``torch.fx`` can trace it, what stands before and behind each norm; an example is
-    run, so that any model can be followed; batches show whether the running statistics
-    fit the data. Known are all norms of each channel, by their attributes: batch and
-    instance norm of PyTorch, of :mod:`bnlib.nn`, of timm, your own.
+    run, so that any model can be followed; a loader shows whether the running
+    statistics fit the data. Known are all norms of each channel, by their attributes:
+    batch and instance norm of PyTorch, of :mod:`bnlib.nn`, of timm, your own.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ def doctor(model, example=None, loader=None, optimizer=None):
         What the model is called with, a batch first. Is it a fair sample of the data,
         16 examples or more, then running statistics are compared with its own.
     loader : iterable, optional
-        Batches: a tensor, or a tuple or list whose first item is the input. The first
-        eight are looked at, as they come in training. It must be there again
+        Batches: a tensor, or a tuple or list whose first item is the input. Eight are
+        looked at, from all over the data where that is possible. It must be there again
         afterwards, so no iterator.
     optimizer : torch.optim.Optimizer, optional
         Of this model.

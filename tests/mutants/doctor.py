@@ -3,17 +3,18 @@
 from tests.mutants.mutant import Mutant
 
 ROOM, TESTS = "bnlib/lab/doctor", "tests/lab/test_doctor.py"
-CALLS, PATIENT = f"{ROOM}/calls.py", f"{ROOM}/patient.py"
+CALLS = f"{ROOM}/calls.py"
+RESTORE, LOADING = f"{ROOM}/restore.py", f"{ROOM}/loading.py"
 SETTINGS, STATISTICS = f"{ROOM}/settings.py", f"{ROOM}/statistics.py"
 NEIGHBORS, TRAINING = f"{ROOM}/neighbors.py", f"{ROOM}/training.py"
 RELUS = f"{ROOM}/relus.py"
 
 MUTANTS = [
     # --- the model as it came ---
-    Mutant("H1", PATIENT, "attributes[key] = value\n", "pass\n", TESTS),
-    Mutant("H2", PATIENT, "generator.set_state(numbers)", "pass", TESTS),
-    Mutant("H3", PATIENT, "loader[k] for k in", "loader[0] for k in", TESTS),
-    Mutant("H4", PATIENT, "chosen[k::count]", "chosen[:1]", TESTS),
+    Mutant("H1", RESTORE, "attributes[key] = value\n", "pass\n", TESTS),
+    Mutant("H2", RESTORE, "generator.set_state(numbers)", "pass", TESTS),
+    Mutant("H3", LOADING, "loader[k] for k in", "loader[0] for k in", TESTS),
+    Mutant("H4", LOADING, "chosen[k::count]", "chosen[:1]", TESTS),
     # --- who calls whom ---
     Mutant("H5", CALLS, ", always_call=True", "", TESTS),
     # --- what is read off ---

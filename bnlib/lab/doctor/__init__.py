@@ -1,15 +1,17 @@
 """A doctor for models of one's own: what can be seen of their norms, in sentences.
 
-:func:`bnlib.doctor` is what to call. ``patient`` keeps the model as it came, ``calls``
-finds out who stands next to whom, ``settings``, ``statistics``, ``neighbors``,
-``relus`` and ``training`` examine one side each, and ``report`` says what was found.
+:func:`bnlib.doctor` is what to call. ``patient`` and ``loading`` hold what came in,
+``restore`` leaves it as it was, ``calls`` finds out who stands next to whom,
+``settings``, ``statistics``, ``neighbors``, ``relus`` and ``training`` examine one side
+each, and ``report`` says what was found.
 """
 
 from bnlib.lab.doctor.calls import norms_in, record, trace
 from bnlib.lab.doctor.neighbors import neighbors
-from bnlib.lab.doctor.patient import admit, as_it_was
+from bnlib.lab.doctor.patient import admit
 from bnlib.lab.doctor.relus import before_relu, dead_relus
 from bnlib.lab.doctor.report import Finding, Report, named
+from bnlib.lab.doctor.restore import as_it_was
 from bnlib.lab.doctor.settings import settings
 from bnlib.lab.doctor.statistics import estimate, statistics
 from bnlib.lab.doctor.training import batches, decay

@@ -1,24 +1,14 @@
-"""The model as it came in: its norms, its data, and how all of it is restored."""
+"""What came in: the model with its norms, the data, the optimizer."""
 
-import random
-from collections import OrderedDict
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 
-import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
-from bnlib.lab.probe import untouched
+from bnlib.lab.doctor.loading import first_batches
 from bnlib.modules import as_inputs, is_channel_norm, refuse_scripted
-
-# Batches of the loader that are looked at.
-MOST_BATCHES = 8
-# What another DataLoader needs in order to read the data as the given one does.
-WORKERS = ("num_workers", "collate_fn", "worker_init_fn", "multiprocessing_context")
 
 
 @dataclass
@@ -112,132 +102,12 @@ def admit(model, example, loader, optimizer):
     _refuse_lazy(model)
     example = None if example is None else _as_tuple(example)
     _refuse_strange(model, optimizer)
-    batches = [] if loader is None else _batches(model, loader)
+    batches = [] if loader is None else first_batches(model, loader)
     grad = torch.is_grad_enabled()
     patient = Patient(model, example, loader, optimizer, batches, grad)
     # Looked up before the first run changes them.
     _ = patient.modes, patient.training, patient.learning
     return patient
-
-
-@contextmanager
-def as_it_was(model, loader):
-    """Restore a model, and the generators of random numbers, also after an error.
-
-    Beside what :func:`bnlib.lab.probe.untouched` restores, attributes that a forward
-    of the reader's own sets: a norm may bind its statistics to new tensors.
-    """
-    state = [(vars(module), _copied(vars(module))) for module in model.modules()]
-    tensors = [
-        (value, value.detach().clone())
-        for attributes, _ in state
-        for value in attributes.values()
-        if torch.is_tensor(value)
-    ]
-    generators = {id(g): g for g in _generators(loader)}.values()
-    drawn = [(generator, generator.get_state()) for generator in generators]
-    # A reader's transforms may draw from these.
-    others = random.getstate(), np.random.get_state()  # noqa: NPY002
-    try:
-        with untouched(model):
-            yield
-    finally:
-        for attributes, saved in state:
-            _restore(attributes, saved)
-        with torch.no_grad():
-            for tensor, value in tensors:
-                tensor.copy_(value)
-        for generator, numbers in drawn:
-            generator.set_state(numbers)
-        random.setstate(others[0])
-        np.random.set_state(others[1])  # noqa: NPY002
-
-
-def _copied(attributes):
-    """Copy a module's attributes, and the containers among them one level deep."""
-    kinds = dict, OrderedDict, list, set
-    return {
-        key: (value, value.copy() if type(value) in kinds else None)
-        for key, value in attributes.items()
-    }
-
-
-def _restore(attributes, saved):
-    attributes.clear()
-    for key, (value, content) in saved.items():
-        if content is not None:
-            value.clear()
-            (value.extend if isinstance(value, list) else value.update)(content)
-        attributes[key] = value
-
-
-def _generators(loader):
-    """Return the generators that a loader draws from, if it has some of its own."""
-    holders = loader, getattr(loader, "sampler", None)
-    found = (getattr(holder, "generator", None) for holder in holders)
-    return [g for g in found if isinstance(g, torch.Generator)]
-
-
-def _batches(model, loader):
-    """Return the inputs of the first batches, on the model's device."""
-    if not hasattr(loader, "__iter__") and not hasattr(loader, "__getitem__"):
-        raise TypeError(
-            "loader must be a DataLoader or another collection of batches, got "
-            f"{type(loader).__name__}; pass a list of batches, [x], say"
-        )
-    if hasattr(loader, "__next__"):
-        raise ValueError(
-            f"loader must be there again after a look, got {type(loader).__name__}, "
-            "which is used up; pass the loader itself, or list(...) of it"
-        )
-    with as_it_was(model, loader):  # to begin to iterate draws a seed
-        found = [_input(batch) for batch in islice(_spread(loader), MOST_BATCHES)]
-    if not found:
-        raise ValueError("loader must hold at least one batch, got none; check it")
-    tensors = [*model.parameters(), *model.buffers()]
-    return [x.to(tensors[0].device) if tensors else x for x in found]
-
-
-def _spread(loader):
-    """Return batches from all over a data set, where that is possible.
-
-    The first ones may hold one class alone: data for evaluation often come sorted.
-    """
-    if isinstance(loader, list | tuple):
-        return [loader[k] for k in _evenly(len(loader), MOST_BATCHES)]
-    if type(loader) is not DataLoader or not loader.batch_size or not _has_len(loader):
-        return loader
-    order, count = list(loader.sampler), min(MOST_BATCHES, len(loader))
-    chosen = [order[k] for k in _evenly(len(order), count * loader.batch_size)]
-    return DataLoader(
-        loader.dataset,
-        batch_sampler=[chosen[k::count] for k in range(count)],
-        **{name: getattr(loader, name) for name in WORKERS},
-    )
-
-
-def _evenly(length, most):
-    """Return numbers below a length, no more than so many, at equal distances."""
-    count = min(length, most)
-    return [k * length // count for k in range(count)]
-
-
-def _has_len(loader):
-    try:
-        return len(loader) >= 0
-    except TypeError:  # a stream of data
-        return False
-
-
-def _input(batch):
-    """Return the input of a batch, which may come with its labels."""
-    x = batch[0] if isinstance(batch, tuple | list) and len(batch) else batch
-    if not torch.is_tensor(x) or not x.ndim:
-        raise TypeError(
-            "a batch must be a tensor or a tuple or list that starts with one, got "
-            f"{type(x).__name__}; pass example instead, or wrap the loader"
-        )
-    return x
 
 
 def _as_tuple(example):
