@@ -124,6 +124,9 @@ def _stamped_chapter(path, url, names, root):
         if cell.cell_type == "markdown":
             text = _replace_addresses(cell.source, url, names)
             cell.source = _pictures_of_the_tag(text, url, version(root))
+        for output in cell.get("outputs", []):
+            if "text" in output:  # the doctor prints links to the clinic
+                output.text = _replace_addresses(output.text, url, names)
     setup[0].source = source(root)
     setup[0].metadata = nbformat.from_dict(METADATA)
     return nb.dumps(notebook)

@@ -31,6 +31,7 @@ def root(tmp_path):
         text("# Chapter 1: A sample"),
         code(FORMER, tags=["setup"]),
         text(f"![a graph]({RAW.format('org/old-name/main')})"),
+        code("print(SITE)", printed="https://org.github.io/old-name/a.html\n"),
     )
     normal_form.write(notebook, tmp_path / "book" / "01-sample.ipynb")
     return tmp_path
@@ -44,6 +45,8 @@ def test_address_and_version_reach_every_file(root):
     assert '"https://github.com/new-org/new-name"' in notebook.cells[1].source
     assert notebook.cells[1].metadata == METADATA
     assert RAW.format("new-org/new-name/v0.3.0") in notebook.cells[2].source
+    printed = notebook.cells[3].outputs[0].text
+    assert printed == "https://new-org.github.io/new-name/a.html\n"
     everything = "".join((root / name).read_text() for name in FILES)
     assert "old-name" not in everything
     assert everything.count("https://new-org.github.io/new-name/") == 2
