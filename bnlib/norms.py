@@ -64,6 +64,16 @@ class Cache:
         are constant.
     shapes : tuple of tuple
         Shapes of the parameters and of the statistics as the caller knows them.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 0.0], [3.0, 4.0]])
+    >>> y, cache = batch_norm(x, eps=1e-12)
+    >>> cache.mean, cache.var
+    (array([2., 2.]), array([1., 4.]))
+    >>> cache.x_hat.round(6)
+    array([[-1., -1.],
+           [ 1.,  1.]])
     """
 
     centered: np.ndarray
@@ -167,6 +177,13 @@ def batch_norm_inference(x, mean, var, gamma=None, beta=None, *, eps=1e-5):
     References
     ----------
     Ioffe & Szegedy (2015), Algorithm 2. https://arxiv.org/abs/1502.03167
+
+    Examples
+    --------
+    >>> x = np.array([[3.0, 0.0]])  # a single example: no statistics of its own
+    >>> y = batch_norm_inference(x, mean=[1.0, 0.0], var=[4.0, 1.0], beta=[0.0, 5.0])
+    >>> y.round(3)
+    array([[1., 5.]])
     """
     floating_array("x", x, min_dims=2)
     positive_eps(eps)
@@ -229,6 +246,16 @@ def layer_norm(x, gamma=None, beta=None, *, axis=1, eps=1e-5):
     References
     ----------
     Ba, Kiros & Hinton (2016), section 3. https://arxiv.org/abs/1607.06450
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 3.0], [0.0, 40.0]])
+    >>> y, cache = layer_norm(x)
+    >>> y.round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    >>> cache.mean  # one for each example
+    array([ 2., 20.])
     """
     view, layout = _features(x, axis)
     advice = "choose a smaller axis, or rms_norm"
@@ -264,6 +291,16 @@ def instance_norm(x, gamma=None, beta=None, *, eps=1e-5):
     References
     ----------
     Ulyanov, Vedaldi & Lempitsky (2016). https://arxiv.org/abs/1607.08022
+
+    Examples
+    --------
+    >>> x = np.array([[[1.0, 3.0], [0.0, 40.0]]])  # one example, two channels
+    >>> y, cache = instance_norm(x)
+    >>> y.round(3)
+    array([[[-1.,  1.],
+            [-1.,  1.]]])
+    >>> cache.mean.shape
+    (1, 2)
     """
     floating_array("x", x, min_dims=3)
     view, shapes = x.reshape(_merged(x.shape, 2)), (x.shape[1:2], x.shape[:2])
@@ -304,6 +341,15 @@ def group_norm(x, num_groups, gamma=None, beta=None, *, eps=1e-5):
     References
     ----------
     Wu & He (2018), section 3.1. https://arxiv.org/abs/1803.08494
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 3.0, 0.0, 40.0]])
+    >>> y, cache = group_norm(x, num_groups=2)
+    >>> y.round(3)
+    array([[-1.,  1., -1.,  1.]])
+    >>> cache.mean  # of each group
+    array([[ 2., 20.]])
     """
     floating_array("x", x, min_dims=2)
     n, c, *spatial = x.shape
@@ -349,6 +395,14 @@ def rms_norm(x, gamma=None, *, axis=-1, eps=1e-5):
     References
     ----------
     Zhang & Sennrich (2019), equation 4. https://arxiv.org/abs/1910.07467
+
+    Examples
+    --------
+    >>> y, cache = rms_norm(np.array([[3.0, 4.0]]))
+    >>> y.round(3)
+    array([[0.849, 1.131]])
+    >>> cache.var  # the mean square
+    array([12.5])
     """
     view, layout = _features(x, axis)
     return _normalize(x, view, gamma, None, eps, None, **layout)
@@ -387,6 +441,17 @@ def backward(d_y, cache):
     References
     ----------
     Ioffe & Szegedy (2015), section 3. https://arxiv.org/abs/1502.03167
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 0.0], [2.0, 4.0], [6.0, 5.0]])
+    >>> y, cache = batch_norm(x, gamma=[2.0, 1.0], beta=[0.0, 0.0])
+    >>> d_y = np.array([[1.0, 0.0], [1.0, 0.0], [4.0, 1.0]])
+    >>> d_x, d_gamma, d_beta = backward(d_y, cache)
+    >>> d_beta
+    array([6., 1.])
+    >>> bool(abs(d_x.sum(axis=0)).max() < 1e-12)  # no push along (1, ..., 1)
+    True
     """
     floating_array("d_y", d_y)
     if d_y.shape != cache.shape:

@@ -133,6 +133,12 @@ class Population:
         Biased variance (divided by ``count``) of each channel.
     count : int
         Number of values per channel.
+
+    Examples
+    --------
+    >>> seen = Population(mean=np.array([3.0]), var=np.array([4.0]), count=5)
+    >>> seen.unbiased_var
+    array([5.])
     """
 
     mean: np.ndarray
@@ -231,6 +237,16 @@ def merge(a, b):
     References
     ----------
     Chan, Golub & LeVeque (1983). https://doi.org/10.1080/00031305.1983.10483115
+
+    Examples
+    --------
+    >>> a = population_statistics([np.array([[1.0], [3.0]])])
+    >>> b = population_statistics([np.array([[8.0]])])
+    >>> both = merge(a, b)
+    >>> both.mean, both.count
+    (array([4.]), 3)
+    >>> np.allclose(both.var, np.var([1.0, 3.0, 8.0]))
+    True
     """
     if a.mean.shape != b.mean.shape:
         raise ValueError(
@@ -312,6 +328,11 @@ def convert_variance(var, count, source, target):
     TypeError, ValueError
         If ``var`` does not hold finite numbers of at least 0, ``count`` is below 2, or
         a framework is unknown.
+
+    Examples
+    --------
+    >>> convert_variance([1.0], count=5, source="keras", target="pytorch")
+    array([1.25])
     """
     var = _not_negative(_real_array("var", var, np.shape(var)))
     count = whole_number("count", count, at_least=2)

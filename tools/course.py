@@ -114,7 +114,7 @@ def contents(root=ROOT):
         (part["caption"], [c["file"] for c in part["chapters"]])
         for part in known["parts"]
     ]
-    behind = (known["project"], known["reference"])
+    behind = (known["project"], known["reference"], known["api"])
     parts += [(part["caption"], part["pages"]) for part in behind]
     for caption, files in parts:
         lines += [f"  - caption: {caption}", "    chapters:"]

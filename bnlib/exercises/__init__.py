@@ -47,7 +47,16 @@ _failures = Counter()
 
 
 class ExerciseFailed(AssertionError):
-    """Raised by ``check(..., strict=True)`` when the answer is not right."""
+    """Raised by ``check(..., strict=True)`` when the answer is not right.
+
+    Examples
+    --------
+    >>> try:
+    ...     check("1.1", lambda x: x, strict=True)
+    ... except ExerciseFailed as verdict:
+    ...     print(str(verdict).splitlines()[0])
+    ✘ Exercise 1.1 · not yet.
+    """
 
 
 @cache
@@ -88,6 +97,11 @@ def names():
     -------
     list of str
         Their names, in the order of the book.
+
+    Examples
+    --------
+    >>> names()[:3]
+    ['z-score', 'train-test', 'raw-units']
     """
     return list(_registry())
 
@@ -109,6 +123,12 @@ def get(name):
     ------
     KeyError
         If there is no exercise of this name; the message lists similar ones.
+
+    Examples
+    --------
+    >>> exercise = get("1.1")
+    >>> exercise.name, exercise.signature
+    ('z-score', 'z_score_columns(x)')
     """
     exercise, problem = _find(name)
     if problem:
@@ -148,6 +168,11 @@ def check(name=None, fn=None, *more, strict=False, time_limit=10.0):
     ------
     ExerciseFailed
         If ``strict`` and the answer is not right.
+
+    Examples
+    --------
+    >>> check("1.1", lambda x: ...)
+    ○ Exercise 1.1 · not attempted yet. Replace the ... above, then run this cell again.
     """
     if callable(name) and fn is None:
         fn = name
@@ -199,6 +224,13 @@ def progress():
     Solved ones are remembered in a folder of the user's data, which is named at the
     end; delete it to begin again. ``BNLIB_PROGRESS=off`` keeps nothing and reads
     nothing.
+
+    Examples
+    --------
+    >>> progress()  # doctest: +ELLIPSIS
+    Chapter 1: ... of 6
+      ... 1.1  Every column to mean 0 and variance 1
+    ...
     """
     everything, solved = list(_registry().values()), kept.solved()
     for title in dict.fromkeys(map(words.part, everything)):
@@ -267,6 +299,11 @@ def hint(name=None):
     ----------
     name : str or callable
         Name of the exercise, its number (``"2.1"``), or the function you write.
+
+    Examples
+    --------
+    >>> hint("1.1")  # doctest: +ELLIPSIS
+    Hint 1 of 3 · mean and std along axis 0 have shape (C,)...
     """
     exercise, problem = _find(name)
     alike = _same_arguments(name) if callable(name) and exercise is None else ()
@@ -310,6 +347,12 @@ def case(name, number=1):
     ------
     ValueError
         If there is no such exercise or no such case.
+
+    Examples
+    --------
+    >>> (x,) = case("1.1", 2)
+    >>> type(x).__name__, x.ndim
+    ('ndarray', 2)
     """
     exercise, problem = _find(name)
     if problem:

@@ -43,6 +43,12 @@ def write_project(*answers, path=FILE):
         What you wrote in the steps of the project.
     path : str, default="my_batch_norm.py"
         Where to.
+
+    Examples
+    --------
+    >>> def forward_and_backward(x, d_y, gamma, beta, eps): ...
+    >>> write_project(forward_and_backward)
+    Nothing was written to my_batch_norm.py: all of these are still starters.
     """
     wrong = [a for a in answers if not isinstance(a, FunctionType | type)]
     if wrong or not answers:
@@ -78,6 +84,11 @@ def check_project(path=FILE):
     ----------
     path : str, default="my_batch_norm.py"
         The file. It is run, on its own.
+
+    Examples
+    --------
+    >>> check_project("not_there.py")
+    There is no not_there.py here yet. write_project(...) makes it.
     """
     path, names = Path(path), {}
     if not path.is_file():

@@ -65,6 +65,13 @@ def fold_batch_norm(layer, bn):
     References
     ----------
     Jacob et al. (2018), section 3.2, equation 14. https://arxiv.org/abs/1712.05877
+
+    Examples
+    --------
+    >>> layer, bn = torch.nn.Linear(3, 2).eval(), torch.nn.BatchNorm1d(2).eval()
+    >>> one, x = fold_batch_norm(layer, bn), torch.ones(1, 3)
+    >>> one, torch.allclose(one(x), bn(layer(x)), atol=1e-6)
+    (Linear(in_features=3, out_features=2, bias=True), True)
     """
     _refuse_unfit(layer, bn)
     _refuse_sizes(bn, "out", getattr(layer, "out_channels", None) or layer.out_features)
@@ -104,6 +111,13 @@ def fold_into_next(bn, layer):
     TypeError, ValueError
         As :func:`fold_batch_norm`, and if ``layer`` pads with zeros or is transposed:
         the shift of BN then reaches the border less than the inside.
+
+    Examples
+    --------
+    >>> bn, layer = torch.nn.BatchNorm1d(2).eval(), torch.nn.Linear(2, 3).eval()
+    >>> one, x = fold_into_next(bn, layer), torch.ones(1, 2)
+    >>> one, torch.allclose(one(x), layer(bn(x)), atol=1e-6)
+    (Linear(in_features=2, out_features=3, bias=True), True)
     """
     _refuse_unfit(layer, bn)
     if isinstance(layer, TRANSPOSED_CONVOLUTIONS):

@@ -21,7 +21,16 @@ _TINY = 1e-6
 
 
 class ClaimFailed(AssertionError):
-    """A claim of the book does not hold for the measured value."""
+    """A claim of the book does not hold for the measured value.
+
+    Examples
+    --------
+    >>> try:
+    ...     claim("N1", "a wide feature drowns a narrow one", 7.0, ">", 20)
+    ... except ClaimFailed as error:
+    ...     print(error)
+    ✘ N1 · a wide feature drowns a narrow one · measured 7.0, needs > 20
+    """
 
 
 def claim(

@@ -27,6 +27,12 @@ def digits(*, test_size=450, seed=0):
     x_train, y_train, x_test, y_test : ndarray
         Images of shape (N, 64), float64 in [0, 1], and their classes 0 to 9. There are
         1797 images in all, so one test image of 450 is 0.22 points of accuracy.
+
+    Examples
+    --------
+    >>> x_train, y_train, x_test, y_test = digits()
+    >>> x_train.shape, x_test.shape, x_train.max()
+    ((1347, 64), (450, 64), np.float64(1.0))
     """
     from sklearn.datasets import load_digits
 
@@ -56,6 +62,12 @@ def for_seeds(load, seeds, **options):
     ------
     ValueError
         If there is no seed.
+
+    Examples
+    --------
+    >>> x_train, y_train, x_test, y_test = for_seeds(wine, [0, 1])
+    >>> x_train.shape, y_test.shape
+    ((2, 124, 13), (2, 54))
     """
     seeds = [int(seed) for seed in seeds]
     if not seeds:
@@ -78,6 +90,12 @@ def wine(*, test_size=54, seed=0):
     -------
     x_train, y_train, x_test, y_test : ndarray
         Measurements of shape (N, 13), float64 in their own units, and cultivars 0 to 2.
+
+    Examples
+    --------
+    >>> x_train, y_train, x_test, y_test = wine()
+    >>> x_train.shape, x_test.shape, sorted(set(y_test.tolist()))
+    ((124, 13), (54, 13), [0, 1, 2])
     """
     from sklearn.datasets import load_wine
 
@@ -106,6 +124,14 @@ def two_features(n=300, *, ratio=1000.0, seed=0):
         A target for regression, linear in both features, with noise.
     late : ndarray of int, shape (n,)
         A class, 0 or 1, on which both features have the same influence.
+
+    Examples
+    --------
+    >>> x, t, late = two_features(4)
+    >>> x.shape, t.shape, late.shape
+    ((4, 2), (4,), (4,))
+    >>> np.allclose(x, two_features(4, ratio=1.0)[0] * [1000, 1])
+    True
     """
     rng = np.random.default_rng(seed)
     x = rng.random((n, 2))
@@ -161,6 +187,12 @@ def warped_digits(
     ValueError
         If a number of images or ``size`` is below 1, if ``scale`` lies outside of
         [0, 1), or if ``rotation``, ``shift`` or ``noise`` is negative or not finite.
+
+    Examples
+    --------
+    >>> x_train, y_train, x_test, y_test = warped_digits(6, 2)
+    >>> x_train.shape, x_test.shape
+    ((6, 1, 8, 8), (2, 1, 8, 8))
     """
     _check_warp(num_train, num_test, size, scale, (rotation, shift, noise))
     rng = np.random.default_rng(seed)
@@ -198,6 +230,14 @@ def shift_images(x, kind, *, seed=0):
     ------
     ValueError
         If ``x`` is not 4-dimensional, or ``kind`` is not one of these.
+
+    Examples
+    --------
+    >>> x = np.array([[[[0.0, 1.0]]]])  # one image of 1x2 pixels
+    >>> shift_images(x, "inverted")
+    array([[[[1., 0.]]]])
+    >>> shift_images(x, "bright")
+    array([[[[0.5, 2.5]]]])
     """
     kinds = ("none", *_AFFINE, "blur", "noise")
     if kind not in kinds:

@@ -50,6 +50,15 @@ class Ensemble:
         If the architectures differ, or modes, or which parameters learn.
     ValueError
         If there is no model, or a batch norm with ``momentum=None``.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> nets = Ensemble([mlp((4, 8, 3), seed=s) for s in range(5)])
+    >>> len(nets), nets(torch.ones(2, 4, dtype=torch.float64)).shape
+    (5, torch.Size([5, 2, 3]))
+    >>> [type(layer).__name__ for layer in nets.models()[4]]
+    ['Linear', 'BatchNorm1d', 'ReLU', 'Linear']
     """
 
     def __init__(self, models):
@@ -199,6 +208,15 @@ def train_many(
         If ``lr`` or ``seed`` is a sequence that has not one value for each member, if
         ``data`` with ``each=True`` has not one entry for each, or in the cases of
         :func:`bnlib.lab.train.train`.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> nets = Ensemble([mlp((4, 4)), mlp((4, 4))])
+    >>> data = np.eye(4), np.arange(4)
+    >>> losses = train_many(nets, data, steps=20, lr=[0.1, 1.0], batch_size=4)
+    >>> losses.shape, bool(losses[-1, 1] < losses[-1, 0])
+    ((20, 2), True)
     """
     count = len(ensemble)
     seeds = _for_each("seed", seed, count).tolist()
@@ -252,6 +270,14 @@ def accuracies(ensemble, x, y, *, batch_size=500, each=False):
     -------
     ndarray of shape (R,), float64
         Accuracies in [0, 1]. An example with a score that is NaN counts as wrong.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> nets, data = Ensemble([mlp((4, 4))]), (np.eye(4), np.arange(4))
+    >>> losses = train_many(nets, data, steps=20, lr=1.0, batch_size=4)
+    >>> accuracies(nets, *data)
+    array([1.])
     """
     x, y = train._tensors_like(ensemble.template, (x, y))
     if each:

@@ -11,7 +11,16 @@ __all__ = ["EdgeOfGrid", "best_of_grid", "fails_everywhere"]
 
 
 class EdgeOfGrid(ValueError):
-    """The grid is too short for what is asked of it."""
+    """The grid is too short for what is asked of it.
+
+    Examples
+    --------
+    >>> try:
+    ...     best_of_grid([0.01, 0.1, 1.0], [10, 50, 90])
+    ... except EdgeOfGrid as error:
+    ...     print(str(error).partition(";")[0])
+    the best of a grid must lie inside it, got 1 at the upper end of 0.01 to 1
+    """
 
 
 def best_of_grid(grid, scores, *, higher=True):

@@ -64,6 +64,20 @@ def join_group(backend=None, *, time_limit=60.0):
     RuntimeError
         If this process was not started by ``launch`` or ``torchrun``, or another rank
         ends or does not answer in time.
+
+    Examples
+    --------
+    The first lines of a script for :func:`launch`::
+
+        with join_group() as rank:
+            print(rank.rank, "of", rank.size, "on", rank.device)
+
+    By itself a process has nothing to join:
+
+    >>> with join_group():  # doctest: +ELLIPSIS
+    ...     pass
+    Traceback (most recent call last):
+    RuntimeError: join_group must run in a process that launch or torchrun has...
     """
     missing = [name for name in ("RANK", "WORLD_SIZE") if name not in os.environ]
     if missing:
@@ -153,6 +167,17 @@ def launch(script, num_processes=2, *, arguments=(), time_limit=60.0, check=True
         If the time limit was reached.
     TypeError, ValueError
         If ``num_processes`` is not a whole number above 0.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     script = Path(folder, "hello.py")
+    ...     _ = script.write_text("import os; print('rank', os.environ['RANK'])")
+    ...     ranks = launch(script, num_processes=2)
+    >>> [rank.output.strip() for rank in ranks]
+    ['rank 0', 'rank 1']
     """
     num_processes = whole_number("num_processes", num_processes, at_least=1)
     script = Path(script)

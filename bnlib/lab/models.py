@@ -67,6 +67,14 @@ def mlp(
     References
     ----------
     He et al. (2015), section 2.2, equation 10. https://arxiv.org/abs/1502.01852
+
+    Examples
+    --------
+    >>> net = mlp((4, 8, 3), norm=None, activation="tanh")
+    >>> [type(layer).__name__ for layer in net]
+    ['Linear', 'Tanh', 'Linear']
+    >>> net(torch.ones(2, 4, dtype=torch.float64)).shape
+    torch.Size([2, 3])
     """
     if len(sizes) < 2:
         raise ValueError(
@@ -107,6 +115,12 @@ def conv_net(channels=(8, 16), *, size=8, in_channels=1, classes=10, **style):
     ------
     ValueError
         If the image is too small for so many poolings, and as :func:`mlp`.
+
+    Examples
+    --------
+    >>> net = conv_net((4, 8), norm=None, dtype=torch.float32)
+    >>> net(torch.ones(2, 1, 8, 8)).shape
+    torch.Size([2, 10])
     """
     side = size >> len(channels)
     if side < 1:
@@ -137,6 +151,12 @@ def vgg(config=(32, "M", 64, 64, "M", 128, 128), *, in_channels=1, classes=10, *
     References
     ----------
     Simonyan & Zisserman (2015), section 2. https://arxiv.org/abs/1409.1556
+
+    Examples
+    --------
+    >>> net = vgg((4, "M", 8), dtype=torch.float32)
+    >>> net(torch.ones(2, 1, 8, 8)).shape
+    torch.Size([2, 10])
     """
     steps = [part if part == "M" else (part, 3) for part in config]
     return _conv_net(steps, in_channels, classes, **style)
@@ -162,6 +182,12 @@ def nin(config=(32, "M", 64, "M", 96), *, in_channels=1, classes=10, **style):
     References
     ----------
     Lin, Chen & Yan (2014), section 3. https://arxiv.org/abs/1312.4400
+
+    Examples
+    --------
+    >>> net = nin((4, "M", 8), dtype=torch.float32)
+    >>> net(torch.ones(2, 1, 8, 8)).shape
+    torch.Size([2, 10])
     """
     steps = []
     for part in config:
@@ -191,6 +217,12 @@ def depthwise_net(width=32, depth=6, *, in_channels=1, classes=10, **style):
     References
     ----------
     Howard et al. (2017), section 3.1. https://arxiv.org/abs/1704.04861
+
+    Examples
+    --------
+    >>> net = depthwise_net(4, 1, dtype=torch.float32)
+    >>> net(torch.ones(2, 1, 8, 8)).shape
+    torch.Size([2, 10])
     """
     steps = [(width, 3), *[(width, 3, width), (width, 1)] * depth]
     return _conv_net(steps, in_channels, classes, **style)
@@ -258,6 +290,14 @@ def residual_net(
     ----------
     He et al. (2016), figures 1 and 4. https://arxiv.org/abs/1603.05027
     Goyal et al. (2017), section 5.1, for gamma 0. https://arxiv.org/abs/1706.02677
+
+    Examples
+    --------
+    >>> net = residual_net(2, 4, order="pre", dtype=torch.float32)
+    >>> net(torch.ones(2, 1, 8, 8)).shape
+    torch.Size([2, 10])
+    >>> sum(isinstance(layer, Residual) for layer in net)
+    2
     """
     _check_residual(order, skip, zero_last_gamma, norm)
     block = _Blocks(norm, "relu", bias)
@@ -298,6 +338,12 @@ class Residual(nn.Module):
         Keeps the shape of its input.
     last : nn.Module, optional
         Follows the addition; by default the identity.
+
+    Examples
+    --------
+    >>> block = Residual(torch.nn.ReLU())
+    >>> block(torch.tensor([-1.0, 2.0]))
+    tensor([-1.,  4.])
     """
 
     def __init__(self, branch, last=None):

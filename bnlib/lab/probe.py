@@ -38,6 +38,12 @@ class CovariateShift(NamedTuple):
         Of the gradients before and after; 1 if nothing has changed.
     difference : float
         Length of the difference over the length of the gradient before.
+
+    Examples
+    --------
+    >>> shift = CovariateShift(cosine=1.0, difference=0.0)  # nothing has changed
+    >>> shift.cosine
+    1.0
     """
 
     cosine: float
@@ -57,6 +63,16 @@ def untouched(model):
     ------
     nn.Module
         The model itself.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, x, y = mlp((4, 8, 4)), np.eye(4), np.arange(4)
+    >>> with untouched(net):
+    ...     _ = net(torch.tensor(x))  # moves the running statistics
+    ...     inside = net[1].running_mean.any()
+    >>> inside, net[1].running_mean.any()
+    (tensor(True), tensor(False))
     """
     tensors = [*model.parameters(), *model.buffers()]
     numbers = [t.detach().clone() for t in tensors]
@@ -96,6 +112,13 @@ def gradients(model, x, y, loss=None):
     dict of str to Tensor
         Gradients by the name of the module (those without children), each of the shape
         of its output, in the order of the calls.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, x, y = mlp((4, 8, 4)), np.eye(4), np.arange(4)
+    >>> {name: tuple(found.shape) for name, found in gradients(net, x, y).items()}
+    {'0': (4, 8), '1': (4, 8), '2': (4, 8), '3': (4, 4)}
     """
     with untouched(model), torch.enable_grad(), _recording(model) as seen:
         value = _loss(model, x, y, loss)
@@ -138,6 +161,16 @@ def landscape(model, x, y, *, steps=(0.05, 0.1, 0.2, 0.4), loss=None):
     ----------
     Santurkar et al. (2018), How does batch normalization help optimization?
     https://arxiv.org/abs/1805.11604
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, x, y = mlp((4, 8, 4)), np.eye(4), np.arange(4)
+    >>> found = landscape(net, x, y)
+    >>> sorted(found)
+    ['cosine', 'gradient_change', 'loss_range', 'smoothness']
+    >>> found["loss_range"] > 0
+    True
     """
     steps = [float(step) for step in steps]
     if not steps or min(steps) <= 0:
@@ -197,6 +230,14 @@ def covariate_shift(model, x, y, lr, layer, *, loss=None):
     References
     ----------
     Santurkar et al. (2018), definition 2.1. https://arxiv.org/abs/1805.11604
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, x, y = mlp((4, 8, 4)), np.eye(4), np.arange(4)
+    >>> shift = covariate_shift(net, x, y, lr=0.1, layer="3")
+    >>> 0 < shift.difference < 1 and shift.cosine < 1
+    True
     """
     names = [name for name, p in model.named_parameters() if p.requires_grad]
     weight = f"{layer}.weight"
@@ -243,6 +284,14 @@ def filter_directions(model, seed=0):
     ----------
     Li et al. (2018), Visualizing the loss landscape of neural nets, section 4.
     https://arxiv.org/abs/1712.09913
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, x, y = mlp((4, 8, 4)), np.eye(4), np.arange(4)
+    >>> direction = filter_directions(net)["0.weight"]
+    >>> torch.allclose(direction.norm(dim=1), net[0].weight.norm(dim=1))
+    True
     """
     generator = torch.Generator().manual_seed(seed)
     directions = {}
@@ -287,6 +336,14 @@ def loss_slice(model, x, y, directions, span, statistics="batch", *, loss=None):
     ------
     ValueError
         If ``statistics`` is no such name, or if there are not one or two directions.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, x, y = mlp((4, 8, 4)), np.eye(4), np.arange(4)
+    >>> losses = loss_slice(net, x, y, [filter_directions(net)], [-1.0, 0.0, 1.0])
+    >>> losses.shape
+    (3,)
     """
     if statistics not in ("batch", "frozen"):
         raise ValueError(
@@ -341,6 +398,13 @@ def cpu_time(functions, *, repeats=7):
     ------
     ValueError
         If ``repeats`` is below 1.
+
+    Examples
+    --------
+    >>> few, many = list(range(10)), list(range(100_000))
+    >>> took = cpu_time({"few": lambda: sum(few), "many": lambda: sum(many)})
+    >>> took["few"] < took["many"]
+    True
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}; try 7")

@@ -25,6 +25,14 @@ class History:
         Loss of each batch, in training mode and before the step that it led to.
     interrupted_at : int or None
         Number of complete steps if the run was interrupted, None if it was not.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> data = np.eye(4), np.arange(4)
+    >>> history = train(mlp((4, 4)), data, steps=3, lr=0.1, batch_size=4)
+    >>> history.losses.shape, history.interrupted_at
+    ((3,), None)
     """
 
     losses: np.ndarray = field(default_factory=lambda: np.empty(0))
@@ -99,6 +107,14 @@ def train(
         examples than ``batch_size`` or it is below 1, if ``steps`` is negative, if a
         learning rate is not a finite number of at least 0, if ``optimizer`` is no such
         name, or if targets and outputs of the mean squared error differ in shape.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, data = mlp((4, 8, 4)), (np.eye(4), np.arange(4))
+    >>> history = train(net, data, steps=20, lr=0.5, batch_size=4)
+    >>> bool(history.losses[-1] < history.losses[0])
+    True
     """
     x, y = _prepare(model, data, steps, batch_size)
     loss = loss or _default_loss(y)
@@ -148,6 +164,12 @@ def accuracy(model, x, y, *, batch_size=500):
     ------
     ValueError
         If x and y differ in length or are empty.
+
+    Examples
+    --------
+    >>> net, x = torch.nn.Identity(), np.eye(4)  # the scores are the inputs
+    >>> accuracy(net, x, np.array([0, 1, 2, 0]))
+    0.75
     """
     x, y = _tensors_like(model, (x, y))
     with keep_modes(model):

@@ -77,6 +77,16 @@ class BatchNorm(TrackedNorm, TorchBatchNorm):
     References
     ----------
     Ioffe & Szegedy (2015), Algorithms 1 and 2. https://arxiv.org/abs/1502.03167
+
+    Examples
+    --------
+    >>> norm = BatchNorm(2)
+    >>> y = norm(torch.tensor([[1.0, 0.0], [3.0, 4.0]]))
+    >>> y.detach().round(decimals=3)
+    tensor([[-1., -1.],
+            [ 1.,  1.]])
+    >>> norm.running_mean, norm.running_var
+    (tensor([0.2000, 0.2000]), tensor([1.1000, 1.7000]))
     """
 
     _min_dims, _each_example, _group = 2, False, "channel"
@@ -130,6 +140,13 @@ class InstanceNorm(TrackedNorm):
     References
     ----------
     Ulyanov, Vedaldi & Lempitsky (2016). https://arxiv.org/abs/1607.08022
+
+    Examples
+    --------
+    >>> x = torch.tensor([[[1.0, 3.0], [0.0, 40.0]]])  # one example, two channels
+    >>> InstanceNorm(2)(x).round(decimals=3)
+    tensor([[[-1.,  1.],
+             [-1.,  1.]]])
     """
 
     _min_dims, _each_example, _group = 3, True, "channel and example"
@@ -178,6 +195,15 @@ class LayerNorm(Norm):
     References
     ----------
     Ba, Kiros & Hinton (2016), section 3. https://arxiv.org/abs/1607.06450
+
+    Examples
+    --------
+    >>> norm = LayerNorm(2)
+    >>> norm.load_state_dict(torch.nn.LayerNorm(2).state_dict())
+    <All keys matched successfully>
+    >>> norm(torch.tensor([[1.0, 3.0], [0.0, 40.0]])).detach().round(decimals=3)
+    tensor([[-1.,  1.],
+            [-1.,  1.]])
     """
 
     def __init__(
@@ -244,6 +270,11 @@ class RMSNorm(LayerNorm):
     References
     ----------
     Zhang & Sennrich (2019), equation 4. https://arxiv.org/abs/1910.07467
+
+    Examples
+    --------
+    >>> RMSNorm(2)(torch.tensor([[3.0, 4.0]])).detach().round(decimals=3)
+    tensor([[0.8490, 1.1310]])
     """
 
     def __init__(
@@ -293,6 +324,12 @@ class GroupNorm(Norm):
     References
     ----------
     Wu & He (2018), section 3.1. https://arxiv.org/abs/1803.08494
+
+    Examples
+    --------
+    >>> norm = GroupNorm(num_groups=2, num_channels=4, affine=False)
+    >>> norm(torch.tensor([[1.0, 3.0, 0.0, 40.0]])).round(decimals=3)
+    tensor([[-1.,  1., -1.,  1.]])
     """
 
     def __init__(

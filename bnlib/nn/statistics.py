@@ -57,6 +57,14 @@ def reestimate(model, loader):
     ----------
     Ioffe & Szegedy (2015), Algorithm 2. https://arxiv.org/abs/1502.03167
     Wu & Johnson (2021), section 3. https://arxiv.org/abs/2105.07576
+
+    Examples
+    --------
+    >>> net = torch.nn.Sequential(torch.nn.BatchNorm1d(1))
+    >>> batches = torch.tensor([[1.0], [3.0]]), torch.tensor([[8.0]] * 2)
+    >>> seen = reestimate(net, batches)
+    >>> seen["0"].count, net[0].running_mean
+    (4, tensor([5.]))
     """
     layers = {
         name: layer

@@ -69,6 +69,12 @@ class SyncBatchNorm(BatchNorm):
     References
     ----------
     Chan, Golub & LeVeque (1983). https://doi.org/10.1080/00031305.1983.10483115
+
+    Examples
+    --------
+    >>> SyncBatchNorm(1)(torch.tensor([[1.0], [3.0]])).detach().round(decimals=3)
+    tensor([[-1.],
+            [ 1.]])
     """
 
     def __init__(
@@ -240,6 +246,12 @@ def convert_sync_batch_norm(model, process_group=None):
         one that has not seen data.
     ValueError
         If there is no batch norm.
+
+    Examples
+    --------
+    >>> net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+    >>> [type(layer).__name__ for layer in convert_sync_batch_norm(net)]
+    ['Linear', 'SyncBatchNorm']
     """
     found = [
         (name, layer) for name, layer in model.named_modules() if is_batch_norm(layer)

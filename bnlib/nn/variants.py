@@ -48,6 +48,15 @@ class GhostBatchNorm(BatchNorm):
     References
     ----------
     Hoffer, Hubara & Soudry (2017), Algorithm 1. https://arxiv.org/abs/1705.08741
+
+    Examples
+    --------
+    >>> norm = GhostBatchNorm(1, ghost_size=2)
+    >>> x = torch.tensor([[1.0], [3.0], [0.0], [40.0]])
+    >>> norm(x).detach().squeeze().round(decimals=3)
+    tensor([-1.,  1., -1.,  1.])
+    >>> norm.num_batches_tracked
+    tensor(2)
     """
 
     def __init__(self, num_features, ghost_size, update="each", **options):
@@ -124,6 +133,15 @@ class NoisyBatchNorm(BatchNorm):
     ----------
     Santurkar, Tsipras, Ilyas & Madry (2018), section 2.1 and appendix A.
     https://arxiv.org/abs/1805.11604
+
+    Examples
+    --------
+    >>> norm = NoisyBatchNorm(1)
+    >>> x = torch.tensor([[1.0], [3.0]])
+    >>> torch.equal(norm(x), norm(x))
+    False
+    >>> torch.equal(norm.eval()(x), norm(x))
+    True
     """
 
     def __init__(
@@ -207,6 +225,12 @@ class LpBatchNorm(BatchNorm):
     ----------
     Hoffer, Banner, Golan & Soudry (2018). https://arxiv.org/abs/1803.01814
     The constants as in their code, https://github.com/eladhoffer/norm_matters.
+
+    Examples
+    --------
+    >>> norm = LpBatchNorm(1, p=1, affine=False)
+    >>> norm(torch.tensor([[1.0], [3.0]])).squeeze().round(decimals=3)  # sqrt(2 / pi)
+    tensor([-0.7980,  0.7980])
     """
 
     def __init__(self, num_features, p=1, **options):

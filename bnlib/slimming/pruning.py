@@ -86,6 +86,18 @@ def l1_gamma(model, strength):
     References
     ----------
     Liu et al. (2017), the penalty on scaling factors. https://arxiv.org/abs/1708.06519
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net = mlp((4, 8, 3))
+    >>> penalty = l1_gamma(net, 0.5)
+    >>> net(torch.ones(2, 4, dtype=torch.float64)).sum().backward()
+    >>> before = net[1].weight.grad.clone()
+    >>> penalty()
+    >>> net[1].weight.grad - before  # all gammas are positive
+    tensor([0.5000, 0.5000, 0.5000, 0.5000, 0.5000, 0.5000, 0.5000, 0.5000],
+           dtype=torch.float64)
     """
     norms = _with_gamma(model, "strength", strength)
 
@@ -128,6 +140,19 @@ def shrink_gamma(model, amount):
     References
     ----------
     Parikh & Boyd (2014), section 6.5.2: the L1 norm. https://doi.org/10.1561/2400000003
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net = mlp((4, 2, 3))
+    >>> net(torch.ones(2, 4, dtype=torch.float64)).sum().backward()
+    >>> shrink = shrink_gamma(net, 0.75)
+    >>> shrink()
+    >>> net[1].weight.detach()
+    tensor([0.2500, 0.2500], dtype=torch.float64)
+    >>> shrink()
+    >>> net[1].weight.detach()
+    tensor([0., 0.], dtype=torch.float64)
     """
     norms = _with_gamma(model, "amount", amount)
 
@@ -173,6 +198,17 @@ class Group:
         Which channels stay. Yours to change before :func:`prune`.
     channels : Tensor of int, shape (C,)
         Number of each channel in the wiring.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, x = mlp((4, 8, 3)), torch.ones(2, 4, dtype=torch.float64)
+    >>> net[1].weight.data = torch.arange(1.0, 9.0, dtype=torch.float64)
+    >>> group = plan(net, 0.5, example_input=x).groups["0"]
+    >>> group.layers, group.norms
+    (('0',), ('1',))
+    >>> group.kept
+    tensor([False, False, False, False,  True,  True,  True,  True])
     """
 
     layers: tuple
@@ -201,6 +237,19 @@ class Plan:
         Which channel occurs where, without the model.
     shapes : dict of str to tuple
         Shapes of what the model holds.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, x = mlp((4, 8, 3)), torch.ones(2, 4, dtype=torch.float64)
+    >>> net[1].weight.data = torch.arange(1.0, 9.0, dtype=torch.float64)
+    >>> cut = plan(net, 0.5, example_input=x)
+    >>> print(cut)
+    layer   kept     of  smallest kept  coupled with
+    0          4      8        5.0000
+    4 of 8 channels go (50%), global threshold 4.0000 (* floor)
+    >>> cut.removed, cut.threshold
+    (0.5, 4.0)
     """
 
     groups: dict
@@ -280,6 +329,18 @@ def plan(model, ratio, *, floor=0.1, example_input):
     References
     ----------
     Liu et al. (2017), the global threshold. https://arxiv.org/abs/1708.06519
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, x = mlp((4, 8, 3)), torch.ones(2, 4, dtype=torch.float64)
+    >>> net[1].weight.data = torch.arange(1.0, 9.0, dtype=torch.float64)
+    >>> cut = plan(net, 0.75, example_input=x)
+    >>> cut.groups["0"].kept
+    tensor([False, False, False, False, False, False,  True,  True])
+    >>> cut.groups["0"].kept[0] = True  # a plan may be edited
+    >>> cut.removed
+    0.625
     """
     numbers = isinstance(ratio, Real) and isinstance(floor, Real)
     if not (numbers and 0 <= ratio < 1 and 0 <= floor <= 1):
@@ -354,6 +415,15 @@ def prune(model, plan):
 
     The second way does not know of a bias that :func:`absorb` has made for a layer
     without one; then take the first.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, x = mlp((4, 8, 3)), torch.ones(2, 4, dtype=torch.float64)
+    >>> net[1].weight.data = torch.arange(1.0, 9.0, dtype=torch.float64)
+    >>> small = prune(net, plan(net, 0.75, example_input=x))
+    >>> [tuple(p.shape) for p in small.parameters()]
+    [(2, 4), (2,), (2,), (3, 2), (3,)]
     """
     wiring, gone = plan.wiring, _gone(model, plan)
     pruned, known = copy.deepcopy(model), {}
@@ -380,6 +450,15 @@ class AbsorbReport(dict):
     before, difference : float
         How far the output for the plan's example lies from that with gamma 0 on the
         dead channels, root mean square and relative: without absorbing, and with it.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, x = mlp((4, 8, 3)), torch.ones(2, 4, dtype=torch.float64)
+    >>> net[1].weight.data = torch.arange(1.0, 9.0, dtype=torch.float64)
+    >>> absorbed, report = absorb(net, plan(net, 0.5, example_input=x))
+    >>> dict(report), report.difference
+    ({'3': 'exact'}, 0.0)
     """
 
     def __init__(self, remarks, before, difference):
@@ -423,6 +502,18 @@ def absorb(model, plan):
         If the plan does not fit the model, or leaves a layer without channel, or if the
         output is no nearer to that of the model with gamma 0 than without absorbing.
         As for :func:`plan`, if a norm is poisoned, and if the output is not finite.
+
+    Examples
+    --------
+    >>> from bnlib.lab.models import mlp
+    >>> net, x = mlp((4, 8, 3)).eval(), torch.ones(2, 4, dtype=torch.float64)
+    >>> with torch.no_grad():
+    ...     net[1].weight[:4] = 0  # four channels are dead,
+    ...     net[1].bias[:4] = 1  # and say 1
+    >>> cut = plan(net, 0.5, example_input=x)
+    >>> absorbed, report = absorb(net, cut)
+    >>> report["3"], torch.allclose(prune(absorbed, cut)(x), net(x))
+    ('exact', True)
     """
     gone, wiring = _gone(model, plan), trace(model, plan.example_input)
     if _numbers(wiring) != _numbers(plan.wiring):

@@ -25,6 +25,14 @@ class Summary:
         Of the whole model; one that is used twice counts once.
     macs : int
         Multiply-adds for one example, also those outside of these modules.
+
+    Examples
+    --------
+    >>> size = summary(torch.nn.Sequential(torch.nn.Linear(4, 3)), torch.ones(1, 4))
+    >>> size.layers
+    [('0', 'Linear', (3,), 15, 12)]
+    >>> size.flops
+    24
     """
 
     layers: list
@@ -85,6 +93,18 @@ def summary(model, example_input):
     Notes
     -----
     A model of ``torch.compile`` is run as it was before it was compiled.
+
+    Examples
+    --------
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
+    >>> size = summary(net, torch.ones(1, 4))
+    >>> print(size)
+    layer  type         output  parameters  multiply-adds
+    0      Linear            3          15             12
+    1      BatchNorm1d       3           6              0
+    total                               21             12
+    >>> size.parameters, size.macs
+    (21, 12)
     """
     inputs = as_inputs(example_input)
     if inputs[0].dim() == 0 or len(inputs[0]) == 0:

@@ -20,6 +20,12 @@ class Case:
         Positional arguments. They are copied before every call.
     note : str
         What this case is, in words: ``"x of shape (6, 4), eps=0.1"``.
+
+    Examples
+    --------
+    >>> case = Case((3.0, 4.0), "two numbers")
+    >>> case.args, case.note
+    ((3.0, 4.0), 'two numbers')
     """
 
     args: tuple
@@ -50,6 +56,12 @@ class Misconception:
     ------
     ValueError
         If both or neither of ``wrong`` and ``recognize`` are given.
+
+    Examples
+    --------
+    >>> halved = Misconception("a half", "It is no half.", wrong=lambda a: a / 2)
+    >>> halved.wrong(3.0), halved.weak
+    (1.5, False)
     """
 
     name: str
@@ -117,6 +129,19 @@ class Exercise:
     ------
     ValueError
         If neither ``reference`` nor ``accept`` is given.
+
+    Examples
+    --------
+    >>> task = Exercise(
+    ...     number="2.9",
+    ...     name="mean-of-two",
+    ...     title="Mean of two numbers",
+    ...     signature="mean(a, b)",
+    ...     cases=lambda: [Case((3.0, 4.0), "two numbers")],
+    ...     reference=lambda a, b: (a + b) / 2,
+    ... )
+    >>> task.function, task.chapter, task.arguments
+    ('mean', '2', ('a', 'b'))
     """
 
     number: str

@@ -13,11 +13,14 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
 * the order of the ledger and the earlier addresses of chapters (:mod:`.chapters`),
 * the words of every section, for the search (:mod:`.search`),
+* the reference of a package, from its docstrings, and links between its names and the
+  pages that use them (:mod:`.api`, :mod:`.uses`),
 * small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`).
 """
 
 from . import (
     address,
+    api,
     callouts,
     chapters,
     citations,
@@ -29,6 +32,7 @@ from . import (
     pictures,
     search,
     terms,
+    uses,
 )
 
 PARTS = (
@@ -44,6 +48,8 @@ PARTS = (
     icons,
     finish,
     chapters,
+    api,
+    uses,
 )
 
 
