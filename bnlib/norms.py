@@ -1,6 +1,6 @@
 """The five normalization layers in NumPy: one formula, five choices of axes.
 
-All of them compute, over some axes of ``x``,
+All of them compute, over some axes of ``x``::
 
     x_hat = (x - mean) / sqrt(var + eps)        y = gamma * x_hat + beta
 
@@ -411,7 +411,7 @@ def rms_norm(x, gamma=None, *, axis=-1, eps=1e-5):
 def backward(d_y, cache):
     """Compute the gradients of a loss through any of the five layers.
 
-    With ``d_x_hat = gamma * d_y`` and means over the normalized axes,
+    With ``d_x_hat = gamma * d_y`` and means over the normalized axes::
 
         d_x = inv_std * (d_x_hat - mean(d_x_hat) - x_hat * mean(d_x_hat * x_hat))
 

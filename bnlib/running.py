@@ -42,7 +42,7 @@ CONVENTIONS = {
 class RunningStatistics:
     """Follow the mean and variance of the batches with a moving average.
 
-    PyTorch's convention: with each batch, and for the mean alike,
+    PyTorch's convention: with each batch, and for the mean alike::
 
         running_var = (1 - momentum) * running_var + momentum * unbiased_var
 
@@ -213,7 +213,7 @@ def population_statistics(batches):
 def merge(a, b):
     """Merge the statistics of two disjoint parts of the data, exactly.
 
-    With M2 the sum of squared deviations from the mean, ``count * var``,
+    With M2 the sum of squared deviations from the mean, ``count * var``::
 
         M2 = M2_a + M2_b + (mean_b - mean_a)^2 * count_a * count_b / (count_a + count_b)
 

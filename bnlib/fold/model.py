@@ -109,6 +109,10 @@ def fold(model, example_input=None, *, strict=True):
         and there is no ``example_input``; if a statistic or parameter of a norm is NaN
         or infinite, or a variance negative.
 
+    References
+    ----------
+    Jacob et al. (2018), section 3.2, equation 14. https://arxiv.org/abs/1712.05877
+
     Examples
     --------
     >>> from bnlib.lab.models import mlp

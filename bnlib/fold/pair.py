@@ -1,7 +1,7 @@
 """Two modules folded into one: batch normalization and the layer next to it.
 
 In eval mode BN is a fixed affine map of each channel, ``scale * x + shift``, and a
-linear layer or convolution is affine too, so the two are one layer:
+linear layer or convolution is affine too, so the two are one layer::
 
     scale = gamma / sqrt(running_var + eps)
     weight <- scale * weight        bias <- scale * (bias - running_mean) + beta
@@ -111,6 +111,10 @@ def fold_into_next(bn, layer):
     TypeError, ValueError
         As :func:`fold_batch_norm`, and if ``layer`` pads with zeros or is transposed:
         the shift of BN then reaches the border less than the inside.
+
+    References
+    ----------
+    Jacob et al. (2018), section 3.2, equation 14. https://arxiv.org/abs/1712.05877
 
     Examples
     --------

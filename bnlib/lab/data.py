@@ -24,9 +24,18 @@ def digits(*, test_size=450, seed=0):
 
     Returns
     -------
-    x_train, y_train, x_test, y_test : ndarray
-        Images of shape (N, 64), float64 in [0, 1], and their classes 0 to 9. There are
-        1797 images in all, so one test image of 450 is 0.22 points of accuracy.
+    x_train : ndarray of shape (N, 64), float64
+        Images, one in each row, with values in [0, 1]. There are 1797 in all, so one
+        test image of 450 is 0.22 points of accuracy.
+    y_train : ndarray of int, shape (N,)
+        Classes 0 to 9.
+    x_test, y_test : ndarray
+        The same for the test set.
+
+    Raises
+    ------
+    ValueError
+        If ``test_size`` is below 10 or leaves fewer than 10 images for training.
 
     Examples
     --------
@@ -88,8 +97,17 @@ def wine(*, test_size=54, seed=0):
 
     Returns
     -------
-    x_train, y_train, x_test, y_test : ndarray
-        Measurements of shape (N, 13), float64 in their own units, and cultivars 0 to 2.
+    x_train : ndarray of shape (N, 13), float64
+        Measurements, one wine in each row, in their own units.
+    y_train : ndarray of int, shape (N,)
+        Cultivars 0 to 2.
+    x_test, y_test : ndarray
+        The same for the test set.
+
+    Raises
+    ------
+    ValueError
+        If ``test_size`` is below 3 or leaves fewer than 3 wines for training.
 
     Examples
     --------
@@ -178,9 +196,12 @@ def warped_digits(
 
     Returns
     -------
-    x_train, y_train, x_test, y_test : ndarray
-        Images of shape (N, 1, size, size), float64, without noise in [0, 1], and their
-        classes 0 to 9.
+    x_train : ndarray of shape (num_train, 1, size, size), float64
+        Images, without noise in [0, 1].
+    y_train : ndarray of int, shape (num_train,)
+        Classes 0 to 9.
+    x_test, y_test : ndarray
+        The same for the test set, of ``num_test`` images.
 
     Raises
     ------

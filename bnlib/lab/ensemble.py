@@ -181,7 +181,9 @@ def train_many(
     lr : float, sequence of R floats, or callable
         Learning rate of all or of each, or a function of the step that returns one of
         the two.
-    batch_size, momentum, weight_decay
+    batch_size : int, default=64
+        Examples in each batch, the same number for all members, at most N.
+    momentum, weight_decay : float, default=0.0
         As in :func:`bnlib.lab.train.train`, the same for all members.
     seed : int or sequence of R ints, default=0
         Seed of the batches of all or of each: members with one seed see the same.
@@ -261,8 +263,10 @@ def accuracies(ensemble, x, y, *, batch_size=500, each=False):
     ----------
     ensemble : Ensemble
         R networks; their modes are afterwards as they were.
-    x, y, batch_size
-        As in :func:`bnlib.lab.train.accuracy`.
+    x, y : arrays or Tensors
+        Inputs and classes, as in :func:`bnlib.lab.train.accuracy`.
+    batch_size : int, default=500
+        Examples that are evaluated at a time, to save memory.
     each : bool, default=False
         Whether each member has data of its own, as in :func:`train_many`.
 
@@ -270,6 +274,12 @@ def accuracies(ensemble, x, y, *, batch_size=500, each=False):
     -------
     ndarray of shape (R,), float64
         Accuracies in [0, 1]. An example with a score that is NaN counts as wrong.
+
+    Raises
+    ------
+    ValueError
+        If x and y differ in length or are empty, or if with ``each=True`` they have not
+        one entry for each member.
 
     Examples
     --------

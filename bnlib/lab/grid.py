@@ -77,7 +77,9 @@ def fails_everywhere(grid, scores, at_most):
 
     Parameters
     ----------
-    grid, scores
+    grid : sequence of float
+        Settings in increasing order, at least three.
+    scores : array_like of shape (len(grid),) or (len(grid), seeds)
         As in :func:`best_of_grid`; NaN stands for a run that overflowed.
     at_most : float
         Score up to which a net counts as not trained, a little above chance.

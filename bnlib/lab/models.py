@@ -148,6 +148,11 @@ def vgg(config=(32, "M", 64, 64, "M", 128, 128), *, in_channels=1, classes=10, *
     nn.Sequential
         Network in training mode, for inputs of shape (N, in_channels, H, W).
 
+    Raises
+    ------
+    ValueError
+        As :func:`mlp`.
+
     References
     ----------
     Simonyan & Zisserman (2015), section 2. https://arxiv.org/abs/1409.1556
@@ -178,6 +183,11 @@ def nin(config=(32, "M", 64, "M", 96), *, in_channels=1, classes=10, **style):
     -------
     nn.Sequential
         Network in training mode, for inputs of shape (N, in_channels, H, W).
+
+    Raises
+    ------
+    ValueError
+        As :func:`mlp`.
 
     References
     ----------
@@ -213,6 +223,11 @@ def depthwise_net(width=32, depth=6, *, in_channels=1, classes=10, **style):
     -------
     nn.Sequential
         Network in training mode, for inputs of shape (N, in_channels, H, W).
+
+    Raises
+    ------
+    ValueError
+        As :func:`mlp`.
 
     References
     ----------
@@ -270,8 +285,14 @@ def residual_net(
         there is no mean over positions, and ``stride`` has no meaning.
     in_channels, classes : int, default=1, 10
         Channels of the input, number of outputs.
-    norm, bias, seed, dtype
+    norm : {"batch", None} or callable, default="batch"
+        As in :func:`mlp`, for convolutions too.
+    bias : bool, optional
         As in :func:`mlp`.
+    seed : int, default=0
+        Seed of the weights.
+    dtype : torch.dtype, default=torch.float64
+        Type of the parameters.
 
     Returns
     -------

@@ -39,6 +39,10 @@ class CovariateShift(NamedTuple):
     difference : float
         Length of the difference over the length of the gradient before.
 
+    References
+    ----------
+    Santurkar et al. (2018), definition 2.1. https://arxiv.org/abs/1805.11604
+
     Examples
     --------
     >>> shift = CovariateShift(cosine=1.0, difference=0.0)  # nothing has changed
@@ -113,6 +117,11 @@ def gradients(model, x, y, loss=None):
         Gradients by the name of the module (those without children), each of the shape
         of its output, in the order of the calls.
 
+    Raises
+    ------
+    ValueError
+        If x and y differ in length or are empty.
+
     Examples
     --------
     >>> from bnlib.lab.models import mlp
@@ -138,10 +147,12 @@ def landscape(model, x, y, *, steps=(0.05, 0.1, 0.2, 0.4), loss=None):
     ----------
     model : nn.Module
         In the mode in which it is, for a training step the training mode.
-    x, y, loss
-        As in :func:`gradients`.
+    x, y : arrays or Tensors
+        A batch of N examples and its targets.
     steps : sequence of float, default=(0.05, 0.1, 0.2, 0.4)
         Learning rates at which to look.
+    loss : callable, optional
+        Function of outputs and targets; by default as in :func:`gradients`.
 
     Returns
     -------
@@ -210,12 +221,14 @@ def covariate_shift(model, x, y, lr, layer, *, loss=None):
     model : nn.Module
         In the mode in which it is. Its parameters must come in the order in which the
         data reach them, as in an ``nn.Sequential``.
-    x, y, loss
-        As in :func:`gradients`.
+    x, y : arrays or Tensors
+        A batch of N examples and its targets.
     lr : float
         Learning rate of the step.
     layer : str
         Name of a module with a parameter ``weight``.
+    loss : callable, optional
+        Function of outputs and targets; by default as in :func:`gradients`.
 
     Returns
     -------
@@ -315,8 +328,8 @@ def loss_slice(model, x, y, directions, span, statistics="batch", *, loss=None):
     ----------
     model : nn.Module
         The origin of the slice.
-    x, y, loss
-        As in :func:`gradients`.
+    x, y : arrays or Tensors
+        A batch of N examples and its targets.
     directions : list of one or two dicts
         Directions by the name of the parameter, as :func:`filter_directions` gives; a
         parameter that is not named stays where it is.
@@ -326,6 +339,8 @@ def loss_slice(model, x, y, directions, span, statistics="batch", *, loss=None):
         Whether batch norms use the statistics of ``x``, which follow every step of the
         slice (training mode), or their running ones, which stay (eval mode). All else,
         such as dropout, is in eval mode.
+    loss : callable, optional
+        Function of outputs and targets; by default as in :func:`gradients`.
 
     Returns
     -------

@@ -33,7 +33,7 @@ class BatchNorm(TrackedNorm, TorchBatchNorm):
 
     One class for what PyTorch calls ``BatchNorm1d``, ``2d`` and ``3d``. In training
     the batch is normalized with its mean and *biased* variance (divided by M, the
-    number of values per channel), and the running statistics move,
+    number of values per channel), and the running statistics move::
 
         running = (1 - momentum) * running + momentum * new
 
@@ -48,7 +48,7 @@ class BatchNorm(TrackedNorm, TorchBatchNorm):
     Parameters
     ----------
     num_features : int
-        Number of channels C of the input (N, C) or (N, C, *spatial), 2-D to 5-D.
+        Number of channels C of the input (N, C) or ``(N, C, *spatial)``, 2-D to 5-D.
     eps : float, default=1e-5
         Added to the variance, not to its square root.
     momentum : float in [0, 1] or None, default=0.1
@@ -121,7 +121,7 @@ class InstanceNorm(TrackedNorm):
     Parameters
     ----------
     num_features : int
-        Number of channels C of the input (N, C, *spatial), 3-D to 5-D.
+        Number of channels C of the input ``(N, C, *spatial)``, 3-D to 5-D.
     eps, momentum : float, default=1e-5 and 0.1
         As in :class:`BatchNorm`.
     affine, track_running_stats : bool, default=False
@@ -306,7 +306,7 @@ class GroupNorm(Norm):
     num_groups : int
         Number of groups; must divide ``num_channels``.
     num_channels : int
-        Number of channels C of the input (N, C) or (N, C, *spatial).
+        Number of channels C of the input (N, C) or ``(N, C, *spatial)``.
     eps : float, default=1e-5
         Added to the biased variance (divided by the number of values).
     affine : bool, default=True

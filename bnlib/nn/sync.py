@@ -50,12 +50,20 @@ class SyncBatchNorm(BatchNorm):
 
     Parameters
     ----------
-    num_features, eps, momentum, affine, track_running_stats
+    num_features : int
+        Number of channels C of the input (N, C) or ``(N, C, *spatial)``.
+    eps : float, default=1e-5
+        Added to the variance, not to its square root.
+    momentum : float in [0, 1] or None, default=0.1
+        As in :class:`bnlib.nn.BatchNorm`.
+    affine, track_running_stats : bool, default=True
         As in :class:`bnlib.nn.BatchNorm`.
     process_group : torch.distributed.ProcessGroup, optional
         Ranks that share their statistics; by default all. A deep copy shares it.
-    device, dtype, bias : optional
-        As in :class:`bnlib.nn.BatchNorm`.
+    device, dtype : optional
+        Where and in which precision parameters and buffers are.
+    bias : bool, default=True
+        Whether an affine layer has a shift.
 
     Raises
     ------

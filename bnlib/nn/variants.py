@@ -100,11 +100,11 @@ class NoisyBatchNorm(BatchNorm):
     """Put noise behind batch norm that has another mean and scale at every step.
 
     In training the output ``y`` of :class:`BatchNorm` becomes ``scale * y + shift``.
-    At each step each channel draws the noise's own mean and scale,
+    At each step each channel draws the noise's own mean and scale::
 
         mu ~ U(-n_mu, n_mu)        sigma ~ U(1, n_sigma)
 
-    and around these each value of each example draws
+    and around these each value of each example draws::
 
         shift ~ U(mu - r_mu, mu + r_mu)        scale ~ N(sigma, r_sigma)
 
@@ -194,7 +194,7 @@ class _Noise(nn.Module):
 class LpBatchNorm(BatchNorm):
     """Measure the spread of a batch by another norm than L2.
 
-    With the deviations ``x - mean`` of the M values of a channel, the scale is
+    With the deviations ``x - mean`` of the M values of a channel, the scale is::
 
         p = 1:    sqrt(pi / 2) * mean(abs(x - mean))
         p = 2:    sqrt(mean((x - mean)^2)), batch norm

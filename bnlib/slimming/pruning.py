@@ -416,6 +416,10 @@ def prune(model, plan):
     The second way does not know of a bias that :func:`absorb` has made for a layer
     without one; then take the first.
 
+    References
+    ----------
+    Liu et al. (2017), pruned channels. https://arxiv.org/abs/1708.06519
+
     Examples
     --------
     >>> from bnlib.lab.models import mlp

@@ -167,8 +167,9 @@ class Api(SphinxDirective):
         whole = self.package(name.partition(".")[0])
         module = whole[name.partition(".")[2]] if "." in name else whole
         self.follow(module)
-        intro = module.docstring.value if module.docstring else ""
-        found = self.parse_text_to_nodes(inspect.cleandoc(intro))
+        intro = inspect.cleandoc(module.docstring.value if module.docstring else "")
+        here = f".. py:currentmodule:: {module.path}\n\n"
+        found = self.parse_text_to_nodes(here + intro)
         return [*found, *(self.section(whole, module, *it) for it in known(module))]
 
     def package(self, name):
