@@ -89,14 +89,15 @@ bench: $(VENV)/.tests
 execute: $(VENV)/.tests
 	@$(BIN)/python -m tools.notebooks execute $(NOTEBOOKS)
 
-#: make lint      style, normal form of the notebooks, portable Markdown, one address,
-#:                safe workflows; sets up an environment of its own in seconds
+#: make lint      style, docstrings, normal form of the notebooks, portable Markdown, one
+#:                address, safe workflows; sets up an environment of its own in seconds
 lint: $(LINT)/.ready
 	@$(LINT)/bin/ruff check -q .
 	@$(LINT)/bin/ruff format -q --check .
 	@$(LINT)/bin/python -m tools.stamp_address --check
 	@$(LINT)/bin/python -m tools.course --check
 	@$(LINT)/bin/python -m tools.notebooks check $(NOTEBOOKS)
+	@$(LINT)/bin/python -m tools.docstrings
 	@$(LINT)/bin/python -m tools.portable $(NOTEBOOKS) $(wildcard book/*.md)
 	@said=$$($(LINT)/bin/zizmor --quiet --no-progress --offline .github) || { echo "$$said"; exit 1; }
 
@@ -129,7 +130,9 @@ clean:
 
 # --- what the targets stand on --------------------------------------------------------
 
-SOURCES := _config.yml _toc.yml CHANGELOG.md LICENSE $(shell find book -type f -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null)
+# The reference is made from the docstrings.
+SOURCES := _config.yml _toc.yml CHANGELOG.md LICENSE $(shell find book -type f -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null) \
+  $(shell find bnlib -name '*.py')
 
 # What a build leaves; what make teacher wrote stays beside it.
 BUILT := $(addprefix _build/,.doctrees html jupyter_execute log)

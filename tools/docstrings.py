@@ -74,7 +74,9 @@ def asked(code, node, inner):
         is_class = isinstance(node, ast.ClassDef)
         return not (is_class and code == OF_DATA_CLASSES)
     is_method = isinstance(node, ast.ClassDef) and not inner[0].startswith("_")
-    return is_method and len(inner) == 1 and code not in ("EX01", "RT01", "PR01", "SS05")
+    return (
+        is_method and len(inner) == 1 and code not in ("EX01", "RT01", "PR01", "SS05")
+    )
 
 
 def raised(node):

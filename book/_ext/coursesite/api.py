@@ -15,12 +15,11 @@ from docutils import nodes
 from numpydoc.docscrape import NumpyDocString
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
-from sphinx.util.nodes import make_id
 
 FIELDS = ("Parameters", "Attributes", "Returns", "Yields", "Raises")
+GIVEN = FIELDS[2:]
 # Methods that a module must have for PyTorch's sake, and that nobody calls.
 UNSAID = ("forward", "extra_repr")
-LONGEST_SIGNATURE = 60
 LONGEST_CONSTANT = 200
 
 
@@ -81,18 +80,35 @@ def methods(item):
     ]
 
 
+def givers(module, name):
+    """Return links to what returns, or raises, a thing of this name."""
+    word = re.compile(rf"\b{name}\b")
+    return [
+        f":func:`{other}`"
+        for other, item in public(module).items()
+        if item.is_function and any(word.search(type_) for type_ in given(item))
+    ]
+
+
+def given(function):
+    """Return the types of all that comes out of a function, as they are documented."""
+    doc = docstring(function)
+    return [value.type for part in GIVEN for value in doc[part]]
+
+
 # The text of an entry, in the language of docutils
 
 
 def entry(item, imported, module):
     """Return the definition of an object with all that belongs to it, in lines."""
-    doc = docstring(item)
+    doc, origins = docstring(item), givers(module, item.name)
     body = [
         *(constant(item) if item.is_attribute else words(doc)),
         *fields(doc),
         *sources(doc),
         f":Import: ``from {imported} import {item.name}``",
-        f":Used in: :course-uses:`{module}.{item.name}`",
+        *([f":Comes from: {', '.join(origins)}"] if origins else []),
+        f":Used in: :course-uses:`{module.path}.{item.name}`",
         "",
     ]
     for section in ("Notes", "Examples"):
@@ -103,7 +119,7 @@ def entry(item, imported, module):
         body += method(member)
     head = f".. py:{kind(item)}:: {item.name}{arguments(item)}"
     options = ["   :no-index:", ""]
-    return [f".. py:currentmodule:: {module}", "", head, *options, *indented(body)]
+    return [f".. py:currentmodule:: {module.path}", "", head, *options, *indented(body)]
 
 
 def method(member):
@@ -170,7 +186,8 @@ class Api(SphinxDirective):
         intro = inspect.cleandoc(module.docstring.value if module.docstring else "")
         here = f".. py:currentmodule:: {module.path}\n\n"
         found = self.parse_text_to_nodes(here + intro)
-        return [*found, *(self.section(whole, module, *it) for it in known(module))]
+        names = public(module).items()
+        return [*found, *(self.section(whole, module, *pair) for pair in names)]
 
     def package(self, name):
         packages = self.env.temp_data.setdefault("course_api", {})
@@ -198,13 +215,9 @@ class Api(SphinxDirective):
             domain.note_object(other, kind(item), path, aliased=True)
         words = f"{name} ({'in ' if item.is_function else ''}{module.path})"
         section += addnodes.index(entries=[("single", words, path, "", None)])
-        section += self.parse_text_to_nodes("\n".join(entry(item, imported, module.path)))
+        text = "\n".join(entry(item, imported, module))
+        section += self.parse_text_to_nodes(text)
         return section
-
-
-def known(module):
-    """Return the public names of a module in the order of its ``__all__``."""
-    return public(module).items()
 
 
 def keep_inner_names(app, env, node, contnode):
@@ -214,12 +227,6 @@ def keep_inner_names(app, env, node, contnode):
     return contnode
 
 
-def settle(app, config):
-    """Break long signatures into a line for each argument."""
-    config.python_maximum_signature_line_length = LONGEST_SIGNATURE
-
-
 def setup(app):
     app.add_directive("course-api", Api)
-    app.connect("config-inited", settle)
     app.connect("missing-reference", keep_inner_names)
