@@ -204,7 +204,7 @@ class Group:
     >>> from bnlib.lab.models import mlp
     >>> net, x = mlp((4, 8, 3)), torch.ones(2, 4, dtype=torch.float64)
     >>> net[1].weight.data = torch.arange(1.0, 9.0, dtype=torch.float64)
-    >>> group = plan(net, 0.5, example_input=x).groups["0"]
+    >>> group = plan(net, 0.5, example_input=x).groups["0"]  # a Group
     >>> group.layers, group.norms
     (('0',), ('1',))
     >>> group.kept

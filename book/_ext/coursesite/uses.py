@@ -36,10 +36,10 @@ class Cells:
         for statement in tree.body:
             self.remember(statement)
             for node in ast.walk(statement):
-                if isinstance(node, ast.Name) and node.id in self.imported:
-                    yield self.imported[node.id]
-                elif isinstance(node, ast.Attribute) and (name := self.full(node)):
-                    yield name
+                if isinstance(getattr(node, "ctx", None), ast.Load):
+                    name = self.full(node)
+                    if name:
+                        yield name
             self.forget(statement)
 
     def remember(self, statement):
@@ -63,7 +63,7 @@ class Cells:
                 self.imported.pop(getattr(target, "id", None), None)
 
     def full(self, node):
-        """Return the full name of ``a.b.c``, or None if it is not that of an import."""
+        """Return the full name of ``a`` or ``a.b.c`` if ``a`` is imported, or None."""
         parts = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)
