@@ -151,7 +151,9 @@ def scale(x, factor=1e-5, *more, at_once: bool = True, **options):
 
     References
     ----------
-    Somebody (1950). https://example.org/paper
+    Somebody (1950),
+    page 3. https://example.org/paper
+    Their code, https://example.org/code.
 
     Notes
     -----
@@ -218,11 +220,13 @@ def test_an_entry_has_signature_types_source_example_and_import(entries):
         "**options optional Others.",
         "Returns: Result It.",
         "Raises: Wrong, TypeError If it is wrong.",
-        "Source: Somebody (1950). https://example.org/paper",
+        "Source: Somebody (1950), page 3 Their code Import",
         "Import: from sample import scale",
         "Note Nothing. Example &gt;&gt;&gt; scale(2.0) 4.0",
     ):
         assert part in said, part
+    for address in ("paper", "code"):
+        assert f'href="https://example.org/{address}"' in entries["sample.room.scale"]
 
 
 def test_what_a_class_has_is_shown_but_for_what_nobody_calls(entries):

@@ -119,7 +119,9 @@ SHOW_ALL = """() => {
 # A chapter has thousands of colored words of code, and to find the contrast of each
 # took most of the time. Of each kind in each kind of box three are kept, in case that
 # one is covered; the others become plain text.
+# Entries of the reference are alike, and ten of a page are looked at.
 THIN_OUT = """() => {
+    [...document.querySelectorAll('section.api')].slice(10).forEach(it => it.remove());
     const kept = {};
     for (const word of document.querySelectorAll('.highlight pre span')) {
         let kind = word.closest('.highlight').parentElement.className;

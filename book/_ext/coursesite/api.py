@@ -18,6 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 FIELDS = ("Parameters", "Attributes", "Returns", "Yields", "Raises")
 GIVEN = FIELDS[2:]
+CITED = re.compile(r"(\S.*?)[.,]? (https?://\S+?)\.?(?= |$)")
 # Methods that a module must have for PyTorch's sake, and that nobody calls.
 UNSAID = ("forward", "extra_repr")
 LONGEST_CONSTANT = 200
@@ -163,10 +164,10 @@ def term(name, type_):
 
 
 def sources(doc):
-    """Return the works that an object comes from, as they are cited."""
-    if not doc["References"]:
-        return []
-    return [":Source:", *indented([f"| {line}" for line in doc["References"]]), ""]
+    """Return the works that an object comes from: the words that cite one lead to it."""
+    cited = CITED.findall(" ".join(doc["References"]))
+    lines = [f"| `{words} <{address}>`__" for words, address in cited]
+    return [":Source:", *indented(lines), ""] if lines else []
 
 
 def indented(lines):
