@@ -17,6 +17,7 @@ from tests.site.course import (
     PAGES,
     ROOT,
     TOC_PAGES,
+    UNLIKE,
 )
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -36,6 +37,7 @@ ARGUMENTS = [
 
 NAMES = {
     "page_name": PAGES,
+    "unlike_page": UNLIKE,
     "toc_page": TOC_PAGES,
     "chapter": CHAPTERS,
     "narrow_page": NARROW,

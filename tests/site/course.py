@@ -22,6 +22,9 @@ TOC_PAGES = [TOC["root"]] + [
     chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]
 ]
 PAGES = [*TOC_PAGES, "search", "genindex"]
+# One directive makes the pages of the reference: one stands for all in dear tests.
+API = [page for page in TOC_PAGES if page.startswith("book/api/")]
+UNLIKE = [page for page in PAGES if page not in API[1:]]
 CHAPTERS = [page for page in TOC_PAGES if re.match(r"book/\d\d-", page)]
 # Pages to look something up on the way: their tables fit a phone.
 NARROW = [f"book/{name}" for name in ("use", "notation", "exercises", "license")]

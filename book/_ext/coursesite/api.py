@@ -164,7 +164,7 @@ def term(name, type_):
 
 
 def sources(doc):
-    """Return the works that an object comes from: the words that cite one lead to it."""
+    """Return the works that an object comes from; the words that cite it are a link."""
     cited = CITED.findall(" ".join(doc["References"]))
     lines = [f"| `{words} <{address}>`__" for words, address in cited]
     return [":Source:", *indented(lines), ""] if lines else []
@@ -184,11 +184,16 @@ class Api(SphinxDirective):
         whole = self.package(name.partition(".")[0])
         module = whole[name.partition(".")[2]] if "." in name else whole
         self.follow(module)
-        intro = inspect.cleandoc(module.docstring.value if module.docstring else "")
-        here = f".. py:currentmodule:: {module.path}\n\n"
-        found = self.parse_text_to_nodes(here + intro)
         names = public(module).items()
-        return [*found, *(self.section(whole, module, *pair) for pair in names)]
+        sections = [self.section(whole, module, *pair) for pair in names]
+        return [*self.intro(module), *sections]
+
+    def intro(self, module):
+        """Return what a module says; what a package says is for those who read it."""
+        if module.is_subpackage or not module.docstring:
+            return []
+        here = f".. py:currentmodule:: {module.path}\n\n"
+        return self.parse_text_to_nodes(here + inspect.cleandoc(module.docstring.value))
 
     def package(self, name):
         packages = self.env.temp_data.setdefault("course_api", {})
@@ -221,13 +226,5 @@ class Api(SphinxDirective):
         return section
 
 
-def keep_inner_names(app, env, node, contnode):
-    """Leave names of modules that have no page as they are, without a warning."""
-    if node.get("refdomain") != "py" or node.get("reftype") != "mod":
-        return None
-    return contnode
-
-
 def setup(app):
     app.add_directive("course-api", Api)
-    app.connect("missing-reference", keep_inner_names)
