@@ -33,3 +33,15 @@ def test_a_name_in_a_chapter_leads_to_its_entry(look_at):
     heading = page.locator('[id="bnlib.slimming.plan"] h2')
     assert heading.is_visible()
     assert heading.bounding_box()["y"] < 300
+
+
+def test_the_code_of_an_example_is_copied_and_nothing_else(visit):
+    clipboard = ["clipboard-read", "clipboard-write"]
+    page, _ = visit("book/api/arrays.html", permissions=clipboard)
+    example = page.locator('[id="bnlib.norms.rms_norm"] .doctest')
+    example.hover()
+    example.locator("button.copybtn").click()
+    copied = page.evaluate("navigator.clipboard.readText()").splitlines()
+    lines = example.locator("pre").inner_text().splitlines()
+    assert copied == [line[4:] for line in lines if line.startswith(">>> ")]
+    assert 1 < len(copied) < len(lines)
