@@ -9,6 +9,7 @@ Where a name is used is the business of :mod:`.uses`.
 
 import inspect
 import re
+from functools import cache
 
 import griffe
 from docutils import nodes
@@ -63,6 +64,7 @@ def arguments(item):
     return re.sub(r"(?<=\de-)0+", "", text)  # Python prints 1e-5 as 1e-05
 
 
+@cache
 def docstring(item):
     """Return a docstring in its parts."""
     text = item.docstring.value if item.docstring else ""
