@@ -26,8 +26,14 @@ def examine(model, example=None, loader=None, optimizer=None):
 
     Parameters
     ----------
-    model, example, loader, optimizer
-        As there.
+    model : torch.nn.Module
+        As there, and so the others.
+    example : Tensor or tuple of Tensor, optional
+        What it is called with.
+    loader : iterable, optional
+        Batches.
+    optimizer : torch.optim.Optimizer, optional
+        Of this model.
 
     Returns
     -------
@@ -38,6 +44,13 @@ def examine(model, example=None, loader=None, optimizer=None):
     ------
     TypeError, ValueError
         As there.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> net = nn.Sequential(nn.Linear(4, 3, bias=False), nn.BatchNorm1d(3, momentum=1))
+    >>> [(found.kind, found.where) for found in examine(net).findings]
+    [('momentum-one', ('1',))]
     """
     patient = admit(model, example, loader, optimizer)
     found = []

@@ -148,6 +148,14 @@ class Finding:
         What to do about it.
     link : str
         Address of the entry of the failure clinic.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from bnlib import doctor
+    >>> note = doctor(nn.Sequential(nn.BatchNorm1d(3))).notes[0]
+    >>> isinstance(note, Finding), note.kind, note.sure
+    (True, 'untrained', 'certain')
     """
 
     kind: str
@@ -182,6 +190,15 @@ class Report:
         What is harmless and worth knowing.
     unseen : tuple of str
         A sentence for each thing that could not be looked at.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from bnlib import doctor
+    >>> doctor(nn.Sequential(nn.Linear(4, 3)))
+    Sequential has no batch or instance norm: nothing to look at.
+    >>> isinstance(doctor(nn.Sequential(nn.Linear(4, 3))), Report)
+    True
     """
 
     model: str

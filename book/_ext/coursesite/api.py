@@ -13,6 +13,7 @@ from functools import cache
 
 import griffe
 from docutils import nodes
+from docutils.parsers.rst import directives
 from numpydoc.docscrape import NumpyDocString
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
@@ -177,18 +178,20 @@ def indented(lines):
 
 
 class Api(SphinxDirective):
-    """The entries of one module."""
+    """The entries of one module, or with ``:only: a b`` those of some names alone."""
 
     required_arguments = 1
+    option_spec = {"only": directives.unchanged_required}
 
     def run(self):
         name = self.arguments[0]
         whole = self.package(name.partition(".")[0])
         module = whole[name.partition(".")[2]] if "." in name else whole
         self.follow(module)
-        names = public(module).items()
-        sections = [self.section(whole, module, *pair) for pair in names]
-        return [*self.intro(module), *sections]
+        known, chosen = public(module), self.options.get("only", "").split()
+        names = chosen or known
+        sections = [self.section(whole, module, name, known[name]) for name in names]
+        return [*([] if chosen else self.intro(module)), *sections]
 
     def intro(self, module):
         """Return what a module says; what a package says is for those who read it."""
