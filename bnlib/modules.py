@@ -8,6 +8,7 @@ import copy
 import itertools
 import math
 import operator
+from collections import OrderedDict
 from contextlib import contextmanager
 
 import torch
@@ -223,12 +224,12 @@ def poisoned(norm, names=("running_mean", "running_var")):
         values = getattr(norm, name)
         if values is None:
             continue
-        values = values.detach().flatten()
-        wrong = ~values.isfinite()
+        values = values.detach()
+        sound = values.isfinite()
         if name == "running_var":
-            wrong |= values < 0
-        if wrong.any():
-            channel = int(wrong.nonzero()[0])
+            sound &= values >= 0
+        if not sound.all():
+            values, channel = values.flatten(), int((~sound.flatten()).nonzero()[0])
             return f"{name} {float(values[channel]):.3g} in channel {channel}"
     return ""
 
@@ -317,7 +318,7 @@ def in_float64(x):
     return (x if x.is_cuda else x.cpu()).to(torch.float64)
 
 
-def copied(model, share=False):
+def copied(model, share=False, memo=()):
     """Return a deep copy of a model.
 
     Parameters
@@ -327,6 +328,8 @@ def copied(model, share=False):
     share : bool, default=False
         Whether the copy holds the same parameters and hooks, which takes a third of the
         time: for a use that changes neither.
+    memo : dict, optional
+        What the copy shall hold in the place of an object, by its ``id``.
 
     Returns
     -------
@@ -338,10 +341,15 @@ def copied(model, share=False):
     ValueError
         If PyTorch cannot copy it.
     """
-    memo = {}
-    for module in model.modules() if share else ():
-        same = [v for k, v in vars(module).items() if "_hooks" in k]
-        memo |= {id(v): v for v in (*same, *module._parameters.values())}
+    memo = dict(memo)
+    for module in model.modules():
+        for key, value in vars(module).items():
+            if type(value) in (dict, OrderedDict) and not value:
+                memo[id(value)] = type(value)()  # a module has ten, which copy slowly
+            elif share and "_hooks" in key:
+                memo[id(value)] = value
+        if share:
+            memo |= {id(v): v for v in module._parameters.values()}
     try:
         return copy.deepcopy(model, memo)
     except RuntimeError as error:

@@ -71,10 +71,15 @@ class Channels:
         means that their outputs are added or multiplied.
     fixed : dict of int to str
         Channels that cannot go, and the reason.
-    module : fx.GraphModule
-        The model as it was traced in eval mode, a copy.
+    module : nn.Module
+        A copy of the model, in eval mode.
+    graph : fx.Graph
+        Its calls.
     unseen : tuple of str
         Layers that no call was seen of, in eval mode or in training mode.
+    by_mode : bool
+        Whether a module that holds others asks for its mode in ``forward``. If none
+        does, training mode and eval mode run the same code.
     """
 
     inputs: dict
@@ -82,8 +87,10 @@ class Channels:
     norms: tuple
     producers: dict
     fixed: dict
-    module: fx.GraphModule
+    module: nn.Module
+    graph: fx.Graph
     unseen: tuple
+    by_mode: bool
 
 
 @torch.no_grad()
@@ -116,20 +123,39 @@ def trace(model, example_input):
     model = copied(model, share=True)
     if is_channel_norm(model) or type(model).__module__.startswith("torch.nn"):
         model = model if isinstance(model, nn.Sequential) else nn.Sequential(model)
-    walk = _Walk(_traced(model, nn.Module.eval))
+    asked = _watch_modes(model)
+    walk = _Walk(model, _traced(model, nn.Module.eval))
     walk.run(*as_inputs(example_input))
-    unseen = _unseen(model, walk.module)
-    if unseen:
+    unseen = _unseen(model, walk.graph)
+    if unseen and asked:
         try:
             training = _traced(model, training_code)
         except ValueError:
-            training = walk.module
+            training = walk.graph
         model.eval()
         with same_draw(model):
             walk.go_on(training, example_input)
         unseen &= _unseen(model, training)
     walk.tie(model)
-    return walk.channels(tuple(sorted(unseen)))
+    return walk.channels(tuple(sorted(unseen)), bool(asked))
+
+
+def _watch_modes(model):
+    """Return a list that grows when a module that holds others asks for its mode."""
+    asked, watched = [], {}
+
+    def read(module):
+        asked.append(module)
+        return vars(module)["training"]
+
+    mode = property(read, lambda module, mode: vars(module).update(training=mode))
+    for module in model.modules():
+        kind = type(module)
+        if next(module.children(), None) is not None and not is_channel_norm(module):
+            members = {"training": mode, "__module__": kind.__module__}
+            watched[kind] = watched.get(kind) or type(kind.__name__, (kind,), members)
+            module.__class__ = watched[kind]
+    return asked
 
 
 def training_code(model):
@@ -166,23 +192,19 @@ def _refuse_wrapper(model):
 
 def _traced(model, put_into_mode):
     try:
-        graph = Tracer(get_on=True).trace(put_into_mode(model))
-        module = fx.GraphModule(model, graph)
+        return Tracer(get_on=True).trace(put_into_mode(model))
     except Exception as error:  # tracing runs the model's own code
         raise ValueError(
             f"model must be traceable by torch.fx, got {type(model).__name__}, whose "
             f"forward stops it ({first_line(error)}); take decisions that "
             "depend on values out of forward"
         ) from None
-    module.training = False  # its modules are those of the model
-    return module
 
 
-def _unseen(model, module):
+def _unseen(model, graph):
     """Name the layers that are not called, alone or in a module taken as a whole."""
-    nodes = module.graph.nodes
-    called = {str(n.target) for n in nodes if n.op == "call_module"}
-    read = {n.target.rpartition(".")[0] for n in nodes if n.op == "get_attr"}
+    called = {str(n.target) for n in graph.nodes if n.op == "call_module"}
+    read = {n.target.rpartition(".")[0] for n in graph.nodes if n.op == "get_attr"}
     layers = {name for name, m in model.named_modules() if is_layer(m)} - read
     return {n for n in layers if not any(f"{n}.".startswith(f"{c}.") for c in called)}
 
@@ -194,8 +216,8 @@ SHARED = "parent inputs outputs produced refused kept whole norms silent raw"
 class _Walk(fx.Interpreter):
     """Run the model and carry along, for each tensor, the numbers of its channels."""
 
-    def __init__(self, module):
-        super().__init__(module)
+    def __init__(self, module, graph):
+        super().__init__(module, graph=graph)
         self.parent = []  # of each channel, as in union-find
         self.ids = {}  # node -> channels of its tensor
         self.shape = {}
@@ -222,9 +244,9 @@ class _Walk(fx.Interpreter):
             self._refuse(n)
         return value
 
-    def go_on(self, module, example_input):
+    def go_on(self, graph, example_input):
         """Walk through another graph of the same modules, which keep their channels."""
-        other = _Walk(module)
+        other = _Walk(self.module, graph)
         for name in SHARED.split():
             setattr(other, name, getattr(self, name))
         other.run(*as_inputs(example_input))
@@ -246,7 +268,7 @@ class _Walk(fx.Interpreter):
                 for ids in (self.outputs, self.inputs if key == "weight" else {}):
                     self._join(ids.get(first, ()), ids.get(name, ()))
 
-    def channels(self, unseen):
+    def channels(self, unseen, by_mode):
         """Return what was found out."""
         for name, where in self.whole.items():
             for known in (self.inputs, self.outputs):
@@ -269,7 +291,9 @@ class _Walk(fx.Interpreter):
             {i: tuple(names) for i, names in produced.items()},
             {roots[i]: reason for i, reason in kept.items()},
             self.module,
+            self.graph,
             unseen,
+            by_mode,
         )
 
     # --- what each kind of node does to the channels ---------------------------------
