@@ -491,12 +491,13 @@ class Tracer(fx.Tracer):
         Whether to trace what a reader's own module without children computes, or to
         take such a module as a whole.
     get_on : bool, default=False
-        Whether a module whose forward cannot be traced is taken as a whole, too.
+        Whether a module whose forward cannot be traced is taken as a whole, too;
+        ``whole`` has the names of those, and what stopped the tracer.
     """
 
     def __init__(self, look_inside=True, get_on=False):
         super().__init__()
-        self.look_inside, self.get_on = look_inside, get_on
+        self.look_inside, self.get_on, self.whole = look_inside, get_on, {}
 
     def trace(self, root, concrete_args=None):
         """Trace a model; what its modules are is asked before, when that is quick."""
@@ -517,9 +518,10 @@ class Tracer(fx.Tracer):
         known, stack = len(self.graph.nodes), self.module_stack.copy()
         try:
             return super().call_module(m, forward, args, kwargs)
-        except Exception:  # tracing runs the module's own code
+        except Exception as error:  # tracing runs the module's own code
             for node in list(self.graph.nodes)[: known - 1 : -1]:
                 self.graph.erase_node(node)
             self.module_stack = stack
             path = self.path_of_module(m)
+            self.whole[path] = first_line(error)
             return self.create_proxy("call_module", path, args, kwargs)

@@ -1,8 +1,8 @@
 """Batch normalization folded into a whole model: fewer layers at inference.
 
 The arithmetic for two modules is in :mod:`bnlib.fold.pair`; this module finds the
-pairs, by tracing the model or, where that fails, in its ``nn.Sequential`` containers,
-and reports what it did with each BN.
+pairs, by tracing the model or, where that fails, the modules in it, and reports what
+it did with each BN.
 """
 
 import copy
@@ -43,8 +43,8 @@ class FoldReport:
     left : dict of str to str
         Name of each BN that is still there: the reason, in one sentence.
     found_by : {"graph", "modules"}
-        Whether pairs were found in the traced graph, or in the ``nn.Sequential``
-        containers of a model that cannot be traced.
+        Whether pairs were found in the traced graph of the model, or also, because it
+        or a module in it cannot be traced, in the graphs of the modules inside.
     difference : float or None
         Largest difference of the outputs for ``example_input``, relative to the
         largest output; None without one.
@@ -76,9 +76,10 @@ def fold(model, example_input=None, *, strict=True):
     Parameters
     ----------
     model : nn.Module
-        In eval mode. Not modified. Pairs are found by tracing it with ``torch.fx``; if
-        it cannot be traced, they are neighbors in an ``nn.Sequential``, which is taken
-        to be called as a whole; then ``example_input`` is needed, to see whether it is.
+        In eval mode. Not modified. Pairs are found by tracing it with ``torch.fx``.
+        Where a module cannot be traced, those inside of it are, for themselves, taken
+        to be called as a whole; then ``example_input`` is needed, to see whether they
+        are.
     example_input : Tensor or tuple of Tensor, optional
         What ``model`` is called with, to compare the outputs before and after. It also
         shows a BN behind a linear layer with inputs of three dimensions, which stays.
@@ -115,36 +116,48 @@ def fold(model, example_input=None, *, strict=True):
     refuse_poisoned(model)
     folded, rehearsal = copied(model), copied(model)
     output, ranks = _rehearse(rehearsal, example_input)
-    graph, found_by = _calls_in_order(rehearsal)
-    report = FoldReport(found_by=found_by)
+    graphs, blocks = _calls_in_order(rehearsal)
+    report = FoldReport(found_by="modules" if blocks else "graph")
     names = [name for name, m in folded.named_modules() if is_channel_norm(m)]
-    called = [n.target for n in graph.nodes if n.op == "call_module"]
+    called = [n.target for g in graphs for n in g.nodes if n.op == "call_module"]
     for name in dict.fromkeys([n for n in called if n in names] + names):
         try:
-            report.folded[name] = _fold_one(folded, graph, name, ranks)
+            report.folded[name] = _fold_one(folded, graphs, name, ranks)
         except (TypeError, ValueError) as reason:
             if strict and isinstance(reason, WouldBeWrong):
                 raise ValueError(f"at {name!r}, {reason}") from None
-            report.left[name] = str(reason)
-    found = _tried(folded, report, example_input)
+            report.left[name] = f"{reason}{_inside(name, blocks)}"
+    found = _tried(folded, report, example_input, blocks)
     if example_input is not None:
-        report.difference = _compare(found, output)
+        report.difference = _compare(found, output, blocks)
     _renumber(folded)
     return folded, report
 
 
-def _tried(folded, report, example_input):
+def _inside(name, blocks):
+    """Say which module that torch.fx cannot trace holds this one; "" if none does."""
+    around = [b for b in blocks if f"{name}.".startswith(f"{b}." if b else "")]
+    if not around:
+        return ""
+    block = max(around, key=len)
+    where = repr(block) if block else "the model"
+    return f" (inside {where}, which torch.fx cannot trace: {blocks[block]})"
+
+
+def _tried(folded, report, example_input, blocks):
     """Run the folded model or, without an example, trace it; refuse one that breaks."""
-    by_graph = report.found_by == "graph"
-    if report.folded and example_input is None and not by_graph:
+    inside = [text for bn in report.folded if (text := _inside(bn, blocks))]
+    if inside and example_input is None:
         raise ValueError(
-            "a model that torch.fx cannot trace must be compared before and after, got "
-            f"{type(folded).__name__} without example_input; pass one"
+            "what torch.fx cannot trace must be compared before and after, got "
+            f"{type(folded).__name__} without example_input{inside[0]}; pass one"
         )
     try:
         if example_input is not None:
             return folded(*as_inputs(example_input))
-        return by_graph and Tracer(look_inside=False).trace(copy.deepcopy(folded))
+        for name, error in _calls_in_order(copy.deepcopy(folded))[1].items():
+            if name not in blocks:
+                raise ValueError(error)
     except Exception as error:  # the reader's own forward may raise anything
         raise ValueError(
             f"forward must not ask for a BN that is gone, got {type(folded).__name__}, "
@@ -164,51 +177,57 @@ def _refuse_training(model):
 
 
 def _calls_in_order(model):
-    """Return a graph of which module feeds which, and how it was found."""
-    try:
-        return Tracer(look_inside=False).trace(model), "graph"
-    except Exception:  # tracing runs the model's own code, which may raise anything
-        return _module_graph(model), "modules"
+    """Return graphs of which module feeds which, and what could not be traced.
+
+    The parts of a module that cannot be traced have graphs of their own.
+    """
+    graphs, blocks, parts = [], {}, [model]
+    names = {module: name for name, module in model.named_modules()}
+    for part in parts:  # which grows
+        tracer, graph = Tracer(look_inside=False, get_on=True), fx.Graph()
+        graphs.append(graph)
+        if (
+            next(part.children(), None) is None
+            or is_layer(part)
+            or is_channel_norm(part)
+        ):
+            graph.call_module(names[part], (graph.placeholder("x"),))
+            continue
+        try:
+            graphs[-1] = tracer.trace(part)
+        except Exception as error:  # tracing runs the model's own code
+            tracer.whole[""] = first_line(error)
+        for path, error in tracer.whole.items():
+            block = part.get_submodule(path)
+            blocks[names[block]] = error
+            parts += block.children()
+        for n in graphs[-1].nodes:
+            if n.op == "call_module":
+                n.target = names[part.get_submodule(n.target)]
+            elif n.op == "get_attr":
+                owner, _, key = n.target.rpartition(".")
+                n.target = f"{names[part.get_submodule(owner)]}.{key}"
+    return graphs, blocks
 
 
 def _is_plain(module):
     return type(module).forward is nn.Sequential.forward
 
 
-def _module_graph(model):
-    """Wire each nn.Sequential as a chain, and every other module to a new input."""
-    graph = fx.Graph()
-    names = {module: name for name, module in model.named_modules()}
-
-    def chain(module, x):
-        if not _is_plain(module):
-            return graph.call_module(names[module], (x,))
-        for child in module._modules.values():
-            x = chain(child, x)
-        return x
-
-    roots = [model] if _is_plain(model) else []
-    for parent in model.modules():  # not children(): a module may have two places
-        if not _is_plain(parent):
-            roots += [child for child in parent._modules.values() if child is not None]
-    for root in roots:
-        graph.call_function(id, (chain(root, graph.placeholder("x")),))
-    return graph
+def _calls(graphs, name):
+    nodes = [n for graph in graphs for n in graph.nodes]
+    return [n for n in nodes if n.op == "call_module" and n.target == name]
 
 
-def _calls(graph, name):
-    return [n for n in graph.nodes if n.op == "call_module" and n.target == name]
-
-
-def _fold_one(model, graph, name, ranks):
-    """Fold the BN called ``name`` in ``model`` and ``graph``; return the layer's name.
+def _fold_one(model, graphs, name, ranks):
+    """Fold the BN called ``name`` in model and graphs; return the layer's name.
 
     Raises ValueError or TypeError, with the reason, if it has to stay.
     """
-    bn, calls = model.get_submodule(name), _calls(graph, name)
+    bn, calls = model.get_submodule(name), _calls(graphs, name)
     if not calls:
         raise ValueError("no call of it was seen")
-    layer_name, before = _find_partner(model, graph, calls)
+    layer_name, before = _find_partner(model, graphs, calls)
     layer = model.get_submodule(layer_name)
     if isinstance(layer, nn.Linear) and ranks.get(name, 2) != 2:
         raise ValueError(
@@ -231,22 +250,22 @@ def _fold_one(model, graph, name, ranks):
         return layer_name
     for call in calls:
         call.replace_all_uses_with(call.all_input_nodes[0])
-        graph.erase_node(call)
+        call.graph.erase_node(call)
     return layer_name
 
 
-def _find_partner(model, graph, calls):
+def _find_partner(model, graphs, calls):
     """Return the name of the layer to fold into, and whether it comes before BN."""
     try:
-        return _partner(model, graph, calls, "before"), True
+        return _partner(model, graphs, calls, "before"), True
     except ValueError as reason:
         try:
-            return _partner(model, graph, calls, "after"), False
+            return _partner(model, graphs, calls, "after"), False
         except ValueError:
             raise reason from None
 
 
-def _partner(model, graph, calls, side):
+def _partner(model, graphs, calls, side):
     """Return the name of the layer on this side of every call, and nowhere else."""
     near = [c.all_input_nodes if side == "before" else list(c.users) for c in calls]
     near = [node for nodes in near for node in nodes]
@@ -259,13 +278,14 @@ def _partner(model, graph, calls, side):
         )
     if side == "before" and any(len(n.users) > 1 for n in near):
         raise ValueError(f"the output of {name!r} is used elsewhere too")
-    uses = len(_calls(graph, name))
+    uses = len(_calls(graphs, name))
     if not len(near) == len(calls) == uses:
         raise ValueError(
             f"the layer {name!r} is shared: it is called {uses} times, "
             f"together with this BN {len(calls)} times"
         )
-    read = [n.target for n in graph.nodes if n.op == "get_attr" and n.users]
+    nodes = [n for graph in graphs for n in graph.nodes]
+    read = [n.target for n in nodes if n.op == "get_attr" and n.users]
     owners = {target.rpartition(".")[0] for target in read}
     if owners := owners & {name, calls[0].target}:
         raise ValueError(f"the parameters of {min(owners)!r} are used elsewhere too")
@@ -320,13 +340,14 @@ def _rehearse(model, example_input):
     return output, ranks
 
 
-def _compare(got, want):
+def _compare(got, want, blocks):
     """Return the relative difference of the outputs, or refuse more than rounding."""
     difference, to_rounding = relative_difference(got, want)
     if not to_rounding:
         raise ValueError(
             "the folded model must agree with the model for example_input, got a "
             f"relative difference of {difference:.1e}: forward does something that "
-            "could not be seen; fold its layers one by one with fold_batch_norm"
+            f"could not be seen{''.join(_inside(b, blocks) for b in [*blocks][:1])}; "
+            "fold its layers one by one with fold_batch_norm"
         )
     return difference
