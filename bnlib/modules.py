@@ -5,6 +5,7 @@ which tensors it takes and gives, how to trace it, and when two outputs are the 
 """
 
 import copy
+import inspect
 import itertools
 import math
 import operator
@@ -19,6 +20,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 __all__ = [
     "Tracer",
     "as_inputs",
+    "call",
     "copied",
     "first_line",
     "has_running_statistics",
@@ -155,15 +157,10 @@ def _without_norm(graph):
     if len(norms) != 1:
         return False
     norms[0].replace_all_uses_with(norms[0].args[0])
-    _drop_unread(graph)
-    return True
-
-
-def _drop_unread(graph):
-    """Erase assertions and other calls whose value nobody reads."""
-    for node in reversed(graph.nodes):
+    for node in reversed(graph.nodes):  # also assertions, whose value nobody reads
         if not node.users and node.op not in ("placeholder", "output"):
             graph.erase_node(node)
+    return True
 
 
 def _are_together(plain, rest, whole):
@@ -428,6 +425,39 @@ def as_inputs(example_input):
         All.
     """
     return example_input if isinstance(example_input, tuple) else (example_input,)
+
+
+def call(model, inputs):
+    """Call a model with one input or with several.
+
+    Parameters
+    ----------
+    model : nn.Module
+        To call.
+    inputs : Tensor, tuple or dict
+        One argument, all positional ones, or all by name.
+
+    Returns
+    -------
+    object
+        What it returns.
+
+    Raises
+    ------
+    TypeError
+        If they do not fit the arguments of ``forward``.
+    """
+    by_name = isinstance(inputs, dict)
+    args, kwargs = ((), inputs) if by_name else (as_inputs(inputs), {})
+    try:
+        inspect.signature(model.forward).bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(
+            "inputs must be the argument of forward, a tuple of all or a dict of all "
+            f"by name, got {type(inputs).__name__} for {type(model).__name__} ({error})"
+            "; put several into a tuple of their own, without the targets"
+        ) from None
+    return model(*args, **kwargs)
 
 
 def tensors_in(value):

@@ -116,13 +116,13 @@ def fold(model, example_input=None, *, strict=True):
     refuse_poisoned(model)
     folded, rehearsal = copied(model), copied(model)
     output, ranks = _rehearse(rehearsal, example_input)
-    graphs, blocks = _calls_in_order(rehearsal)
+    graph, blocks = _calls_in_order(rehearsal)
     report = FoldReport(found_by="modules" if blocks else "graph")
     names = [name for name, m in folded.named_modules() if is_channel_norm(m)]
-    called = [n.target for g in graphs for n in g.nodes if n.op == "call_module"]
+    called = [n.target for n in graph.nodes if n.op == "call_module"]
     for name in dict.fromkeys([n for n in called if n in names] + names):
         try:
-            report.folded[name] = _fold_one(folded, graphs, name, ranks)
+            report.folded[name] = _fold_one(folded, graph, name, ranks)
         except (TypeError, ValueError) as reason:
             if strict and isinstance(reason, WouldBeWrong):
                 raise ValueError(f"at {name!r}, {reason}") from None
@@ -136,12 +136,11 @@ def fold(model, example_input=None, *, strict=True):
 
 def _inside(name, blocks):
     """Say which module that torch.fx cannot trace holds this one; "" if none does."""
-    around = [b for b in blocks if f"{name}.".startswith(f"{b}." if b else "")]
-    if not around:
-        return ""
-    block = max(around, key=len)
-    where = repr(block) if block else "the model"
-    return f" (inside {where}, which torch.fx cannot trace: {blocks[block]})"
+    for block, error in sorted(blocks.items(), reverse=True):  # the inner one first
+        where = f"inside {block!r}" if block else "inside the model"
+        if not block or f"{name}.".startswith(f"{block}."):
+            return f" ({where}, which torch.fx cannot trace: {error})"
+    return ""
 
 
 def _tried(folded, report, example_input, blocks):
@@ -177,57 +176,52 @@ def _refuse_training(model):
 
 
 def _calls_in_order(model):
-    """Return graphs of which module feeds which, and what could not be traced.
+    """Return a graph of which module feeds which, and what could not be traced.
 
-    The parts of a module that cannot be traced have graphs of their own.
+    The parts of a module that cannot be traced stand in it side by side.
     """
-    graphs, blocks, parts = [], {}, [model]
+    graph, blocks, parts = fx.Graph(), {}, [model]
     names = {module: name for name, module in model.named_modules()}
     for part in parts:  # which grows
-        tracer, graph = Tracer(look_inside=False, get_on=True), fx.Graph()
-        graphs.append(graph)
-        if (
-            next(part.children(), None) is None
-            or is_layer(part)
-            or is_channel_norm(part)
-        ):
+        if is_channel_norm(part) or next(part.children(), None) is None:
             graph.call_module(names[part], (graph.placeholder("x"),))
             continue
+        tracer, traced = Tracer(look_inside=False, get_on=True), fx.Graph()
         try:
-            graphs[-1] = tracer.trace(part)
+            traced = tracer.trace(part)
         except Exception as error:  # tracing runs the model's own code
             tracer.whole[""] = first_line(error)
         for path, error in tracer.whole.items():
             block = part.get_submodule(path)
             blocks[names[block]] = error
             parts += block.children()
-        for n in graphs[-1].nodes:
+        for n in traced.nodes:
             if n.op == "call_module":
                 n.target = names[part.get_submodule(n.target)]
             elif n.op == "get_attr":
                 owner, _, key = n.target.rpartition(".")
                 n.target = f"{names[part.get_submodule(owner)]}.{key}"
-    return graphs, blocks
+        graph.call_function(id, (graph.graph_copy(traced, {}),))
+    return graph, blocks
 
 
 def _is_plain(module):
     return type(module).forward is nn.Sequential.forward
 
 
-def _calls(graphs, name):
-    nodes = [n for graph in graphs for n in graph.nodes]
-    return [n for n in nodes if n.op == "call_module" and n.target == name]
+def _calls(graph, name):
+    return [n for n in graph.nodes if n.op == "call_module" and n.target == name]
 
 
-def _fold_one(model, graphs, name, ranks):
-    """Fold the BN called ``name`` in model and graphs; return the layer's name.
+def _fold_one(model, graph, name, ranks):
+    """Fold the BN called ``name`` in ``model`` and ``graph``; return the layer's name.
 
     Raises ValueError or TypeError, with the reason, if it has to stay.
     """
-    bn, calls = model.get_submodule(name), _calls(graphs, name)
+    bn, calls = model.get_submodule(name), _calls(graph, name)
     if not calls:
         raise ValueError("no call of it was seen")
-    layer_name, before = _find_partner(model, graphs, calls)
+    layer_name, before = _find_partner(model, graph, calls)
     layer = model.get_submodule(layer_name)
     if isinstance(layer, nn.Linear) and ranks.get(name, 2) != 2:
         raise ValueError(
@@ -250,22 +244,22 @@ def _fold_one(model, graphs, name, ranks):
         return layer_name
     for call in calls:
         call.replace_all_uses_with(call.all_input_nodes[0])
-        call.graph.erase_node(call)
+        graph.erase_node(call)
     return layer_name
 
 
-def _find_partner(model, graphs, calls):
+def _find_partner(model, graph, calls):
     """Return the name of the layer to fold into, and whether it comes before BN."""
     try:
-        return _partner(model, graphs, calls, "before"), True
+        return _partner(model, graph, calls, "before"), True
     except ValueError as reason:
         try:
-            return _partner(model, graphs, calls, "after"), False
+            return _partner(model, graph, calls, "after"), False
         except ValueError:
             raise reason from None
 
 
-def _partner(model, graphs, calls, side):
+def _partner(model, graph, calls, side):
     """Return the name of the layer on this side of every call, and nowhere else."""
     near = [c.all_input_nodes if side == "before" else list(c.users) for c in calls]
     near = [node for nodes in near for node in nodes]
@@ -278,14 +272,13 @@ def _partner(model, graphs, calls, side):
         )
     if side == "before" and any(len(n.users) > 1 for n in near):
         raise ValueError(f"the output of {name!r} is used elsewhere too")
-    uses = len(_calls(graphs, name))
+    uses = len(_calls(graph, name))
     if not len(near) == len(calls) == uses:
         raise ValueError(
             f"the layer {name!r} is shared: it is called {uses} times, "
             f"together with this BN {len(calls)} times"
         )
-    nodes = [n for graph in graphs for n in graph.nodes]
-    read = [n.target for n in nodes if n.op == "get_attr" and n.users]
+    read = [n.target for n in graph.nodes if n.op == "get_attr" and n.users]
     owners = {target.rpartition(".")[0] for target in read}
     if owners := owners & {name, calls[0].target}:
         raise ValueError(f"the parameters of {min(owners)!r} are used elsewhere too")

@@ -71,7 +71,7 @@ def masked(model, wiring, gone, *, readers=True):
         As of :func:`quiet`.
     """
     norms = {name: wiring.outputs[name] for name in wiring.norms}
-    silent = _zeroed(model, norms, gone) | _zeroed(model, norms, gone, "bias")
+    silent = quiet(model, wiring, gone) | _zeroed(model, norms, gone, "bias")
     return silent | (_zeroed(model, wiring.inputs, gone, axis=1) if readers else {})
 
 

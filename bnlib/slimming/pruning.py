@@ -213,11 +213,10 @@ class Plan:
     @property
     def removed(self):
         """Share of the channels that go, in [0, 1]."""
-        return 1 - self._count("kept") / self._count("scores")
+        return 1 - float(self._kept().double().mean())
 
-    def _count(self, what):
-        values = [getattr(group, what) for group in self.groups.values()]
-        return sum(int(v.sum()) if what == "kept" else len(v) for v in values)
+    def _kept(self):
+        return torch.cat([torch.as_tensor(g.kept) for g in self.groups.values()])
 
     def __str__(self):
         """Write one line for each group of channels."""
@@ -232,11 +231,12 @@ class Plan:
         for name, why in self.fixed.items():
             share = "some" if name in self.groups else "all"
             lines.append(f"{name:{width}}  {share}: {why}")
-        gone = self._count("scores") - self._count("kept")
+        kept = self._kept()
+        gone = int((~kept).sum())
         return "\n".join(
             [
                 *lines,
-                f"{gone} of {self._count('scores')} channels go ({self.removed:.0%}), "
+                f"{gone} of {len(kept)} channels go ({self.removed:.0%}), "
                 f"global threshold {self.threshold:.4f} (* floor)",
             ]
         )
@@ -293,11 +293,11 @@ def plan(model, ratio, *, floor=0.1, example_input):
     if not groups:
         reasons = [f"{name}: {why}" for name, why in fixed.items()]
         reasons = reasons or ["there is no norm behind a layer that could be followed"]
-        more = f"; and {len(reasons) - 3} others" if len(reasons) > 3 else ""
+        if len(reasons) > 3:
+            reasons[3:] = [f"and {len(reasons) - 3} others"]
         raise ValueError(
             "model must have a norm with gamma whose channels may go, got none; "
-            + "; ".join(reasons[:3])
-            + more
+            f"{'; '.join(reasons)}"
         )
     threshold = _apply_threshold(groups.values(), ratio, floor)
     wiring = replace(wiring, module=None, graph=None)
@@ -486,7 +486,8 @@ def _groups(model, wiring):
         elif layers:
             groups.setdefault(layers, []).append(k)
     for layers, places in groups.items():
-        of_these = np.unique(owner[np.isin(place, places)])
+        member = np.bincount(places, minlength=len(channels))[place] > 0
+        of_these = np.flatnonzero(np.bincount(owner[member]))
         name = layers[0] if layers[0] not in made else " + ".join(layers)
         kept = torch.ones(len(places), dtype=torch.bool)
         which = torch.from_numpy(channels[places])

@@ -42,19 +42,11 @@ class Summary:
             (name, kind, " x ".join(map(str, shape)), f"{count:,}", f"{macs:,}")
             for name, kind, shape, count, macs in self.layers
         ]
-        rows = [
-            ("layer", "type", "output", "parameters", "multiply-adds"),
-            *rows,
-            ("total", "", "", f"{self.parameters:,}", f"{self.macs:,}"),
-        ]
+        rows.insert(0, ("layer", "type", "output", "parameters", "multiply-adds"))
+        rows.append(("total", "", "", f"{self.parameters:,}", f"{self.macs:,}"))
         width = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(
-                text.ljust(w) if k < 2 else text.rjust(w)
-                for k, (text, w) in enumerate(zip(row, width, strict=True))
-            )
-            for row in rows
-        )
+        line = "  ".join(f"{{:{s}{w}}}" for s, w in zip("<<>>>", width, strict=True))
+        return "\n".join(line.format(*row) for row in rows)
 
 
 @torch.no_grad()
@@ -101,10 +93,8 @@ def summary(model, example_input):
     for name, module in model.named_modules():
         own = sum(p.numel() for p in module.parameters(recurse=False))
         if own:
-            share = macs[module] // len(inputs[0])
-            rows.append(
-                (name, type(module).__name__, shapes.get(module, ()), own, share)
-            )
+            shape, share = shapes.get(module, ()), macs[module] // len(inputs[0])
+            rows.append((name, type(module).__name__, shape, own, share))
     parameters = sum(p.numel() for p in model.parameters())
     return Summary(rows, parameters, sum(macs.values()) // len(inputs[0]))
 

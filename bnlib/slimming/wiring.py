@@ -124,38 +124,42 @@ def trace(model, example_input):
     if is_channel_norm(model) or type(model).__module__.startswith("torch.nn"):
         model = model if isinstance(model, nn.Sequential) else nn.Sequential(model)
     asked = _watch_modes(model)
-    walk = _Walk(model, _traced(model, nn.Module.eval))
+    graph = _traced(model, nn.Module.eval)
+    walk = _Walk(model, graph)
     walk.run(*as_inputs(example_input))
-    unseen = _unseen(model, walk.graph)
+    unseen = _unseen(model, graph)
     if unseen and asked:
         try:
             training = _traced(model, training_code)
         except ValueError:
-            training = walk.graph
+            training = graph
         model.eval()
         with same_draw(model):
             walk.go_on(training, example_input)
         unseen &= _unseen(model, training)
     walk.tie(model)
-    return walk.channels(tuple(sorted(unseen)), bool(asked))
+    return Channels(*walk.channels(), model, graph, tuple(sorted(unseen)), bool(asked))
 
 
 def _watch_modes(model):
     """Return a list that grows when a module that holds others asks for its mode."""
-    asked, watched = [], {}
+    asked = []
 
     def read(module):
         asked.append(module)
         return vars(module)["training"]
 
     mode = property(read, lambda module, mode: vars(module).update(training=mode))
-    for module in model.modules():
+    for module in filter(_holds_code, model.modules()):
         kind = type(module)
-        if next(module.children(), None) is not None and not is_channel_norm(module):
-            members = {"training": mode, "__module__": kind.__module__}
-            watched[kind] = watched.get(kind) or type(kind.__name__, (kind,), members)
-            module.__class__ = watched[kind]
+        members = {"training": mode, "__module__": kind.__module__}
+        module.__class__ = type(kind.__name__, (kind,), members)
     return asked
+
+
+def _holds_code(module):
+    """Tell whether a module may run code by its mode that is not a layer's own."""
+    return next(module.children(), None) is not None and not is_channel_norm(module)
 
 
 def training_code(model):
@@ -175,8 +179,7 @@ def training_code(model):
         The same model.
     """
     for module in model.modules():
-        holds = next(module.children(), None) is not None
-        module.training = holds and not is_channel_norm(module)
+        module.training = _holds_code(module)
     return model
 
 
@@ -207,10 +210,6 @@ def _unseen(model, graph):
     read = {n.target.rpartition(".")[0] for n in graph.nodes if n.op == "get_attr"}
     layers = {name for name, m in model.named_modules() if is_layer(m)} - read
     return {n for n in layers if not any(f"{n}.".startswith(f"{c}.") for c in called)}
-
-
-# What the walks through several graphs of a model know together.
-SHARED = "parent inputs outputs produced refused kept whole norms silent raw"
 
 
 class _Walk(fx.Interpreter):
@@ -246,10 +245,8 @@ class _Walk(fx.Interpreter):
 
     def go_on(self, graph, example_input):
         """Walk through another graph of the same modules, which keep their channels."""
-        other = _Walk(self.module, graph)
-        for name in SHARED.split():
-            setattr(other, name, getattr(self, name))
-        other.run(*as_inputs(example_input))
+        super().__init__(self.module, graph=graph)
+        self.run(*as_inputs(example_input))
 
     def tie(self, model):
         """Let layers that share a parameter lose the same channels, or none."""
@@ -268,8 +265,8 @@ class _Walk(fx.Interpreter):
                 for ids in (self.outputs, self.inputs if key == "weight" else {}):
                     self._join(ids.get(first, ()), ids.get(name, ()))
 
-    def channels(self, unseen, by_mode):
-        """Return what was found out."""
+    def channels(self):
+        """Return what was found out: the first five parts of Channels."""
         for name, where in self.whole.items():
             for known in (self.inputs, self.outputs):
                 for inside in known:
@@ -280,21 +277,13 @@ class _Walk(fx.Interpreter):
         for name, ids in self.produced.items():
             for i in ids:
                 produced.setdefault(roots[i], {})[name] = None
-        renamed = [
-            {name: np.array([roots[i] for i in ids]) for name, ids in d.items()}
-            for d in (self.inputs, self.outputs)
-        ]
+        new = np.array(roots, int)
+        inputs = {name: new[np.array(ids, int)] for name, ids in self.inputs.items()}
+        outputs = {name: new[np.array(ids, int)] for name, ids in self.outputs.items()}
         kept = self.raw | self.refused | self.kept
-        return Channels(
-            *renamed,
-            tuple(self.norms),
-            {i: tuple(names) for i, names in produced.items()},
-            {roots[i]: reason for i, reason in kept.items()},
-            self.module,
-            self.graph,
-            unseen,
-            by_mode,
-        )
+        producers = {i: tuple(names) for i, names in produced.items()}
+        fixed = {roots[i]: reason for i, reason in kept.items()}
+        return inputs, outputs, tuple(self.norms), producers, fixed
 
     # --- what each kind of node does to the channels ---------------------------------
 
