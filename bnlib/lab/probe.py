@@ -395,7 +395,7 @@ def _learning(model):
 
 
 def _batch(model, x, y):
-    """Return inputs and targets as tensors; the inputs may be a tuple or dict of them."""
+    """Return inputs, also a tuple or dict of them, and targets as tensors."""
     names, parts = (x.keys(), x.values()) if isinstance(x, dict) else ((), as_inputs(x))
     parts = tuple(_tensors_like(model, (part, y))[0] for part in parts)
     x = dict(zip(names, parts, strict=True)) if names else parts

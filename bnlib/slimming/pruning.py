@@ -616,13 +616,11 @@ def _refuse_broken_training(pruned, model, unseen, example_input):
     if error is None:
         return
     if unseen or _failure_in_training(model, example_input) is None:
-        where = (
-            f" (near {unseen[0]!r}, which eval mode does not call)" if unseen else ""
-        )
+        near = [f" (near {n!r}, which eval mode does not call)" for n in unseen[:1]]
         raise ValueError(
             "forward must work with fewer channels in training mode, too, got an error "
-            f"from the pruned {type(pruned).__name__} ({error}){where}; prune the part "
-            "of the model that eval mode runs"
+            f"from the pruned {type(pruned).__name__} ({error}){''.join(near)}; prune "
+            "the part of the model that eval mode runs"
         )
 
 
