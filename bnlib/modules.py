@@ -203,7 +203,9 @@ def has_running_statistics(module):
 
 
 def poisoned(norm, names=("running_mean", "running_var")):
-    """Say which number of a norm is NaN, infinite or, as a variance, negative.
+    """Say which number of a norm is NaN, infinite or, as a variance, not positive.
+
+    A variance of 0 is sound if eps is not 0.
 
     Parameters
     ----------
@@ -221,13 +223,13 @@ def poisoned(norm, names=("running_mean", "running_var")):
         values = getattr(norm, name)
         if values is None:
             continue
-        values = values.detach()
         sound = values.isfinite()
-        if name == "running_var":
-            sound &= values >= 0
+        if name == "running_var":  # a zero is sound with eps only
+            sound &= (values >= 0) & (values + norm.eps > 0)
         if not sound.all():
-            values, channel = values.flatten(), int((~sound.flatten()).nonzero()[0])
-            return f"{name} {float(values[channel]):.3g} in channel {channel}"
+            k = int((~sound.flatten()).nonzero()[0])
+            what = f"{name} {values.flatten()[k].item():.3g} in channel {k}"
+            return what if norm.eps else f"{what} (eps 0)"
     return ""
 
 
@@ -288,9 +290,15 @@ def refuse_not_finite(output):
     Raises
     ------
     ValueError
-        If a value is NaN or infinite.
+        If a value is NaN or infinite, or if there are tensors without values only.
     """
-    for tensor in tensors_in(output):
+    tensors = tensors_in(output)
+    if tensors and not any(tensor.numel() for tensor in tensors):
+        raise ValueError(
+            "outputs for example_input must hold numbers to compare, got shape "
+            f"{tuple(tensors[0].shape)}; pass at least one example"
+        )
+    for tensor in tensors:
         wrong = tensor[~tensor.isfinite()]
         if len(wrong):
             raise ValueError(
@@ -412,7 +420,9 @@ def same_draw(model):
 
 
 def as_inputs(example_input):
-    """Return the positional arguments that a model is called with.
+    """Return the positional arguments that a model is called with, as copies.
+
+    A model may write into its input: one that starts with an in-place ReLU does.
 
     Parameters
     ----------
@@ -424,7 +434,8 @@ def as_inputs(example_input):
     tuple of Tensor
         All.
     """
-    return example_input if isinstance(example_input, tuple) else (example_input,)
+    inputs = example_input if isinstance(example_input, tuple) else (example_input,)
+    return tuple(v.clone() if torch.is_tensor(v) else v for v in inputs)
 
 
 def call(model, inputs):
@@ -447,8 +458,7 @@ def call(model, inputs):
     TypeError
         If they do not fit the arguments of ``forward``.
     """
-    by_name = isinstance(inputs, dict)
-    args, kwargs = ((), inputs) if by_name else (as_inputs(inputs), {})
+    args, kwargs = ((), inputs) if isinstance(inputs, dict) else (as_inputs(inputs), {})
     try:
         inspect.signature(model.forward).bind(*args, **kwargs)
     except TypeError as error:
@@ -460,13 +470,15 @@ def call(model, inputs):
     return model(*args, **kwargs)
 
 
-def tensors_in(value):
+def tensors_in(value, every=False):
     """List the floating-point tensors in what a module takes or gives.
 
     Parameters
     ----------
     value : Tensor, dict, list or tuple
         Tensors, nested to any depth; everything else is passed over.
+    every : bool, default=False
+        Whether to list those of integers and booleans, too.
 
     Returns
     -------
@@ -474,14 +486,15 @@ def tensors_in(value):
         In their order.
     """
     if isinstance(value, torch.Tensor):
-        return [value] if value.is_floating_point() else []
+        return [value] if every or value.is_floating_point() else []
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list | tuple):
         return []
-    return [tensor for part in value for tensor in tensors_in(part)]
+    return [tensor for part in value for tensor in tensors_in(part, every)]
 
 
+@torch.no_grad()
 def relative_difference(got, want):
     """Return how far outputs lie apart, and whether rounding can explain it.
 
@@ -499,7 +512,7 @@ def relative_difference(got, want):
         Whether it is below the square root of the spacing of the numbers (``eps`` of
         the dtype) in each tensor.
     """
-    got, want = ([t.detach() for t in tensors_in(out)] for out in (got, want))
+    got, want = ([t for t in tensors_in(out) if t.numel()] for out in (got, want))
     if [t.shape for t in got] != [t.shape for t in want]:
         return math.inf, False
     errors = [

@@ -17,6 +17,7 @@ from bnlib.modules import (
     is_channel_norm,
     keep_modes,
     poisoned,
+    refuse_not_finite,
     relative_difference,
     tensors_in,
 )
@@ -128,8 +129,8 @@ def test_modes_come_back_one_by_one_also_after_an_error():
 
 def test_inputs_and_tensors_of_any_structure():
     x, n = torch.ones(2), torch.ones(2, dtype=torch.int64)
-    assert as_inputs(x) == (x,)
-    assert as_inputs((x, n)) == (x, n)
+    assert torch.equal(as_inputs(x)[0], x) and as_inputs(x)[0] is not x
+    assert [type(v) for v in as_inputs((x, n))] == [type(x), type(n)]
     found = tensors_in({"a": [x, (n, 3)], "b": None, "c": (2 * x,)})
     assert [t.tolist() for t in found] == [[1, 1], [2, 2]]
 
@@ -246,3 +247,21 @@ def test_tracer_says_what_it_took_as_a_whole():
     tracer = Tracer(get_on=True)
     tracer.trace(nn.Sequential(nn.ReLU(), nn.Sequential(Decides())))
     assert list(tracer.whole) == ["1.0"] and "control flow" in tracer.whole["1.0"]
+
+
+def test_variance_of_0_is_sound_with_eps_only():
+    norm = OwnNorm(2)
+    norm.running_var[1] = 0
+    assert poisoned(norm) == ""
+    norm.eps = 0.0
+    assert poisoned(norm) == "running_var 0 in channel 1 (eps 0)"
+
+
+def test_outputs_without_values_prove_nothing():
+    empty = torch.ones(0, 3)
+    with pytest.raises(
+        ValueError, match=r"numbers to compare, got shape \(0, 3\); pass"
+    ):
+        refuse_not_finite([empty])
+    refuse_not_finite((empty, torch.ones(1)))
+    assert relative_difference((empty, torch.ones(1)), (empty, torch.ones(1)))[0] == 0

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from bnlib.modules import (
-    as_inputs,
     call,
     has_running_statistics,
     in_float64,
@@ -185,7 +184,7 @@ def _refuse_unsound(x, number, name, part):
         return
     which = f"batch {number} of the loader"
     if not part.count:
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors_in(x))
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors_in(x, True))
         raise ValueError(
             f"{which} must hold at least one value per channel, got shape {shapes}; "
             "leave empty batches out"
@@ -221,9 +220,7 @@ def _inputs(batch):
     """Return the input of a batch of a loader, which may come with its labels."""
     x = batch[0] if isinstance(batch, tuple | list) and len(batch) else batch
     x = tuple(x) if isinstance(x, list) else x  # as which loaders hand on tuples
-    if not any(
-        map(torch.is_tensor, x.values() if isinstance(x, dict) else as_inputs(x))
-    ):
+    if not tensors_in(x, every=True):
         raise TypeError(
             "a batch must be a tensor, a dict of them, or a tuple or list that starts "
             f"with the input, got {type(x).__name__}; wrap the loader"

@@ -87,15 +87,11 @@ def l1_gamma(model, strength):
     ----------
     Liu et al. (2017), the penalty on scaling factors. https://arxiv.org/abs/1708.06519
     """
-    norms = _with_gamma(model, "strength", strength)
 
-    @torch.no_grad()
-    def add(step=None, model=None):
-        for norm in norms:
-            if norm.weight.grad is not None:
-                norm.weight.grad += strength * norm.weight.sign()
+    def pull(gamma):
+        gamma.grad += strength * gamma.sign()
 
-    return add
+    return _to_each_gamma(model, "strength", strength, pull)
 
 
 def shrink_gamma(model, amount):
@@ -129,19 +125,15 @@ def shrink_gamma(model, amount):
     ----------
     Parikh & Boyd (2014), section 6.5.2: the L1 norm. https://doi.org/10.1561/2400000003
     """
-    norms = _with_gamma(model, "amount", amount)
 
-    @torch.no_grad()
-    def shrink(step=None, model=None):
-        for norm in norms:
-            if norm.weight.grad is not None:
-                norm.weight -= norm.weight.clamp(-amount, amount)
+    def shrink(gamma):
+        gamma -= gamma.clamp(-amount, amount)
 
-    return shrink
+    return _to_each_gamma(model, "amount", amount, shrink)
 
 
-def _with_gamma(model, name, value):
-    """Return the norms with a gamma, or refuse a model without and a bad number."""
+def _to_each_gamma(model, name, value, change):
+    """Return what changes each gamma in a step; refuse a bad number or none of them."""
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(
             f"{name} must be a finite number of at least 0, got {value}; "
@@ -153,7 +145,14 @@ def _with_gamma(model, name, value):
             f"model must have a batch normalization with a gamma, got "
             f"{type(model).__name__} without; slimming has nothing to rank by"
         )
-    return norms
+
+    @torch.no_grad()
+    def act(step=None, model=None):
+        for norm in norms:
+            if norm.weight.grad is not None:
+                change(norm.weight)
+
+    return act
 
 
 @dataclass
@@ -357,11 +356,10 @@ def prune(model, plan):
     """
     wiring, gone = plan.wiring, _gone(model, plan)
     sizes, slices = {}, {}
-    for name, module in model.named_modules():
-        if name in wiring.outputs or name in wiring.inputs:
-            inputs = _kept_positions(wiring.inputs.get(name), gone)
-            outputs = _kept_positions(wiring.outputs.get(name), gone)
-            sizes[name] = _slice(module, inputs, outputs, slices)
+    for name in wiring.inputs | wiring.outputs:
+        inputs = _kept_positions(wiring.inputs.get(name), gone)
+        outputs = _kept_positions(wiring.outputs.get(name), gone)
+        sizes[name] = _slice(model.get_submodule(name), inputs, outputs, slices)
     pruned = copied(model, memo=slices)
     for name, size in sizes.items():
         vars(pruned.get_submodule(name)).update(size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bnlib.modules import as_inputs, keep_modes, refuse_scripted
+from bnlib.modules import as_inputs, keep_modes, refuse_scripted, tensors_in
 
 __all__ = ["Summary", "summary"]
 
@@ -79,10 +79,11 @@ def summary(model, example_input):
     A model of ``torch.compile`` is run as it was before it was compiled.
     """
     inputs = as_inputs(example_input)
-    if inputs[0].dim() == 0 or len(inputs[0]) == 0:
+    first = tensors_in(inputs, every=True)[0]
+    if first.dim() == 0 or len(first) == 0:
         raise ValueError(
             "example_input must hold at least one example along its first axis, got "
-            f"shape {tuple(inputs[0].shape)}; one is enough"
+            f"shape {tuple(first.shape)}; one is enough"
         )
     refuse_scripted(model)
     model = getattr(model, "_orig_mod", model)  # of torch.compile
@@ -93,10 +94,10 @@ def summary(model, example_input):
     for name, module in model.named_modules():
         own = sum(p.numel() for p in module.parameters(recurse=False))
         if own:
-            shape, share = shapes.get(module, ()), macs[module] // len(inputs[0])
+            shape, share = shapes.get(module, ()), macs[module] // len(first)
             rows.append((name, type(module).__name__, shape, own, share))
     parameters = sum(p.numel() for p in model.parameters())
-    return Summary(rows, parameters, sum(macs.values()) // len(inputs[0]))
+    return Summary(rows, parameters, sum(macs.values()) // len(first))
 
 
 def _run(model, inputs):

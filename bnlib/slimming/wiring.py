@@ -144,12 +144,10 @@ def trace(model, example_input):
 def _watch_modes(model):
     """Return a list that grows when a module that holds others asks for its mode."""
     asked = []
-
-    def read(module):
-        asked.append(module)
-        return vars(module)["training"]
-
-    mode = property(read, lambda module, mode: vars(module).update(training=mode))
+    mode = property(
+        lambda module: asked.append(module) or vars(module)["training"],
+        lambda module, training: vars(module).update(training=training),
+    )
     for module in filter(_holds_code, model.modules()):
         kind = type(module)
         members = {"training": mode, "__module__": kind.__module__}

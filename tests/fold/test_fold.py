@@ -966,3 +966,39 @@ def test_folded_model_carries_nothing_but_its_layers():
     folded, _ = fold(model)
     assert set(vars(folded)) == set(vars(model))
     assert list(folded.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+# --- examples -------------------------------------------------------------------------
+
+
+class Doubles(nn.Module):
+    """Writes into its input, so that a second run on it sees another one."""
+
+    def forward(self, x):
+        return x.mul_(2)
+
+
+def test_example_is_not_written_into_by_a_model_that_does():
+    model, x = (
+        lived(nn.Sequential(Doubles(), nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8))),
+        (images()),
+    )
+    kept = x.clone()
+    folded, report = fold(model, x)
+    assert report.folded == {"2": "1"} and torch.equal(x, kept)
+    assert_same(folded(x), model(kept))
+
+
+def test_example_without_examples_is_refused():
+    model = lived(nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8)))
+    with pytest.raises(ValueError, match="got shape .0, 8, 5, 5.; pass at least one"):
+        fold(model, images()[:0])
+
+
+def test_variance_of_0_without_eps_is_refused():
+    model = lived(nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8, eps=1e-9)))
+    model[1].eps, model[1].running_var[3] = 0.0, 0
+    with pytest.raises(
+        ValueError, match="got running_var 0 in channel 3 .eps 0. of '1'"
+    ):
+        fold(model)

@@ -117,6 +117,16 @@ def test_batches_may_hold_several_inputs(norm, form):
     np.testing.assert_allclose(seen.var, every.var(0), rtol=1e-6)
 
 
+def test_model_that_takes_a_dict_gets_it_in_a_tuple():
+    class Takes(nn.Sequential):
+        def forward(self, batch):
+            return super().forward(batch["x"][0])
+
+    model, data = Takes(ours.BatchNorm(3)), batches()
+    seen = ours.reestimate(model, [(({"x": [x]},), 0) for x in data])["0"]
+    assert seen.count == 24
+
+
 def test_batch_that_does_not_fit_forward_is_refused():
     model, (a, b) = Pair(ours.BatchNorm), batches(2)
     kept = copy.deepcopy(model.state_dict())

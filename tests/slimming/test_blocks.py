@@ -707,3 +707,18 @@ def test_pruned_net_of_every_kind_of_block_runs_in_onnxruntime(tmp_path):
     session = onnxruntime.InferenceSession(path, options, providers=providers)
     (got,) = session.run(None, {"x": x.numpy()})
     assert_same(torch.tensor(got), small(x), rtol=1e-5)
+
+
+def test_example_is_not_written_into_by_a_model_that_does():
+    class Doubles(nn.Module):
+        def forward(self, x):
+            return x.mul_(2)
+
+    model = lived(nn.Sequential(Doubles(), *stem(), nn.Conv2d(8, 2, 1)))
+    x, kept = images(), None
+    kept = x.clone()
+    cut = plan(model, 0.5, example_input=x)
+    small = prune(absorb(model, cut)[0], cut)
+    assert torch.equal(x, kept) and small[1].out_channels == 4
+    with pytest.raises(ValueError, match="must hold numbers to compare"):
+        prune(model, plan(model, 0.5, example_input=x[:0]))
