@@ -102,7 +102,7 @@ MUTANTS = [
     Mutant("G16", MODEL, "            parts += block.children()\n", "", OF_FOLD),
     Mutant("G17", MODEL, "names[part.get_submodule(owner)]}", "owner}", OF_FOLD),
     # --- pruning ---
-    Mutant("S1", PRUNING, "count = round(ratio *", "count = int(ratio *", OF_PRUNING),
+    Mutant("S1", PRUNING, "round(ratio * len", "int(ratio * len", OF_PRUNING),
     Mutant(
         "S2", PRUNING, "g.scores[g.kept].min()", "g.scores[g.kept].max()", OF_PRUNING
     ),
@@ -114,7 +114,7 @@ MUTANTS = [
         OF_PRUNING,
     ),
     Mutant("S4", PRUNING, "math.ceil(floor *", "math.floor(floor *", OF_PRUNING),
-    Mutant("S5", PRUNING, "if not to_rounding:", "if difference > 1e-6:", OF_PRUNING),
+    Mutant("S5", PRUNING, "if to_rounding:", "if difference < 1e-6:", OF_PRUNING),
     Mutant(
         "S6",
         PRUNING,
@@ -164,8 +164,20 @@ MUTANTS = [
         "if isinstance(m, nn.modules.batchnorm._BatchNorm) and",
         OF_PRUNING,
     ),
-    Mutant("S13", PRUNING, "refuse_poisoned(model)\n    wiring", "wiring", OF_PRUNING),
-    Mutant("S20", PRUNING, "refuse_poisoned(model)\n    gone", "gone", OF_PRUNING),
+    Mutant(
+        "S13",
+        PRUNING,
+        "refuse_poisoned(model)\n    wiring = t",
+        "wiring = t",
+        OF_PRUNING,
+    ),
+    Mutant(
+        "S20",
+        PRUNING,
+        "refuse_poisoned(model)\n    wiring = p",
+        "wiring = p",
+        OF_PRUNING,
+    ),
     Mutant("S14", PRUNING, "        refuse_not_finite(want)\n", "", OF_PRUNING),
     Mutant("S21", PRUNING, "refuse_not_finite(want)\n    before", "before", OF_PRUNING),
     Mutant(
@@ -284,7 +296,7 @@ MUTANTS = [
     Mutant(
         "Q2",
         SIZE,
-        "sum(macs.values()) // len(inputs[0])",
+        "sum(macs.values()) // len(first)",
         "sum(macs.values())",
         OF_SIZE,
     ),
