@@ -13,6 +13,7 @@ from bnlib.modules import (
     call,
     copied,
     has_running_statistics,
+    in_float64,
     is_batch_norm,
     is_channel_norm,
     keep_modes,
@@ -265,3 +266,11 @@ def test_outputs_without_values_prove_nothing():
         refuse_not_finite([empty])
     refuse_not_finite((empty, torch.ones(1)))
     assert relative_difference((empty, torch.ones(1)), (empty, torch.ones(1)))[0] == 0
+
+
+def test_float64_holds_the_same_values_and_takes_no_copy_of_its_own():
+    x = torch.tensor([0.1, 1e-40, -3e38])
+    assert in_float64(x).dtype == torch.float64
+    assert in_float64(x).tolist() == x.tolist()
+    y = x.double()
+    assert in_float64(y) is y

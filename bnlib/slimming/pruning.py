@@ -576,7 +576,7 @@ def _slice(module, inputs, outputs, slices):
         axes = (inputs, None if grouped else outputs)
     for name in ("weight", "bias", "running_mean", "running_var"):
         value = getattr(module, name, None)
-        if value is not None and id(value) not in slices:  # one that is shared, once
+        if value is not None:  # what is shared is copied once, from its place here
             slices[id(value)] = _select(value, axes if name == "weight" else (outputs,))
     size = {"groups": len(groups)} if grouped else {}
     for names, stay in (

@@ -195,7 +195,7 @@ MUTANTS = [
         OF_BLOCKS,
     ),
     Mutant("S17", PRUNING, "if last and not", "if False and not", OF_BLOCKS),
-    Mutant("S18", PRUNING, " and id(value) not in slices:", ":", OF_BLOCKS),
+    Mutant("S18", PRUNING, "slices[id(value)] =", "module._x =", OF_BLOCKS),
     Mutant(
         "S22",
         PRUNING,
