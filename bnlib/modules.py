@@ -5,9 +5,11 @@ which tensors it takes and gives, how to trace it, and when two outputs are the 
 """
 
 import copy
+import inspect
 import itertools
 import math
 import operator
+from collections import OrderedDict
 from contextlib import contextmanager
 
 import torch
@@ -18,6 +20,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 __all__ = [
     "Tracer",
     "as_inputs",
+    "call",
     "copied",
     "first_line",
     "has_running_statistics",
@@ -154,15 +157,10 @@ def _without_norm(graph):
     if len(norms) != 1:
         return False
     norms[0].replace_all_uses_with(norms[0].args[0])
-    _drop_unread(graph)
-    return True
-
-
-def _drop_unread(graph):
-    """Erase assertions and other calls whose value nobody reads."""
-    for node in reversed(graph.nodes):
+    for node in reversed(graph.nodes):  # also assertions, whose value nobody reads
         if not node.users and node.op not in ("placeholder", "output"):
             graph.erase_node(node)
+    return True
 
 
 def _are_together(plain, rest, whole):
@@ -205,7 +203,9 @@ def has_running_statistics(module):
 
 
 def poisoned(norm, names=("running_mean", "running_var")):
-    """Say which number of a norm is NaN, infinite or, as a variance, negative.
+    """Say which number of a norm is NaN, infinite or, as a variance, not positive.
+
+    A variance of 0 is sound if eps is not 0.
 
     Parameters
     ----------
@@ -223,13 +223,13 @@ def poisoned(norm, names=("running_mean", "running_var")):
         values = getattr(norm, name)
         if values is None:
             continue
-        values = values.detach().flatten()
-        wrong = ~values.isfinite()
-        if name == "running_var":
-            wrong |= values < 0
-        if wrong.any():
-            channel = int(wrong.nonzero()[0])
-            return f"{name} {float(values[channel]):.3g} in channel {channel}"
+        sound = values.isfinite()
+        if name == "running_var":  # a zero is sound with eps only
+            sound &= (values >= 0) & (values + norm.eps > 0)
+        if not sound.all():
+            k = int((~sound.flatten()).nonzero()[0])
+            what = f"{name} {values.flatten()[k].item():.3g} in channel {k}"
+            return what if norm.eps else f"{what} (eps 0)"
     return ""
 
 
@@ -290,9 +290,15 @@ def refuse_not_finite(output):
     Raises
     ------
     ValueError
-        If a value is NaN or infinite.
+        If a value is NaN or infinite, or if there are tensors without values only.
     """
-    for tensor in tensors_in(output):
+    tensors = tensors_in(output)
+    if tensors and not any(tensor.numel() for tensor in tensors):
+        raise ValueError(
+            "outputs for example_input must hold numbers to compare, got shape "
+            f"{tuple(tensors[0].shape)}; pass at least one example"
+        )
+    for tensor in tensors:
         wrong = tensor[~tensor.isfinite()]
         if len(wrong):
             raise ValueError(
@@ -317,7 +323,7 @@ def in_float64(x):
     return (x if x.is_cuda else x.cpu()).to(torch.float64)
 
 
-def copied(model, share=False):
+def copied(model, share=False, memo=()):
     """Return a deep copy of a model.
 
     Parameters
@@ -327,6 +333,8 @@ def copied(model, share=False):
     share : bool, default=False
         Whether the copy holds the same parameters and hooks, which takes a third of the
         time: for a use that changes neither.
+    memo : dict, optional
+        What the copy shall hold in the place of an object, by its ``id``.
 
     Returns
     -------
@@ -338,10 +346,15 @@ def copied(model, share=False):
     ValueError
         If PyTorch cannot copy it.
     """
-    memo = {}
-    for module in model.modules() if share else ():
-        same = [v for k, v in vars(module).items() if "_hooks" in k]
-        memo |= {id(v): v for v in (*same, *module._parameters.values())}
+    memo = dict(memo)
+    for module in model.modules():
+        for key, value in vars(module).items():
+            if type(value) in (dict, OrderedDict) and not value:
+                memo[id(value)] = type(value)()  # a module has ten, which copy slowly
+            elif share and "_hooks" in key:
+                memo[id(value)] = value
+        if share:
+            memo |= {id(v): v for v in module._parameters.values()}
     try:
         return copy.deepcopy(model, memo)
     except RuntimeError as error:
@@ -407,7 +420,9 @@ def same_draw(model):
 
 
 def as_inputs(example_input):
-    """Return the positional arguments that a model is called with.
+    """Return the positional arguments that a model is called with, as copies.
+
+    A model may write into its input: one that starts with an in-place ReLU does.
 
     Parameters
     ----------
@@ -419,16 +434,51 @@ def as_inputs(example_input):
     tuple of Tensor
         All.
     """
-    return example_input if isinstance(example_input, tuple) else (example_input,)
+    inputs = example_input if isinstance(example_input, tuple) else (example_input,)
+    return tuple(v.clone() if torch.is_tensor(v) else v for v in inputs)
 
 
-def tensors_in(value):
+def call(model, inputs):
+    """Call a model with one input or with several.
+
+    Parameters
+    ----------
+    model : nn.Module
+        To call.
+    inputs : Tensor, tuple or dict
+        One argument, all positional ones, or all by name.
+
+    Returns
+    -------
+    object
+        What it returns.
+
+    Raises
+    ------
+    TypeError
+        If they do not fit the arguments of ``forward``.
+    """
+    args, kwargs = ((), inputs) if isinstance(inputs, dict) else (as_inputs(inputs), {})
+    try:
+        inspect.signature(model.forward).bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(
+            "inputs must be the argument of forward, a tuple of all or a dict of all "
+            f"by name, got {type(inputs).__name__} for {type(model).__name__} ({error})"
+            "; put several into a tuple of their own, without the targets"
+        ) from None
+    return model(*args, **kwargs)
+
+
+def tensors_in(value, every=False):
     """List the floating-point tensors in what a module takes or gives.
 
     Parameters
     ----------
     value : Tensor, dict, list or tuple
         Tensors, nested to any depth; everything else is passed over.
+    every : bool, default=False
+        Whether to list those of integers and booleans, too.
 
     Returns
     -------
@@ -436,14 +486,15 @@ def tensors_in(value):
         In their order.
     """
     if isinstance(value, torch.Tensor):
-        return [value] if value.is_floating_point() else []
+        return [value] if every or value.is_floating_point() else []
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list | tuple):
         return []
-    return [tensor for part in value for tensor in tensors_in(part)]
+    return [tensor for part in value for tensor in tensors_in(part, every)]
 
 
+@torch.no_grad()
 def relative_difference(got, want):
     """Return how far outputs lie apart, and whether rounding can explain it.
 
@@ -461,7 +512,7 @@ def relative_difference(got, want):
         Whether it is below the square root of the spacing of the numbers (``eps`` of
         the dtype) in each tensor.
     """
-    got, want = ([t.detach() for t in tensors_in(out)] for out in (got, want))
+    got, want = ([t for t in tensors_in(out) if t.numel()] for out in (got, want))
     if [t.shape for t in got] != [t.shape for t in want]:
         return math.inf, False
     errors = [
@@ -483,12 +534,13 @@ class Tracer(fx.Tracer):
         Whether to trace what a reader's own module without children computes, or to
         take such a module as a whole.
     get_on : bool, default=False
-        Whether a module whose forward cannot be traced is taken as a whole, too.
+        Whether a module whose forward cannot be traced is taken as a whole, too;
+        ``whole`` has the names of those, and what stopped the tracer.
     """
 
     def __init__(self, look_inside=True, get_on=False):
         super().__init__()
-        self.look_inside, self.get_on = look_inside, get_on
+        self.look_inside, self.get_on, self.whole = look_inside, get_on, {}
 
     def trace(self, root, concrete_args=None):
         """Trace a model; what its modules are is asked before, when that is quick."""
@@ -509,9 +561,10 @@ class Tracer(fx.Tracer):
         known, stack = len(self.graph.nodes), self.module_stack.copy()
         try:
             return super().call_module(m, forward, args, kwargs)
-        except Exception:  # tracing runs the module's own code
+        except Exception as error:  # tracing runs the module's own code
             for node in list(self.graph.nodes)[: known - 1 : -1]:
                 self.graph.erase_node(node)
             self.module_stack = stack
             path = self.path_of_module(m)
+            self.whole[path] = first_line(error)
             return self.create_proxy("call_module", path, args, kwargs)

@@ -10,11 +10,15 @@ from bnlib import nn as ours
 from bnlib.modules import (
     Tracer,
     as_inputs,
+    call,
+    copied,
     has_running_statistics,
+    in_float64,
     is_batch_norm,
     is_channel_norm,
     keep_modes,
     poisoned,
+    refuse_not_finite,
     relative_difference,
     tensors_in,
 )
@@ -126,8 +130,8 @@ def test_modes_come_back_one_by_one_also_after_an_error():
 
 def test_inputs_and_tensors_of_any_structure():
     x, n = torch.ones(2), torch.ones(2, dtype=torch.int64)
-    assert as_inputs(x) == (x,)
-    assert as_inputs((x, n)) == (x, n)
+    assert torch.equal(as_inputs(x)[0], x) and as_inputs(x)[0] is not x
+    assert [type(v) for v in as_inputs((x, n))] == [type(x), type(n)]
     found = tensors_in({"a": [x, (n, 3)], "b": None, "c": (2 * x,)})
     assert [t.tolist() for t in found] == [[1, 1], [2, 2]]
 
@@ -194,3 +198,79 @@ def test_tracer_stops_at_norms_and_looks_into_own_modules_if_asked():
 
     assert calls(Tracer()) == ["0", "2"]
     assert calls(Tracer(look_inside=False)) == ["0", "1", "2"]
+
+
+class Difference(nn.Module):
+    def forward(self, a, b):
+        return a - b
+
+
+@pytest.mark.parametrize("inputs", [(3.0, 1.0), {"b": 1.0, "a": 3.0}], ids=type)
+def test_call_takes_all_arguments_in_order_or_by_name(inputs):
+    assert call(Difference(), inputs) == 2.0
+    assert call(nn.Identity(), torch.ones(2)).sum() == 2
+
+
+@pytest.mark.parametrize("inputs", [1.0, (1.0,), {"a": 1.0, "c": 2.0}], ids=str)
+def test_call_refuses_what_does_not_fit_forward(inputs):
+    kind = type(inputs).__name__
+    with pytest.raises(TypeError, match=f"by name, got {kind} for Difference .[mg]"):
+        call(Difference(), inputs)
+
+
+@pytest.mark.parametrize("share", [False, True])
+def test_copy_shares_no_hook_that_comes_later(share):
+    model = nn.Sequential(nn.Linear(2, 2), OwnNorm(2))
+    model[0].register_forward_hook(print)
+    new = copied(model, share=share)
+    assert list(new[0]._forward_hooks.values()) == [print]
+    assert (new[0].weight is model[0].weight) is share
+    assert new[1].running_mean is not model[1].running_mean
+    new[1].register_forward_hook(print)
+    new[1].register_buffer("more", torch.zeros(1))
+    assert not model[1]._forward_hooks and not hasattr(model[1], "more")
+
+
+def test_copy_holds_what_the_memo_says():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[1].weight = model[0].weight
+    other = nn.Parameter(torch.zeros(1, 2))
+    new = copied(model, memo={id(model[0].weight): other})
+    assert new[0].weight is other and new[1].weight is other
+    assert model[0].weight is not other
+
+
+def test_tracer_says_what_it_took_as_a_whole():
+    class Decides(nn.Module):
+        def forward(self, x):
+            return x if x.sum() > 0 else -x
+
+    tracer = Tracer(get_on=True)
+    tracer.trace(nn.Sequential(nn.ReLU(), nn.Sequential(Decides())))
+    assert list(tracer.whole) == ["1.0"] and "control flow" in tracer.whole["1.0"]
+
+
+def test_variance_of_0_is_sound_with_eps_only():
+    norm = OwnNorm(2)
+    norm.running_var[1] = 0
+    assert poisoned(norm) == ""
+    norm.eps = 0.0
+    assert poisoned(norm) == "running_var 0 in channel 1 (eps 0)"
+
+
+def test_outputs_without_values_prove_nothing():
+    empty = torch.ones(0, 3)
+    with pytest.raises(
+        ValueError, match=r"numbers to compare, got shape \(0, 3\); pass"
+    ):
+        refuse_not_finite([empty])
+    refuse_not_finite((empty, torch.ones(1)))
+    assert relative_difference((empty, torch.ones(1)), (empty, torch.ones(1)))[0] == 0
+
+
+def test_float64_holds_the_same_values_and_takes_no_copy_of_its_own():
+    x = torch.tensor([0.1, 1e-40, -3e38])
+    assert in_float64(x).dtype == torch.float64
+    assert in_float64(x).tolist() == x.tolist()
+    y = x.double()
+    assert in_float64(y) is y

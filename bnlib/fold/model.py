@@ -1,8 +1,8 @@
 """Batch normalization folded into a whole model: fewer layers at inference.
 
 The arithmetic for two modules is in :mod:`bnlib.fold.pair`; this module finds the
-pairs, by tracing the model or, where that fails, in its ``nn.Sequential`` containers,
-and reports what it did with each BN.
+pairs, by tracing the model or, where that fails, the modules in it, and reports what
+it did with each BN.
 """
 
 import copy
@@ -43,8 +43,8 @@ class FoldReport:
     left : dict of str to str
         Name of each BN that is still there: the reason, in one sentence.
     found_by : {"graph", "modules"}
-        Whether pairs were found in the traced graph, or in the ``nn.Sequential``
-        containers of a model that cannot be traced.
+        Whether pairs were found in the traced graph of the model, or also, because it
+        or a module in it cannot be traced, in the graphs of the modules inside.
     difference : float or None
         Largest difference of the outputs for ``example_input``, relative to the
         largest output; None without one.
@@ -83,9 +83,10 @@ def fold(model, example_input=None, *, strict=True):
     Parameters
     ----------
     model : nn.Module
-        In eval mode. Not modified. Pairs are found by tracing it with ``torch.fx``; if
-        it cannot be traced, they are neighbors in an ``nn.Sequential``, which is taken
-        to be called as a whole; then ``example_input`` is needed, to see whether it is.
+        In eval mode. Not modified. Pairs are found by tracing it with ``torch.fx``.
+        Where a module cannot be traced, those inside of it are, for themselves, taken
+        to be called as a whole; then ``example_input`` is needed, to see whether they
+        are.
     example_input : Tensor or tuple of Tensor, optional
         What ``model`` is called with, to compare the outputs before and after. It also
         shows a BN behind a linear layer with inputs of three dimensions, which stays.
@@ -126,8 +127,8 @@ def fold(model, example_input=None, *, strict=True):
     refuse_poisoned(model)
     folded, rehearsal = copied(model), copied(model)
     output, ranks = _rehearse(rehearsal, example_input)
-    graph, found_by = _calls_in_order(rehearsal)
-    report = FoldReport(found_by=found_by)
+    graph, blocks = _calls_in_order(rehearsal)
+    report = FoldReport(found_by="modules" if blocks else "graph")
     names = [name for name, m in folded.named_modules() if is_channel_norm(m)]
     called = [n.target for n in graph.nodes if n.op == "call_module"]
     for name in dict.fromkeys([n for n in called if n in names] + names):
@@ -136,26 +137,37 @@ def fold(model, example_input=None, *, strict=True):
         except (TypeError, ValueError) as reason:
             if strict and isinstance(reason, WouldBeWrong):
                 raise ValueError(f"at {name!r}, {reason}") from None
-            report.left[name] = str(reason)
-    found = _tried(folded, report, example_input)
+            report.left[name] = f"{reason}{_inside(name, blocks)}"
+    found = _tried(folded, report, example_input, blocks)
     if example_input is not None:
-        report.difference = _compare(found, output)
+        report.difference = _compare(found, output, blocks)
     _renumber(folded)
     return folded, report
 
 
-def _tried(folded, report, example_input):
+def _inside(name, blocks):
+    """Say which module that torch.fx cannot trace holds this one; "" if none does."""
+    for block, error in sorted(blocks.items(), reverse=True):  # the inner one first
+        where = f"inside {block!r}" if block else "inside the model"
+        if not block or f"{name}.".startswith(f"{block}."):
+            return f" ({where}, which torch.fx cannot trace: {error})"
+    return ""
+
+
+def _tried(folded, report, example_input, blocks):
     """Run the folded model or, without an example, trace it; refuse one that breaks."""
-    by_graph = report.found_by == "graph"
-    if report.folded and example_input is None and not by_graph:
+    inside = [text for bn in report.folded if (text := _inside(bn, blocks))]
+    if inside and example_input is None:
         raise ValueError(
-            "a model that torch.fx cannot trace must be compared before and after, got "
-            f"{type(folded).__name__} without example_input; pass one"
+            "what torch.fx cannot trace must be compared before and after, got "
+            f"{type(folded).__name__} without example_input{inside[0]}; pass one"
         )
     try:
         if example_input is not None:
             return folded(*as_inputs(example_input))
-        return by_graph and Tracer(look_inside=False).trace(copy.deepcopy(folded))
+        for name, error in _calls_in_order(copy.deepcopy(folded))[1].items():
+            if name not in blocks:
+                raise ValueError(error)
     except Exception as error:  # the reader's own forward may raise anything
         raise ValueError(
             f"forward must not ask for a BN that is gone, got {type(folded).__name__}, "
@@ -175,36 +187,37 @@ def _refuse_training(model):
 
 
 def _calls_in_order(model):
-    """Return a graph of which module feeds which, and how it was found."""
-    try:
-        return Tracer(look_inside=False).trace(model), "graph"
-    except Exception:  # tracing runs the model's own code, which may raise anything
-        return _module_graph(model), "modules"
+    """Return a graph of which module feeds which, and what could not be traced.
+
+    The parts of a module that cannot be traced stand in it side by side.
+    """
+    graph, blocks, parts = fx.Graph(), {}, [model]
+    names = {module: name for name, module in model.named_modules()}
+    for part in parts:  # which grows
+        if is_channel_norm(part) or next(part.children(), None) is None:
+            graph.call_module(names[part], (graph.placeholder("x"),))
+            continue
+        tracer, traced = Tracer(look_inside=False, get_on=True), fx.Graph()
+        try:
+            traced = tracer.trace(part)
+        except Exception as error:  # tracing runs the model's own code
+            tracer.whole[""] = first_line(error)
+        for path, error in tracer.whole.items():
+            block = part.get_submodule(path)
+            blocks[names[block]] = error
+            parts += block.children()
+        for n in traced.nodes:
+            if n.op == "call_module":
+                n.target = names[part.get_submodule(n.target)]
+            elif n.op == "get_attr":
+                owner, _, key = n.target.rpartition(".")
+                n.target = f"{names[part.get_submodule(owner)]}.{key}"
+        graph.call_function(id, (graph.graph_copy(traced, {}),))
+    return graph, blocks
 
 
 def _is_plain(module):
     return type(module).forward is nn.Sequential.forward
-
-
-def _module_graph(model):
-    """Wire each nn.Sequential as a chain, and every other module to a new input."""
-    graph = fx.Graph()
-    names = {module: name for name, module in model.named_modules()}
-
-    def chain(module, x):
-        if not _is_plain(module):
-            return graph.call_module(names[module], (x,))
-        for child in module._modules.values():
-            x = chain(child, x)
-        return x
-
-    roots = [model] if _is_plain(model) else []
-    for parent in model.modules():  # not children(): a module may have two places
-        if not _is_plain(parent):
-            roots += [child for child in parent._modules.values() if child is not None]
-    for root in roots:
-        graph.call_function(id, (chain(root, graph.placeholder("x")),))
-    return graph
 
 
 def _calls(graph, name):
@@ -331,13 +344,14 @@ def _rehearse(model, example_input):
     return output, ranks
 
 
-def _compare(got, want):
+def _compare(got, want, blocks):
     """Return the relative difference of the outputs, or refuse more than rounding."""
     difference, to_rounding = relative_difference(got, want)
     if not to_rounding:
         raise ValueError(
             "the folded model must agree with the model for example_input, got a "
             f"relative difference of {difference:.1e}: forward does something that "
-            "could not be seen; fold its layers one by one with fold_batch_norm"
+            f"could not be seen{''.join(_inside(b, blocks) for b in [*blocks][:1])}; "
+            "fold its layers one by one with fold_batch_norm"
         )
     return difference

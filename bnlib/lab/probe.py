@@ -15,7 +15,13 @@ import numpy as np
 import torch
 
 from bnlib.lab.train import _default_loss, _tensors_like
-from bnlib.modules import has_running_statistics, in_float64, keep_modes
+from bnlib.modules import (
+    as_inputs,
+    call,
+    has_running_statistics,
+    in_float64,
+    keep_modes,
+)
 
 __all__ = [
     "CovariateShift",
@@ -106,7 +112,8 @@ def gradients(model, x, y, loss=None):
     model : nn.Module
         In the mode in which it is.
     x, y : arrays or Tensors
-        A batch of N examples and its targets.
+        A batch of N examples and its targets. If the model takes several inputs, ``x``
+        is a tuple of all of them or a dict of its keyword arguments.
     loss : callable, optional
         Function of outputs and targets; the default is that of
         :func:`bnlib.lab.train.train`.
@@ -371,7 +378,7 @@ def loss_slice(model, x, y, directions, span, statistics="batch", *, loss=None):
         )
     span = [float(value) for value in span]
     losses = np.empty((len(span),) * len(directions))
-    x, y = _tensors_like(model, (x, y))
+    x, y = _batch(model, x, y)
     with untouched(model):
         model.eval()
         for module in model.modules():
@@ -466,9 +473,17 @@ def _learning(model):
     return [p for p in model.parameters() if p.requires_grad]
 
 
+def _batch(model, x, y):
+    """Return inputs, also a tuple or dict of them, and targets as tensors."""
+    names, parts = (x.keys(), x.values()) if isinstance(x, dict) else ((), as_inputs(x))
+    parts = tuple(_tensors_like(model, (part, y))[0] for part in parts)
+    x = dict(zip(names, parts, strict=True)) if names else parts
+    return x, _tensors_like(model, (y, y))[1]
+
+
 def _loss(model, x, y, loss):
-    x, y = _tensors_like(model, (x, y))
-    return (loss or _default_loss(y))(model(x), y)
+    x, y = _batch(model, x, y)
+    return (loss or _default_loss(y))(call(model, x), y)
 
 
 @torch.enable_grad()

@@ -1,11 +1,13 @@
 """Estimate running statistics anew, from data, and heal poisoned ones."""
 
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
 
 from bnlib.modules import (
+    call,
     has_running_statistics,
     in_float64,
     is_batch_norm,
@@ -37,7 +39,9 @@ def reestimate(model, loader):
         are their ``running_mean``, ``running_var`` (unbiased, divided by ``count - 1``)
         and, where they have it, ``num_batches_tracked``; modes and all else are kept.
     loader : iterable
-        Batches: a tensor, or a tuple or list whose first item is the input.
+        Batches: the input alone, or a tuple or list whose first item it is. The input
+        is a tensor, a tuple or list of all positional arguments of ``model``, or a dict
+        of its keyword arguments.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def reestimate(model, loader):
     Raises
     ------
     TypeError
-        If a batch is neither a tensor nor a tuple or list that starts with one.
+        If a batch is none of these, or does not fit the model's ``forward``.
     ValueError
         If there is no batch norm with running statistics, no batch, a batch that is
         empty, not finite or has one value per channel, or statistics too large for the
@@ -66,11 +70,8 @@ def reestimate(model, loader):
     >>> seen["0"].count, net[0].running_mean
     (4, tensor([5.]))
     """
-    layers = {
-        name: layer
-        for name, layer in model.named_modules()
-        if is_batch_norm(layer) and has_running_statistics(layer)
-    }
+    norms = [(name, m) for name, m in model.named_modules() if is_batch_norm(m)]
+    layers = {name: norm for name, norm in norms if has_running_statistics(norm)}
     if not layers:
         raise ValueError(
             "model must hold a batch norm with running statistics, got "
@@ -80,7 +81,7 @@ def reestimate(model, loader):
     with _watching(model, layers) as parts:
         for num_batches, batch in enumerate(loader, start=1):
             x = _inputs(batch)
-            model(x)
+            call(model, x)
             for name, part in parts:
                 _refuse_unsound(x, num_batches, name, part)
                 seen[name] = merge(seen[name], part) if name in seen else part
@@ -134,7 +135,7 @@ def heal(model, loader=None):
     {}
     """
     norms = {n: m for n, m in model.named_modules() if has_running_statistics(m)}
-    found = {name: poisoned(norm) for name, norm in norms.items() if poisoned(norm)}
+    found = {name: what for name, norm in norms.items() if (what := poisoned(norm))}
     for norm in map(norms.get, found):
         norm.running_mean.zero_()
         norm.running_var.fill_(1)
@@ -150,16 +151,13 @@ def _watching(model, layers):
     """List what reaches each layer; leave modes and buffers as they were."""
     parts = []
 
-    def watch(name):
-        def hook(layer, args, kwargs):
-            x = tensors_in([args, kwargs])[0]
-            parts.append((name, _population(layer, x)))
-
-        return hook
+    def watch(name, layer, args, kwargs):
+        x = tensors_in([args, kwargs])[0]
+        parts.append((name, _population(layer, x)))
 
     buffers = {b: b.clone() for layer in layers.values() for b in layer.buffers()}
     hooks = [
-        layer.register_forward_pre_hook(watch(name), with_kwargs=True)
+        layer.register_forward_pre_hook(partial(watch, name), with_kwargs=True)
         for name, layer in layers.items()
     ]
     try:
@@ -188,21 +186,22 @@ def _population(layer, x):
 
 
 def _refuse_unsound(x, number, name, part):
-    """Refuse the batch ``x`` if what reached a norm was empty or not finite."""
+    """Refuse the inputs ``x`` if what reached a norm was empty or not finite."""
     sound = np.isfinite(part.mean) & np.isfinite(part.var)
     if sound.all() and part.count:
         return
     which = f"batch {number} of the loader"
     if not part.count:
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors_in(x, True))
         raise ValueError(
-            f"{which} must hold at least one value per channel, got shape "
-            f"{tuple(x.shape)}; leave empty batches out"
+            f"{which} must hold at least one value per channel, got shape {shapes}; "
+            "leave empty batches out"
         )
-    wrong = (~x.isfinite()).nonzero()
-    if len(wrong):
-        where = tuple(wrong[0].tolist())
+    wrong = [(t, at) for t in tensors_in(x) for at in (~t.isfinite()).nonzero()]
+    if wrong:
+        tensor, where = wrong[0][0], tuple(wrong[0][1].tolist())
         raise ValueError(
-            f"{which} must be finite, got {float(x[where])} at index {where} "
+            f"{which} must be finite, got {float(tensor[where])} at index {where} "
             f"({len(wrong)} such values); find out where it comes from, or leave it out"
         )
     raise ValueError(
@@ -228,9 +227,10 @@ def _buffers(name, layer, total):
 def _inputs(batch):
     """Return the input of a batch of a loader, which may come with its labels."""
     x = batch[0] if isinstance(batch, tuple | list) and len(batch) else batch
-    if not torch.is_tensor(x):
+    x = tuple(x) if isinstance(x, list) else x  # as which loaders hand on tuples
+    if not tensors_in(x, every=True):
         raise TypeError(
-            "a batch must be a tensor or a tuple or list that starts with one, got "
-            f"{type(x).__name__}; wrap the loader"
+            "a batch must be a tensor, a dict of them, or a tuple or list that starts "
+            f"with the input, got {type(x).__name__}; wrap the loader"
         )
     return x

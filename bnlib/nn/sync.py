@@ -98,16 +98,8 @@ class SyncBatchNorm(BatchNorm):
         *,
         bias=True,
     ):
-        super().__init__(
-            num_features,
-            eps,
-            momentum,
-            affine,
-            track_running_stats,
-            device,
-            dtype,
-            bias=bias,
-        )
+        numbers = num_features, eps, momentum, affine, track_running_stats
+        super().__init__(*numbers, device, dtype, bias=bias)
         self.process_group = process_group
 
     def __deepcopy__(self, memo):
@@ -338,14 +330,9 @@ def _replace(module, group, done):
 def _synchronized(layer, group):
     """Return a SyncBatchNorm that has the parameters and buffers of ``layer``."""
     behind = _modules_behind(layer)
-    new = (_SyncThenMore if behind else SyncBatchNorm)(
-        layer.num_features,
-        layer.eps,
-        layer.momentum,
-        layer.affine,
-        layer.track_running_stats,
-        group,
-    )
+    numbers = layer.num_features, layer.eps, layer.momentum, layer.affine
+    kind = _SyncThenMore if behind else SyncBatchNorm
+    new = kind(*numbers, layer.track_running_stats, group)
     new.weight, new.bias = layer.weight, layer.bias
     for name in ("running_mean", "running_var", "num_batches_tracked"):
         setattr(new, name, getattr(layer, name))

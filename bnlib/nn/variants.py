@@ -145,13 +145,7 @@ class NoisyBatchNorm(BatchNorm):
     """
 
     def __init__(
-        self,
-        num_features,
-        n_mu=0.5,
-        n_sigma=1.25,
-        r_mu=0.1,
-        r_sigma=0.1,
-        **options,
+        self, num_features, n_mu=0.5, n_sigma=1.25, r_mu=0.1, r_sigma=0.1, **options
     ):
         super().__init__(num_features, **options)
         self.noise = _Noise(n_mu, n_sigma, r_mu, r_sigma)

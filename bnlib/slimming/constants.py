@@ -44,8 +44,8 @@ def quiet(model, wiring, gone):
         Not modified.
     wiring : Channels
         Of the model.
-    gone : set of int
-        The channels.
+    gone : ndarray of bool
+        Whether each channel of the wiring is one of them.
 
     Returns
     -------
@@ -55,13 +55,15 @@ def quiet(model, wiring, gone):
     return _zeroed(model, {name: wiring.outputs[name] for name in wiring.norms}, gone)
 
 
-def masked(model, wiring, gone):
+def masked(model, wiring, gone, *, readers=True):
     """Silence channels: gamma and beta 0, and weights 0 where they are read.
 
     Parameters
     ----------
     model, wiring, gone
         As for :func:`quiet`.
+    readers : bool, default=True
+        Whether the weights are, too, which matters if an activation is not 0 at 0.
 
     Returns
     -------
@@ -69,15 +71,15 @@ def masked(model, wiring, gone):
         As of :func:`quiet`.
     """
     norms = {name: wiring.outputs[name] for name in wiring.norms}
-    silent = _zeroed(model, norms, gone) | _zeroed(model, norms, gone, "bias")
-    return silent | _zeroed(model, wiring.inputs, gone, axis=1)
+    silent = quiet(model, wiring, gone) | _zeroed(model, norms, gone, "bias")
+    return silent | (_zeroed(model, wiring.inputs, gone, axis=1) if readers else {})
 
 
 def _zeroed(model, channels, gone, key="weight", axis=0):
     """Return the parameters of modules with 0 at the channels that are gone."""
     new = {}
     for name, ids in channels.items():
-        module, dead = model.get_submodule(name), _dead(ids, gone)
+        module, dead = model.get_submodule(name), torch.from_numpy(gone[ids])
         if getattr(module, key) is not None and dead.any():
             value = new[f"{name}.{key}"] = getattr(module, key).detach().clone()
             swap = axis == 1 and not getattr(module, "transposed", False)
@@ -92,8 +94,8 @@ def constants(wiring, gone, example_input):
     ----------
     wiring : Channels
         Of the model.
-    gone : set of int
-        The dead channels.
+    gone : ndarray of bool
+        Whether each channel of the wiring is dead.
     example_input : Tensor or tuple of Tensor
         Gives the shapes; its values do not matter.
 
@@ -106,7 +108,7 @@ def constants(wiring, gone, example_input):
     follow.run(*as_inputs(example_input))
     heard = {name: _merged(parts) for name, parts in follow.heard.items()}
     for name, ids in wiring.inputs.items():
-        if gone.intersection(ids.tolist()) and name not in heard:
+        if gone[ids].any() and name not in heard:
             heard[name] = Constant(torch.zeros(()), "left: eval mode does not call it")
     return heard
 
@@ -176,7 +178,7 @@ class _Follow(fx.Interpreter):
     """Run the model on constants; NaN stands for every value that is none."""
 
     def __init__(self, wiring, gone):
-        super().__init__(wiring.module)
+        super().__init__(wiring.module, graph=wiring.graph)
         self.wiring, self.gone, self.heard = wiring, gone, {}
 
     def placeholder(self, target, args, kwargs):
@@ -196,12 +198,12 @@ class _Follow(fx.Interpreter):
 
         The other channels, which get numbers too, meet no dead one before a layer.
         """
-        dead = _dead(self.wiring.outputs[target], self.gone)
+        dead = torch.from_numpy(self.gone[self.wiring.outputs[target]])
         gamma = norm.weight * (~dead).to(norm.weight)
         return functional_call(norm, {"weight": gamma}, (torch.zeros_like(x),))
 
     def _layer(self, target, layer, x):
-        dead = _dead(self.wiring.inputs[target], self.gone)
+        dead = torch.from_numpy(self.gone[self.wiring.inputs[target]])
         if dead.any():
             lost = int(x[:, dead].isnan().transpose(0, 1).flatten(1).any(1).sum())
             heard = torch.zeros_like(x[:1])
@@ -227,13 +229,9 @@ def _merged(parts):
 
 def _norm_behind(wiring, name):
     """Return the name of the norm that reads this layer and no other, None without."""
-    nodes = wiring.module.graph.nodes
+    nodes = wiring.graph.nodes
     readers = {user for n in nodes if n.target == name for user in n.users}
     for norm in wiring.norms:
         if readers == {n for n in nodes if n.target == norm}:
             return norm
     return None
-
-
-def _dead(ids, gone):
-    return torch.tensor([i in gone for i in ids.tolist()])

@@ -15,6 +15,7 @@ import math
 from dataclasses import dataclass, field, replace
 from numbers import Real
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -24,7 +25,6 @@ from bnlib.modules import (
     first_line,
     in_float64,
     is_channel_norm,
-    keep_modes,
     refuse_not_finite,
     refuse_poisoned,
     relative_difference,
@@ -99,15 +99,11 @@ def l1_gamma(model, strength):
     tensor([0.5000, 0.5000, 0.5000, 0.5000, 0.5000, 0.5000, 0.5000, 0.5000],
            dtype=torch.float64)
     """
-    norms = _with_gamma(model, "strength", strength)
 
-    @torch.no_grad()
-    def add(step=None, model=None):
-        for norm in norms:
-            if norm.weight.grad is not None:
-                norm.weight.grad += strength * norm.weight.sign()
+    def pull(gamma):
+        gamma.grad += strength * gamma.sign()
 
-    return add
+    return _to_each_gamma(model, "strength", strength, pull)
 
 
 def shrink_gamma(model, amount):
@@ -154,19 +150,15 @@ def shrink_gamma(model, amount):
     >>> net[1].weight.detach()
     tensor([0., 0.], dtype=torch.float64)
     """
-    norms = _with_gamma(model, "amount", amount)
 
-    @torch.no_grad()
-    def shrink(step=None, model=None):
-        for norm in norms:
-            if norm.weight.grad is not None:
-                norm.weight -= norm.weight.clamp(-amount, amount)
+    def shrink(gamma):
+        gamma -= gamma.clamp(-amount, amount)
 
-    return shrink
+    return _to_each_gamma(model, "amount", amount, shrink)
 
 
-def _with_gamma(model, name, value):
-    """Return the norms with a gamma, or refuse a model without and a bad number."""
+def _to_each_gamma(model, name, value, change):
+    """Return what changes each gamma in a step; refuse a bad number or none of them."""
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(
             f"{name} must be a finite number of at least 0, got {value}; "
@@ -178,7 +170,14 @@ def _with_gamma(model, name, value):
             f"model must have a batch normalization with a gamma, got "
             f"{type(model).__name__} without; slimming has nothing to rank by"
         )
-    return norms
+
+    @torch.no_grad()
+    def act(step=None, model=None):
+        for norm in norms:
+            if norm.weight.grad is not None:
+                change(norm.weight)
+
+    return act
 
 
 @dataclass
@@ -262,11 +261,10 @@ class Plan:
     @property
     def removed(self):
         """Share of the channels that go, in [0, 1]."""
-        return 1 - self._count("kept") / self._count("scores")
+        return 1 - float(self._kept().double().mean())
 
-    def _count(self, what):
-        values = [getattr(group, what) for group in self.groups.values()]
-        return sum(int(v.sum()) if what == "kept" else len(v) for v in values)
+    def _kept(self):
+        return torch.cat([torch.as_tensor(g.kept) for g in self.groups.values()])
 
     def __str__(self):
         """Write one line for each group of channels."""
@@ -281,11 +279,12 @@ class Plan:
         for name, why in self.fixed.items():
             share = "some" if name in self.groups else "all"
             lines.append(f"{name:{width}}  {share}: {why}")
-        gone = self._count("scores") - self._count("kept")
+        kept = self._kept()
+        gone = int((~kept).sum())
         return "\n".join(
             [
                 *lines,
-                f"{gone} of {self._count('scores')} channels go ({self.removed:.0%}), "
+                f"{gone} of {len(kept)} channels go ({self.removed:.0%}), "
                 f"global threshold {self.threshold:.4f} (* floor)",
             ]
         )
@@ -354,14 +353,14 @@ def plan(model, ratio, *, floor=0.1, example_input):
     if not groups:
         reasons = [f"{name}: {why}" for name, why in fixed.items()]
         reasons = reasons or ["there is no norm behind a layer that could be followed"]
-        more = f"; and {len(reasons) - 3} others" if len(reasons) > 3 else ""
+        if len(reasons) > 3:
+            reasons[3:] = [f"and {len(reasons) - 3} others"]
         raise ValueError(
             "model must have a norm with gamma whose channels may go, got none; "
-            + "; ".join(reasons[:3])
-            + more
+            f"{'; '.join(reasons)}"
         )
     threshold = _apply_threshold(groups.values(), ratio, floor)
-    wiring = replace(wiring, module=None)
+    wiring = replace(wiring, module=None, graph=None)
     return Plan(groups, threshold, fixed, example_input, wiring, _shapes(model))
 
 
@@ -430,15 +429,17 @@ def prune(model, plan):
     [(2, 4), (2,), (2,), (3, 2), (3,)]
     """
     wiring, gone = plan.wiring, _gone(model, plan)
-    pruned, known = copy.deepcopy(model), {}
-    for name, module in pruned.named_modules():
-        if name in wiring.outputs or name in wiring.inputs:
-            inputs = _kept_positions(wiring.inputs.get(name), gone)
-            outputs = _kept_positions(wiring.outputs.get(name), gone)
-            _slice(module, inputs, outputs, known)
-    want = output(model, plan.example_input, masked(model, wiring, gone))
-    _compare(pruned, want, plan.example_input)
-    _refuse_broken_training(pruned, model, wiring.unseen, plan.example_input)
+    sizes, slices = {}, {}
+    for name in wiring.inputs | wiring.outputs:
+        inputs = _kept_positions(wiring.inputs.get(name), gone)
+        outputs = _kept_positions(wiring.outputs.get(name), gone)
+        sizes[name] = _slice(model.get_submodule(name), inputs, outputs, slices)
+    pruned = copied(model, memo=slices)
+    for name, size in sizes.items():
+        vars(pruned.get_submodule(name)).update(size)
+    _compare(pruned, model, plan, gone)
+    if wiring.by_mode:
+        _refuse_broken_training(pruned, model, wiring.unseen, plan.example_input)
     return pruned
 
 
@@ -564,28 +565,27 @@ def _distance(got, want):
 
 
 def _groups(model, wiring):
-    scores, norms = {}, {}
-    for name in wiring.norms:
-        sizes = in_float64(model.get_submodule(name).weight.detach().abs()).tolist()
-        for i, size in zip(wiring.outputs[name].tolist(), sizes, strict=True):
-            scores.setdefault(i, []).append(size)
-            norms.setdefault(i, {})[name] = None
-    groups, fixed = {}, {}
-    for i in sorted(set(scores) & set(wiring.producers)):
-        layers = wiring.producers[i]
-        if i in wiring.fixed:
+    norms, groups, fixed, made = wiring.norms, {}, {}, {}
+    gammas = [in_float64(model.get_submodule(n).weight.detach()) for n in norms]
+    ids = np.concatenate([np.empty(0, int), *map(wiring.outputs.get, norms)])
+    owner = np.repeat(np.arange(len(norms)), [*map(len, gammas)])
+    channels, place, count = np.unique(ids, return_inverse=True, return_counts=True)
+    sums = np.bincount(place, torch.cat(gammas).abs().cpu().numpy()) if norms else count
+    scores = torch.from_numpy(sums / count)
+    for k, i in enumerate(channels.tolist()):
+        layers = wiring.producers.get(i)
+        if i in wiring.fixed and layers:
             fixed.setdefault(layers[0], wiring.fixed[i])
-        else:
-            groups.setdefault(layers, []).append(i)
-    made = {}
-    for layers, ids in groups.items():
-        of_these = {name for i in ids for name in norms[i]}
-        in_order = tuple(name for name in wiring.norms if name in of_these)
-        means = [sum(scores[i]) / len(scores[i]) for i in ids]
+        elif layers:
+            groups.setdefault(layers, []).append(k)
+    for layers, places in groups.items():
+        member = np.bincount(places, minlength=len(channels))[place] > 0
+        of_these = np.flatnonzero(np.bincount(owner[member]))
         name = layers[0] if layers[0] not in made else " + ".join(layers)
-        kept = torch.ones(len(ids), dtype=torch.bool)
-        values = torch.tensor(means, dtype=torch.float64)
-        made[name] = Group(layers, in_order, values, kept, torch.tensor(ids))
+        kept = torch.ones(len(places), dtype=torch.bool)
+        which = torch.from_numpy(channels[places])
+        in_order = tuple(norms[k] for k in of_these)
+        made[name] = Group(layers, in_order, scores[places], kept, which)
     return made, fixed
 
 
@@ -594,18 +594,20 @@ def _apply_threshold(groups, ratio, floor):
     free = []
     for g in groups:
         protected = max(1, math.ceil(floor * len(g.scores)))
-        sizes, order = g.scores.tolist(), g.scores.argsort(stable=True).tolist()
-        free += [(sizes[i], g, i) for i in order[: len(order) - protected]]
-    count = round(ratio * sum(len(g.scores) for g in groups))
-    if count > len(free):
+        order = g.scores.argsort(stable=True)
+        free.append(g.scores.index_fill(0, order[len(order) - protected :], math.inf))
+    every = torch.cat(free)
+    count, most = round(ratio * len(every)), int(every.isfinite().sum())
+    if count > most:
         raise ValueError(
             f"ratio and floor must leave enough to remove, got ratio {ratio} (that is "
-            f"{count} channels) while floor {floor} frees {len(free)}; lower one"
+            f"{count} channels) while floor {floor} frees {most}; lower one"
         )
-    free.sort(key=lambda entry: entry[0])
-    for _, g, i in free[:count]:
-        g.kept[i] = False
-    return free[count - 1][0] if count else 0.0
+    goes = every.argsort(stable=True)[:count]
+    kept = torch.ones(len(every), dtype=torch.bool).index_fill(0, goes, False)
+    for g, of_these in zip(groups, kept.split([*map(len, free)]), strict=True):
+        g.kept[:] = of_these
+    return float(every[goes[-1]]) if count else 0.0
 
 
 # --- taking channels out ------------------------------------------------------------
@@ -624,15 +626,18 @@ def _shapes(model):
 
 
 def _numbers(wiring):
-    return {name: ids.tolist() for name, ids in wiring.outputs.items()}
+    both = wiring.inputs, wiring.outputs
+    return [{name: ids.tolist() for name, ids in d.items()} for d in both]
 
 
 def _gone(model, plan):
-    """Return the channels that go, or refuse a plan that does not fit."""
+    """Tell which channels go, or refuse a plan that does not fit."""
     if not isinstance(model, nn.Module) or _shapes(model) != plan.shapes:
         raise ValueError(MISFIT)
     refuse_poisoned(model)
-    gone = set()
+    wiring = plan.wiring
+    every = np.concatenate([*wiring.inputs.values(), *wiring.outputs.values()])
+    gone = np.zeros(1 + every.max(), bool)
     for name, g in plan.groups.items():
         kept = torch.as_tensor(g.kept)
         if kept.dtype != torch.bool or kept.shape != g.scores.shape or not kept.any():
@@ -641,19 +646,19 @@ def _gone(model, plan):
                 f"them True, got {kept.dtype} of shape {tuple(kept.shape)} with "
                 f"{int(kept.sum())} True; a layer needs a channel"
             )
-        gone |= set(g.channels[~kept].tolist())
+        gone[g.channels[~kept]] = True
     return gone
 
 
 def _kept_positions(ids, gone):
     """Return the positions of the channels that stay, None if all do."""
-    if ids is None or not gone.intersection(ids.tolist()):
+    if ids is None or not gone[ids].any():
         return None
-    return torch.tensor([k for k, i in enumerate(ids.tolist()) if i not in gone])
+    return torch.from_numpy((~gone[ids]).nonzero()[0])
 
 
-def _slice(module, inputs, outputs, known):
-    """Keep these inputs and outputs of a module, and correct what it says of itself."""
+def _slice(module, inputs, outputs, slices):
+    """Note what is left of a module's tensors, and return what it says of itself."""
     transposed = getattr(module, "transposed", False)
     grouped = getattr(module, "groups", 1) > 1 and outputs is not None
     if grouped:  # whole groups stay, with all of their inputs
@@ -661,38 +666,38 @@ def _slice(module, inputs, outputs, known):
         groups = groups // (module.out_channels // module.groups)
         each = torch.arange(module.in_channels // module.groups)
         inputs = (groups[:, None] * len(each) + each).flatten()
-        module.groups = len(groups)
-    into = None if grouped and not transposed else inputs
-    for name, axis, stay in (
-        ("weight", 0, into if transposed else outputs),
-        ("weight", 1, (None if grouped else outputs) if transposed else into),
-        *((v, 0, outputs) for v in ("bias", "running_mean", "running_var")),
-    ):
+    axes = (outputs, None if grouped else inputs)
+    if transposed:
+        axes = (inputs, None if grouped else outputs)
+    for name in ("weight", "bias", "running_mean", "running_var"):
         value = getattr(module, name, None)
-        if value is not None and stay is not None:
-            setattr(module, name, _select(value, axis, stay.to(value.device), known))
+        if value is not None:  # what is shared is copied once, from its place here
+            slices[id(value)] = _select(value, axes if name == "weight" else (outputs,))
+    size = {"groups": len(groups)} if grouped else {}
     for names, stay in (
         (("in_channels", "in_features"), inputs),
         (("out_channels", "out_features", "num_features", "num_parameters"), outputs),
     ):
-        for name in names:
-            if hasattr(module, name) and stay is not None:
-                setattr(module, name, len(stay))
+        if stay is not None:
+            size |= {name: len(stay) for name in names if hasattr(module, name)}
+    return size
 
 
-def _select(value, axis, stay, known):
-    """Return what stays of a tensor; of one that is shared, the same for all."""
-    place = id(value), axis
-    if place not in known:
-        picked = value.detach().index_select(axis, stay)
-        layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(value.dim())
-        last = layout and value.is_contiguous(memory_format=layout)
-        if last and not value.is_contiguous():
-            picked = picked.contiguous(memory_format=layout)
-        if isinstance(value, nn.Parameter):
-            picked = nn.Parameter(picked, requires_grad=value.requires_grad)
-        known[place] = picked, value  # which must live on, for its id to stay its own
-    return known[place][0]
+def _select(value, axes):
+    """Return a copy of what stays of a tensor along its first axes."""
+    if all(stay is None for stay in axes):
+        return copy.deepcopy(value)
+    picked = value.detach()
+    for axis, stay in enumerate(axes):
+        if stay is not None:
+            picked = picked.index_select(axis, stay.to(value.device))
+    layout = {4: torch.channels_last, 5: torch.channels_last_3d}.get(value.dim())
+    last = layout and value.is_contiguous(memory_format=layout)
+    if last and not value.is_contiguous():
+        picked = picked.contiguous(memory_format=layout)
+    if isinstance(value, nn.Parameter):
+        return nn.Parameter(picked, requires_grad=value.requires_grad)
+    return picked
 
 
 def _refuse_broken_training(pruned, model, unseen, example_input):
@@ -700,47 +705,45 @@ def _refuse_broken_training(pruned, model, unseen, example_input):
 
     Of a model that cannot be tried, one that calls no unseen layer may pass.
     """
-    others = [m for m in pruned.modules() if m._buffers and not is_channel_norm(m)]
-    before = [(m, copy.deepcopy(m._buffers)) for m in others]
     error = _failure_in_training(pruned, example_input)
-    for module, buffers in before:
-        module._buffers.update(buffers)
     if error is None:
         return
-    whole = copied(model, share=True)
-    if unseen or _failure_in_training(whole, example_input) is None:
-        where = (
-            f" (near {unseen[0]!r}, which eval mode does not call)" if unseen else ""
-        )
+    if unseen or _failure_in_training(model, example_input) is None:
+        near = [f" (near {n!r}, which eval mode does not call)" for n in unseen[:1]]
         raise ValueError(
             "forward must work with fewer channels in training mode, too, got an error "
-            f"from the pruned {type(pruned).__name__} ({error}){where}; prune the part "
-            "of the model that eval mode runs"
+            f"from the pruned {type(pruned).__name__} ({error}){''.join(near)}; prune "
+            "the part of the model that eval mode runs"
         )
 
 
 def _failure_in_training(model, example_input):
     try:
-        with keep_modes(model), same_draw(model):
-            training_code(model)(*as_inputs(example_input))
+        with same_draw(model):
+            training_code(copied(model, share=True))(*as_inputs(example_input))
     except Exception as error:  # the reader's own forward may raise anything
         return first_line(error)
     return None
 
 
-def _compare(pruned, want, example_input):
+def _compare(pruned, model, plan, gone):
     """Refuse a pruned model that is not the masked one, to rounding."""
     try:
-        got = output(pruned, example_input)
+        got = output(pruned, plan.example_input)
     except Exception as error:  # the reader's own forward may raise anything
         raise ValueError(
             "forward must work with fewer channels, got an error from the pruned "
             f"{type(pruned).__name__} ({first_line(error)}); take sizes from "
             "the tensors, not from numbers in the code"
         ) from None
-    refuse_not_finite(want)
-    difference, to_rounding = relative_difference(got, want)
-    if not to_rounding:
+    for readers in (False, True):  # the second one costs a copy of their weights
+        silent = masked(model, plan.wiring, gone, readers=readers)
+        want = output(model, plan.example_input, silent)
+        refuse_not_finite(want)
+        difference, to_rounding = relative_difference(got, want)
+        if to_rounding:
+            break
+    else:
         raise ValueError(
             "the pruned model must agree with the masked one, got a relative "
             f"difference of {difference:.1e}: forward does something with channels "

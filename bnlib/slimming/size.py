@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bnlib.modules import as_inputs, keep_modes, refuse_scripted
+from bnlib.modules import as_inputs, keep_modes, refuse_scripted, tensors_in
 
 __all__ = ["Summary", "summary"]
 
@@ -50,19 +50,11 @@ class Summary:
             (name, kind, " x ".join(map(str, shape)), f"{count:,}", f"{macs:,}")
             for name, kind, shape, count, macs in self.layers
         ]
-        rows = [
-            ("layer", "type", "output", "parameters", "multiply-adds"),
-            *rows,
-            ("total", "", "", f"{self.parameters:,}", f"{self.macs:,}"),
-        ]
+        rows.insert(0, ("layer", "type", "output", "parameters", "multiply-adds"))
+        rows.append(("total", "", "", f"{self.parameters:,}", f"{self.macs:,}"))
         width = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(
-                text.ljust(w) if k < 2 else text.rjust(w)
-                for k, (text, w) in enumerate(zip(row, width, strict=True))
-            )
-            for row in rows
-        )
+        line = "  ".join(f"{{:{s}{w}}}" for s, w in zip("<<>>>", width, strict=True))
+        return "\n".join(line.format(*row) for row in rows)
 
 
 @torch.no_grad()
@@ -107,10 +99,11 @@ def summary(model, example_input):
     (21, 12)
     """
     inputs = as_inputs(example_input)
-    if inputs[0].dim() == 0 or len(inputs[0]) == 0:
+    first = tensors_in(inputs, every=True)[0]
+    if first.dim() == 0 or len(first) == 0:
         raise ValueError(
             "example_input must hold at least one example along its first axis, got "
-            f"shape {tuple(inputs[0].shape)}; one is enough"
+            f"shape {tuple(first.shape)}; one is enough"
         )
     refuse_scripted(model)
     model = getattr(model, "_orig_mod", model)  # of torch.compile
@@ -121,12 +114,10 @@ def summary(model, example_input):
     for name, module in model.named_modules():
         own = sum(p.numel() for p in module.parameters(recurse=False))
         if own:
-            share = macs[module] // len(inputs[0])
-            rows.append(
-                (name, type(module).__name__, shapes.get(module, ()), own, share)
-            )
+            shape, share = shapes.get(module, ()), macs[module] // len(first)
+            rows.append((name, type(module).__name__, shape, own, share))
     parameters = sum(p.numel() for p in model.parameters())
-    return Summary(rows, parameters, sum(macs.values()) // len(inputs[0]))
+    return Summary(rows, parameters, sum(macs.values()) // len(first))
 
 
 def _run(model, inputs):

@@ -71,10 +71,15 @@ class Channels:
         means that their outputs are added or multiplied.
     fixed : dict of int to str
         Channels that cannot go, and the reason.
-    module : fx.GraphModule
-        The model as it was traced in eval mode, a copy.
+    module : nn.Module
+        A copy of the model, in eval mode.
+    graph : fx.Graph
+        Its calls.
     unseen : tuple of str
         Layers that no call was seen of, in eval mode or in training mode.
+    by_mode : bool
+        Whether a module that holds others asks for its mode in ``forward``. If none
+        does, training mode and eval mode run the same code.
     """
 
     inputs: dict
@@ -82,8 +87,10 @@ class Channels:
     norms: tuple
     producers: dict
     fixed: dict
-    module: fx.GraphModule
+    module: nn.Module
+    graph: fx.Graph
     unseen: tuple
+    by_mode: bool
 
 
 @torch.no_grad()
@@ -116,20 +123,41 @@ def trace(model, example_input):
     model = copied(model, share=True)
     if is_channel_norm(model) or type(model).__module__.startswith("torch.nn"):
         model = model if isinstance(model, nn.Sequential) else nn.Sequential(model)
-    walk = _Walk(_traced(model, nn.Module.eval))
+    asked = _watch_modes(model)
+    graph = _traced(model, nn.Module.eval)
+    walk = _Walk(model, graph)
     walk.run(*as_inputs(example_input))
-    unseen = _unseen(model, walk.module)
-    if unseen:
+    unseen = _unseen(model, graph)
+    if unseen and asked:
         try:
             training = _traced(model, training_code)
         except ValueError:
-            training = walk.module
+            training = graph
         model.eval()
         with same_draw(model):
             walk.go_on(training, example_input)
         unseen &= _unseen(model, training)
     walk.tie(model)
-    return walk.channels(tuple(sorted(unseen)))
+    return Channels(*walk.channels(), model, graph, tuple(sorted(unseen)), bool(asked))
+
+
+def _watch_modes(model):
+    """Return a list that grows when a module that holds others asks for its mode."""
+    asked = []
+    mode = property(
+        lambda module: asked.append(module) or vars(module)["training"],
+        lambda module, training: vars(module).update(training=training),
+    )
+    for module in filter(_holds_code, model.modules()):
+        kind = type(module)
+        members = {"training": mode, "__module__": kind.__module__}
+        module.__class__ = type(kind.__name__, (kind,), members)
+    return asked
+
+
+def _holds_code(module):
+    """Tell whether a module may run code by its mode that is not a layer's own."""
+    return next(module.children(), None) is not None and not is_channel_norm(module)
 
 
 def training_code(model):
@@ -149,8 +177,7 @@ def training_code(model):
         The same model.
     """
     for module in model.modules():
-        holds = next(module.children(), None) is not None
-        module.training = holds and not is_channel_norm(module)
+        module.training = _holds_code(module)
     return model
 
 
@@ -166,36 +193,28 @@ def _refuse_wrapper(model):
 
 def _traced(model, put_into_mode):
     try:
-        graph = Tracer(get_on=True).trace(put_into_mode(model))
-        module = fx.GraphModule(model, graph)
+        return Tracer(get_on=True).trace(put_into_mode(model))
     except Exception as error:  # tracing runs the model's own code
         raise ValueError(
             f"model must be traceable by torch.fx, got {type(model).__name__}, whose "
             f"forward stops it ({first_line(error)}); take decisions that "
             "depend on values out of forward"
         ) from None
-    module.training = False  # its modules are those of the model
-    return module
 
 
-def _unseen(model, module):
+def _unseen(model, graph):
     """Name the layers that are not called, alone or in a module taken as a whole."""
-    nodes = module.graph.nodes
-    called = {str(n.target) for n in nodes if n.op == "call_module"}
-    read = {n.target.rpartition(".")[0] for n in nodes if n.op == "get_attr"}
+    called = {str(n.target) for n in graph.nodes if n.op == "call_module"}
+    read = {n.target.rpartition(".")[0] for n in graph.nodes if n.op == "get_attr"}
     layers = {name for name, m in model.named_modules() if is_layer(m)} - read
     return {n for n in layers if not any(f"{n}.".startswith(f"{c}.") for c in called)}
-
-
-# What the walks through several graphs of a model know together.
-SHARED = "parent inputs outputs produced refused kept whole norms silent raw"
 
 
 class _Walk(fx.Interpreter):
     """Run the model and carry along, for each tensor, the numbers of its channels."""
 
-    def __init__(self, module):
-        super().__init__(module)
+    def __init__(self, module, graph):
+        super().__init__(module, graph=graph)
         self.parent = []  # of each channel, as in union-find
         self.ids = {}  # node -> channels of its tensor
         self.shape = {}
@@ -222,12 +241,10 @@ class _Walk(fx.Interpreter):
             self._refuse(n)
         return value
 
-    def go_on(self, module, example_input):
+    def go_on(self, graph, example_input):
         """Walk through another graph of the same modules, which keep their channels."""
-        other = _Walk(module)
-        for name in SHARED.split():
-            setattr(other, name, getattr(self, name))
-        other.run(*as_inputs(example_input))
+        super().__init__(self.module, graph=graph)
+        self.run(*as_inputs(example_input))
 
     def tie(self, model):
         """Let layers that share a parameter lose the same channels, or none."""
@@ -246,8 +263,8 @@ class _Walk(fx.Interpreter):
                 for ids in (self.outputs, self.inputs if key == "weight" else {}):
                     self._join(ids.get(first, ()), ids.get(name, ()))
 
-    def channels(self, unseen):
-        """Return what was found out."""
+    def channels(self):
+        """Return what was found out: the first five parts of Channels."""
         for name, where in self.whole.items():
             for known in (self.inputs, self.outputs):
                 for inside in known:
@@ -258,19 +275,13 @@ class _Walk(fx.Interpreter):
         for name, ids in self.produced.items():
             for i in ids:
                 produced.setdefault(roots[i], {})[name] = None
-        renamed = [
-            {name: np.array([roots[i] for i in ids]) for name, ids in d.items()}
-            for d in (self.inputs, self.outputs)
-        ]
+        new = np.array(roots, int)
+        inputs = {name: new[np.array(ids, int)] for name, ids in self.inputs.items()}
+        outputs = {name: new[np.array(ids, int)] for name, ids in self.outputs.items()}
         kept = self.raw | self.refused | self.kept
-        return Channels(
-            *renamed,
-            tuple(self.norms),
-            {i: tuple(names) for i, names in produced.items()},
-            {roots[i]: reason for i, reason in kept.items()},
-            self.module,
-            unseen,
-        )
+        producers = {i: tuple(names) for i, names in produced.items()}
+        fixed = {roots[i]: reason for i, reason in kept.items()}
+        return inputs, outputs, tuple(self.norms), producers, fixed
 
     # --- what each kind of node does to the channels ---------------------------------
 

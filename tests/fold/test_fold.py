@@ -806,6 +806,80 @@ def test_example_shows_a_fold_that_is_wrong():
         fold(model, images())
 
 
+class Maybe(nn.Module):
+    """A block that cannot be traced, although it decides nothing."""
+
+    def __init__(self, *modules):
+        super().__init__()
+        self.body = nn.Sequential(*modules)
+
+    def forward(self, x):
+        return self.body(x) if x.mean() > -1e9 else x
+
+
+def test_untraceable_block_folds_inside_and_the_net_around_it():
+    block = Untraceable(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8))
+    around = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4), block, nn.Conv2d(8, 8, 1)
+    model, x = lived(nn.Sequential(*around, nn.BatchNorm2d(8))), images()
+    model[1].bias.data.fill_(9)  # so that the block takes the longer way
+    folded, report = fold(model, x)
+    assert report.found_by == "modules"
+    assert report.folded == {"1": "0", "4": "3", "2.body.1": "2.body.0"}
+    assert "(inside '2', which torch.fx cannot trace: symb" in report.left["2.bn"]
+    assert_same(folded(x), model(x))
+    with pytest.raises(ValueError, match="example_input .inside '2', which torch.fx"):
+        fold(model)
+
+
+def test_untraceable_block_without_norms_needs_no_example():
+    around = nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8)
+    model = lived(nn.Sequential(*around, Maybe(nn.Conv2d(8, 4, 3), nn.ReLU())))
+    folded, report = fold(model)
+    assert report.folded == {"1": "0"} and report.left == {}
+    assert_same(folded(x := images()), model(x))
+
+
+def test_forward_that_breaks_beside_an_untraceable_block_is_refused():
+    class Asks(Maybe):
+        def forward(self, x):
+            return self.body(x) * self.body[1].num_features
+
+    asks = Asks(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4))
+    with pytest.raises(ValueError, match="for a BN that is gone, got Sequential"):
+        fold(lived(nn.Sequential(asks, Maybe(nn.ReLU()))))
+
+
+def test_wrong_fold_inside_an_untraceable_block_names_it():
+    with pytest.raises(ValueError, match="could not be seen .inside '0', which torch"):
+        fold(lived(nn.Sequential(Peeks(), nn.ReLU())), images())
+
+
+def test_bn_of_two_untraceable_blocks_stays():
+    bn = nn.BatchNorm2d(4)
+    model = nn.Sequential(*(Maybe(nn.Conv2d(4, 4, 3), bn) for _ in range(2)))
+    folded, report = fold(lived(model), images())
+    assert report.folded == {}
+    assert (
+        "no linear layer or convolution before it, but Conv2d (inside '0'"
+        in (report.left["0.body.1"])
+    )
+
+
+def test_layer_of_an_untraceable_block_that_is_read_elsewhere_stays():
+    class Reads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.block = Maybe(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4))
+
+        def forward(self, x):
+            return self.block(x) + F.conv2d(x, self.block.body[0].weight)
+
+    inside, x = "body.0.block.body", images()
+    folded, report = fold(lived(Maybe(Reads())), x)
+    assert f"parameters of '{inside}.0' are used" in report.left[f"{inside}.1"]
+    assert folded(x).shape == (3, 4, 5, 5)
+
+
 @pytest.mark.parametrize("place", [0, 1])
 def test_example_shows_a_fold_that_gives_nan(place):
     class Breaks(Wired):
@@ -893,3 +967,39 @@ def test_folded_model_carries_nothing_but_its_layers():
     folded, _ = fold(model)
     assert set(vars(folded)) == set(vars(model))
     assert list(folded.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+# --- examples -------------------------------------------------------------------------
+
+
+class Doubles(nn.Module):
+    """Writes into its input, so that a second run on it sees another one."""
+
+    def forward(self, x):
+        return x.mul_(2)
+
+
+def test_example_is_not_written_into_by_a_model_that_does():
+    model, x = (
+        lived(nn.Sequential(Doubles(), nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8))),
+        (images()),
+    )
+    kept = x.clone()
+    folded, report = fold(model, x)
+    assert report.folded == {"2": "1"} and torch.equal(x, kept)
+    assert_same(folded(x), model(kept))
+
+
+def test_example_without_examples_is_refused():
+    model = lived(nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8)))
+    with pytest.raises(ValueError, match="got shape .0, 8, 5, 5.; pass at least one"):
+        fold(model, images()[:0])
+
+
+def test_variance_of_0_without_eps_is_refused():
+    model = lived(nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8, eps=1e-9)))
+    model[1].eps, model[1].running_var[3] = 0.0, 0
+    with pytest.raises(
+        ValueError, match="got running_var 0 in channel 3 .eps 0. of '1'"
+    ):
+        fold(model)

@@ -414,3 +414,43 @@ def test_smoothness_is_the_curvature_along_a_short_step():
     length = sum(c.square().sum() for c in curved).sqrt()
     assert found["smoothness"] == pytest.approx((length / square.sqrt()).item(), 1e-2)
     assert 1 - 1e-4 < found["cosine"] < 1
+
+
+# --- models with several inputs -------------------------------------------------------
+
+
+class Joined(nn.Module):
+    """A net of one input, called with two."""
+
+    def __init__(self, one):
+        super().__init__()
+        self.one = one
+
+    def forward(self, a, b):
+        return self.one(torch.cat([a, b], 1))
+
+
+@pytest.mark.parametrize(
+    "make", [tuple, lambda parts: dict(zip("ab", parts, strict=True))]
+)
+def test_several_inputs_give_the_numbers_of_one(make):
+    one = mlp((6, 5, 4, 3))
+    two, parts = Joined(one), make([X[:, :2], X[:, 2:]])
+    assert probe.landscape(two, parts, Y) == probe.landscape(one, X, Y)
+    got = probe.covariate_shift(two, parts, Y, 0.1, "one.3")
+    assert got == probe.covariate_shift(one, X, Y, 0.1, "3")
+    found, want = probe.gradients(two, parts, Y), probe.gradients(one, X, Y)
+    assert len(found) == len(want) > 4
+    assert all(torch.equal(found[f"one.{name}"], want[name]) for name in want)
+    losses = probe.loss_slice(two, parts, Y, [{}], (0.0,))
+    assert losses == probe.loss_slice(one, X, Y, [{}], (0.0,))
+
+
+def test_several_inputs_that_do_not_fit_are_refused():
+    two = Joined(mlp((6, 5, 3)))
+    with pytest.raises(TypeError, match="got ndarray|got tuple for Joined .*'b'"):
+        probe.gradients(two, X, Y)
+    with pytest.raises(
+        ValueError, match="the same number of examples, .*got 39 and 40"
+    ):
+        probe.gradients(two, (X[:, :2], X[1:, 2:]), Y)

@@ -95,16 +95,14 @@ MUTANTS = [
     Mutant("G9", MODEL, "    _renumber(folded)\n    return", "    return", OF_FOLD),
     Mutant("G12", MODEL, "{name, calls[0].target}:", "{name}:", OF_FOLD),
     Mutant("G13", MODEL, "if rest is not None and not before:", "if False:", OF_FOLD),
-    Mutant("G14", MODEL, "return by_graph and", "return False and", OF_FOLD),
     Mutant(
-        "G15",
-        MODEL,
-        "if report.folded and example_input is None and not by_graph:",
-        "if False:",
-        OF_FOLD,
+        "G14", MODEL, "            if name not in blocks:", "            if 0:", OF_FOLD
     ),
+    Mutant("G15", MODEL, "if inside and example_input is None:", "if False:", OF_FOLD),
+    Mutant("G16", MODEL, "            parts += block.children()\n", "", OF_FOLD),
+    Mutant("G17", MODEL, "names[part.get_submodule(owner)]}", "owner}", OF_FOLD),
     # --- pruning ---
-    Mutant("S1", PRUNING, "count = round(ratio *", "count = int(ratio *", OF_PRUNING),
+    Mutant("S1", PRUNING, "round(ratio * len", "int(ratio * len", OF_PRUNING),
     Mutant(
         "S2", PRUNING, "g.scores[g.kept].min()", "g.scores[g.kept].max()", OF_PRUNING
     ),
@@ -116,12 +114,12 @@ MUTANTS = [
         OF_PRUNING,
     ),
     Mutant("S4", PRUNING, "math.ceil(floor *", "math.floor(floor *", OF_PRUNING),
-    Mutant("S5", PRUNING, "if not to_rounding:", "if difference > 1e-6:", OF_PRUNING),
+    Mutant("S5", PRUNING, "if to_rounding:", "if difference < 1e-6:", OF_PRUNING),
     Mutant(
         "S6",
         PRUNING,
-        "strength * norm.weight.sign()",
-        "strength * norm.weight",
+        "strength * gamma.sign()",
+        "strength * gamma",
         OF_PRUNING,
     ),
     Mutant(
@@ -134,15 +132,15 @@ MUTANTS = [
     Mutant(
         "S8",
         PRUNING,
-        "pruned, known = copy.deepcopy(model)",
-        "pruned, known = model",
+        "pruned = copied(model, memo=slices)",
+        "pruned = copied(model, True, slices)",
         OF_PRUNING,
     ),
     Mutant(
         "S9",
         PRUNING,
-        "means = [sum(scores[i]) / len(scores[i]) for i in ids]",
-        "means = [scores[i][0] for i in ids]",
+        "torch.from_numpy(sums / count)",
+        "torch.from_numpy(sums / 1.0)",
         OF_PRUNING,
     ),
     Mutant(
@@ -166,15 +164,27 @@ MUTANTS = [
         "if isinstance(m, nn.modules.batchnorm._BatchNorm) and",
         OF_PRUNING,
     ),
-    Mutant("S13", PRUNING, "refuse_poisoned(model)\n    wiring", "wiring", OF_PRUNING),
-    Mutant("S20", PRUNING, "refuse_poisoned(model)\n    gone", "gone", OF_PRUNING),
-    Mutant("S14", PRUNING, "refuse_not_finite(want)\n    diff", "diff", OF_PRUNING),
+    Mutant(
+        "S13",
+        PRUNING,
+        "refuse_poisoned(model)\n    wiring = t",
+        "wiring = t",
+        OF_PRUNING,
+    ),
+    Mutant(
+        "S20",
+        PRUNING,
+        "refuse_poisoned(model)\n    wiring = p",
+        "wiring = p",
+        OF_PRUNING,
+    ),
+    Mutant("S14", PRUNING, "        refuse_not_finite(want)\n", "", OF_PRUNING),
     Mutant("S21", PRUNING, "refuse_not_finite(want)\n    before", "before", OF_PRUNING),
     Mutant(
         "S15",
         PRUNING,
-        "    _refuse_broken_training(pruned, model, w",
-        "    (w",
+        "    if wiring.by_mode:\n",
+        "    if False:\n",
         OF_BLOCKS,
     ),
     Mutant(
@@ -185,12 +195,20 @@ MUTANTS = [
         OF_BLOCKS,
     ),
     Mutant("S17", PRUNING, "if last and not", "if False and not", OF_BLOCKS),
-    Mutant("S18", PRUNING, "if place not in known:", "if True:", OF_BLOCKS),
+    Mutant("S18", PRUNING, "slices[id(value)] =", "module._x =", OF_BLOCKS),
+    Mutant(
+        "S22",
+        PRUNING,
+        "for readers in (False, True):",
+        "for readers in (False,):",
+        OF_BLOCKS,
+    ),
+    Mutant("S23", PRUNING, "if wiring.by_mode:", "if wiring.unseen:", OF_BLOCKS),
     Mutant(
         "S19",
         PRUNING,
-        "norm.weight.clamp(-amount, amount)",
-        "amount * norm.weight.sign()",
+        "gamma.clamp(-amount, amount)",
+        "amount * gamma.sign()",
         OF_PRUNING,
     ),
     # --- what dead channels say ---
@@ -278,7 +296,7 @@ MUTANTS = [
     Mutant(
         "Q2",
         SIZE,
-        "sum(macs.values()) // len(inputs[0])",
+        "sum(macs.values()) // len(first)",
         "sum(macs.values())",
         OF_SIZE,
     ),
@@ -332,7 +350,9 @@ MUTANTS = [
         "product((False,), (2, 100))",
         "tests/nn/test_sync.py -k convert",
     ),
-    Mutant("U9", MODULES, "wrong |= values < 0", "pass", OF_MODULES),
+    Mutant("U9", MODULES, "(values >= 0) & ", "", OF_MODULES),
+    Mutant("U16", MODULES, " & (values + norm.eps > 0)", "", OF_MODULES),
+    Mutant("U17", MODULES, "v.clone() if torch.is_tensor(v) else v", "v", OF_FOLD),
     Mutant("U10", MODULES, "x if x.is_cuda else x.cpu()", "x", OF_STATISTICS),
     Mutant(
         "U6", MODULES, "if is_channel_norm(m) or is_layer", "if is_layer", OF_MODULES

@@ -692,7 +692,7 @@ def test_failed_reestimation_leaves_the_model_as_it_was():
         ours.reestimate(model, [])
     with pytest.raises(ValueError, match=r"more than one value.*got shape \(1, 6\)"):
         ours.reestimate(model, [loader()[0], torch.ones(1, 5, dtype=F64)])
-    with pytest.raises(TypeError, match="starts with one, got str"):
+    with pytest.raises(TypeError, match="starts with the input, got str"):
         ours.reestimate(model, ["x"])
     assert_same(model.state_dict(), kept, atol=0)
     assert not any(m.training for m in model.modules())

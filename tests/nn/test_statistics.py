@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -80,6 +81,64 @@ def test_statistics_that_do_not_fit_the_buffers_are_refused(norm):
     ours.reestimate(model, [x.half() for x in batches()])
     whole = torch.cat(batches()).half().double()
     assert torch.equal(model[0].running_var, whole.var(0).half())
+
+
+# --- models with several inputs -------------------------------------------------------
+
+
+class Pair(nn.Module):
+    """Two inputs through one net, as siamese models do."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.norm = norm(3)
+
+    def forward(self, a, b):
+        return self.norm(a) - self.norm(b)
+
+
+FORMS = {
+    "tuple": lambda a, b, y: ((a, b), y),
+    "list": lambda a, b, y: [[a, b], y],
+    "dict": lambda a, b, y: {"b": b, "a": a},
+    "dict and target": lambda a, b, y: ({"a": a, "b": b}, y),
+}
+
+
+@every_norm
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_batches_may_hold_several_inputs(norm, form):
+    model, (a, b, c, d) = Pair(norm), batches(4)
+    y = torch.zeros(8)
+    seen = ours.reestimate(model, [form(a, b, y), form(c, d + 1, y)])["norm"]
+    every = torch.cat([a, b, c, d + 1]).double().numpy()
+    assert seen.count == 32
+    np.testing.assert_allclose(seen.mean, every.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(seen.var, every.var(0), rtol=1e-6)
+
+
+def test_model_that_takes_a_dict_gets_it_in_a_tuple():
+    class Takes(nn.Sequential):
+        def forward(self, batch):
+            return super().forward(batch["x"][0])
+
+    model, data = Takes(ours.BatchNorm(3)), batches()
+    seen = ours.reestimate(model, [(({"x": [x]},), 0) for x in data])["0"]
+    assert seen.count == 24
+
+
+def test_batch_that_does_not_fit_forward_is_refused():
+    model, (a, b) = Pair(ours.BatchNorm), batches(2)
+    kept = copy.deepcopy(model.state_dict())
+    for batch, what in (((a, b), "Tensor for Pair .*'b'"), ({"a": a}, "dict for Pair")):
+        with pytest.raises(TypeError, match=f"a tuple of all .* got {what}"):
+            ours.reestimate(model, [batch])
+    with pytest.raises(TypeError, match="a batch must be a tensor, .* got dict; wrap"):
+        ours.reestimate(model, [{"a": 1, "b": 2}])
+    b[3, 1] = torch.nan
+    with pytest.raises(ValueError, match=r"finite, got nan at index \(3, 1\) \(1 such"):
+        ours.reestimate(model, [((a, b), 0)])
+    assert unchanged(model, kept)
 
 
 # --- heal -----------------------------------------------------------------------------

@@ -479,6 +479,49 @@ def test_training_code_is_tried_without_a_trace(head):
     assert not any(m.training for m in (*small.modules(), *model.modules()))
 
 
+def mode_of(module):
+    """Ask for the mode out of sight of whoever reads the code of forward."""
+    return module.training
+
+
+class AsksElsewhere(nn.Module):
+    """Counts channels, if at all, in the code of one mode only."""
+
+    def __init__(self, asks):
+        super().__init__()
+        self.stem, self.last, self.asks = stem(), nn.Conv2d(8, 2, 1), asks
+
+    def forward(self, x):
+        x = self.stem(x)
+        if self.asks and mode_of(self):
+            x = x.view(-1, 8, 8, 8)
+        return self.last(x)
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_mode_that_is_asked_for_by_a_function_is_noticed(asks):
+    model = lived(AsksElsewhere(asks))
+    x = images()
+    cut = plan(model, 0.5, example_input=x)
+    assert cut.wiring.by_mode is asks
+    assert type(model) is AsksElsewhere and type(model.stem) is nn.Sequential
+    if asks:
+        with pytest.raises(ValueError, match="in training mode, too, got an error"):
+            prune(model, cut)
+    else:
+        assert type(prune(model, cut)) is AsksElsewhere
+
+
+def test_activation_that_is_not_0_at_0_costs_no_right_result():
+    model = lived(nn.Sequential(*stem()[:2], nn.Sigmoid(), nn.Conv2d(8, 2, 3)))
+    x = images()
+    cut = plan(model, 0.5, example_input=x)
+    small, want = prune(model, cut), copy.deepcopy(model)
+    gone = ~cut.groups["0"].kept
+    want[3].weight.data[:, gone] = 0  # a half at each position, which nobody reads
+    assert_same(small(x), want(x))
+
+
 def test_training_that_needs_more_than_the_example_does_not_hinder():
     class Needs(Net):
         def forward(self, x, target=None):
@@ -664,3 +707,18 @@ def test_pruned_net_of_every_kind_of_block_runs_in_onnxruntime(tmp_path):
     session = onnxruntime.InferenceSession(path, options, providers=providers)
     (got,) = session.run(None, {"x": x.numpy()})
     assert_same(torch.tensor(got), small(x), rtol=1e-5)
+
+
+def test_example_is_not_written_into_by_a_model_that_does():
+    class Doubles(nn.Module):
+        def forward(self, x):
+            return x.mul_(2)
+
+    model = lived(nn.Sequential(Doubles(), *stem(), nn.Conv2d(8, 2, 1)))
+    x, kept = images(), None
+    kept = x.clone()
+    cut = plan(model, 0.5, example_input=x)
+    small = prune(absorb(model, cut)[0], cut)
+    assert torch.equal(x, kept) and small[1].out_channels == 4
+    with pytest.raises(ValueError, match="must hold numbers to compare"):
+        prune(model, plan(model, 0.5, example_input=x[:0]))

@@ -147,3 +147,15 @@ def test_compiled_models_are_counted_and_scripted_ones_refused():
     ):
         with pytest.raises(ValueError, match=f"run in Python, got {name}; pass the"):
             summary(what, X)
+
+
+def test_input_may_be_a_dict():
+    class Takes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 2)
+
+        def forward(self, batch):
+            return self.layer(batch["x"])
+
+    assert summary(Takes(), {"x": torch.ones(5, 3)}).macs == 6

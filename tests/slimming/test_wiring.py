@@ -213,7 +213,7 @@ def assert_prunes(dims, function, name=None, last=None):
     nn.init.uniform_(model.norm.bias, 0.5, 2)  # so that no channel is silent
     model = model.eval()
     found = trace(model, x)
-    names = {wiring._name(n) for n in found.module.graph.nodes if "call" in n.op}
+    names = {wiring._name(n) for n in found.graph.nodes if "call" in n.op}
     assert name is None or name in names  # the case is about what it says
     cut = plan(model, 3 / 8, floor=0, example_input=x)
     kept = cut.groups["stem"].kept

@@ -26,8 +26,8 @@ def quick(monkeypatch):
 
 
 def test_row_of_a_net_that_all_tools_understand(quick):
-    cells, said = report.row(*net())
-    assert said == {} and report.bad(cells) == []
+    cells, said, ratio = report.row(*net())
+    assert ratio is None and said == {} and report.bad(cells) == []
     assert cells["fold"].startswith("2 of 2, ") and cells["prune"].startswith(
         "5 of 16, "
     )
@@ -44,7 +44,7 @@ def test_refusals_are_told_and_failures_and_wrong_results_are_bad(quick):
         def forward(self, x):
             return x * (x.shape[1] / 8)
 
-    cells, said = report.row(*net(Counting()))
+    cells, said, _ = report.row(*net(Counting()))
     assert cells["prune"] == "refused" and "forward does something" in said["prune"]
     assert cells["absorb"] == "–" and report.bad(cells) == []
     assert report.row(*net(Odd()))[0]["prune"].startswith("2 of 8, 1 held")
@@ -53,7 +53,7 @@ def test_refusals_are_told_and_failures_and_wrong_results_are_bad(quick):
         raise RuntimeError("no")
 
     quick |= {"fold": failing, "sizes": lambda *_: report.told(1e-3)}
-    cells, said = report.row(*net())
+    cells, said, _ = report.row(*net())
     assert report.bad(cells) == ["fold", "sizes"]
     assert said == {"fold": "RuntimeError: no"}
     quick["fx fuse"] = failing
@@ -71,11 +71,14 @@ def test_channels_that_are_gone_are_read_off_the_gammas():
 
 def test_page_holds_every_net_and_what_was_refused():
     rows = {
-        "resnet18": ({"fold": "1"}, {}),
-        "mobilenet_v2": ({"fold": "2"}, {"fold": "no"}),
+        "resnet18": ({"fold": "1"}, {}, 1.5),
+        "mobilenet_v2": ({"fold": "2"}, {"fold": "no"}, 0.5),
+        "densenet121": ({"fold": "3"}, {}, None),
     }
     page = report.page(rows)
     assert "| resnet18 | sums | 1 |" in page
+    assert "1.00 times as long as torch-pruning in the median over 2 nets" in page
+    assert "0.50 to 1.50 times" in page
     assert page.endswith("- mobilenet_v2, fold: no")
 
 
@@ -117,3 +120,11 @@ def fresh():
     for norm in (model[1], model[4]):
         norm.reset_running_stats()
     return model
+
+
+def test_times_are_those_of_both_tools_in_turns(monkeypatch):
+    monkeypatch.setattr(report, "_cut_by_them", lambda model, x: None)
+    model, x = net()
+    found = {"small": model, "theirs": True}
+    assert report.seconds(model, x, found).endswith(f" = {found['ratio']:.2f}")
+    assert report.seconds(model, x, {}) == "– / –"
