@@ -34,14 +34,15 @@ book: $(SITE)
 #: make test      run everything that CI checks, but for make conventions
 test:
 	@rm -f $(STAGES)
-	$(call stage,set-up,$(MAKE) --no-print-directory $(VENV)/.tests chromium)
-	$(call stage,style,$(MAKE) --no-print-directory lint)
+	$(call stage,set-up and style,$(TWO) chromium $(VENV)/.locked lint)
+	$(call stage,PyTorch and build,$(TWO) $(VENV)/.tests $(SITE))
 	$(call stage,unit tests,OMP_NUM_THREADS=1 $(PYTEST) --dist worksteal --doctest-modules bnlib tests --ignore=tests/site)
 	$(call stage,notebooks,$(PYTEST) $(NBVAL) $(NOTEBOOKS))
-	$(call stage,build,$(MAKE) --no-print-directory book)
 	$(call stage,site tests,$(PYTEST) --dist worksteal tests/site)
 	@awk '{ print; sum += $$1 } END { printf "%5d s  in all\n", sum }' $(STAGES)
 
+# Two jobs that need one core each.
+TWO := $(MAKE) --no-print-directory -j2
 # Each core runs a test of its own, and the slowest are named.
 PYTEST := $(BIN)/python -m pytest -n auto --durations=10
 # Every chapter once, compared with its outputs, in a room like Colab.
@@ -146,26 +147,37 @@ $(VENV)/bin/python $(LINT)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older or missing: run make PYTHON=python3.12, say."; exit 1; }
 	@$(PYTHON) -m venv $(@D:/bin=)
 
-PIP := -m pip install -q --disable-pip-version-check
+# Not compiled: that takes longer than to unpack, and most modules are never imported.
+PIP := -m pip install -q --disable-pip-version-check --no-compile
 # All files are known by their hashes, so nothing is left to resolve.
-LOCKED := $(PIP) --require-hashes --no-deps
+LOCKED := --require-hashes --no-deps
+# $(call install,an environment,what): uv unpacks in seconds what takes pip a minute. It
+# does not read pip's configuration; where it fails, pip does the same.
+install = $(1)/bin/uv pip install -q --python $(1)/bin/python $(2) 2>/dev/null || $(1)/bin/python $(PIP) $(2)
 
-$(LINT)/.ready: requirements-lint.lock | $(LINT)/bin/python
+$(VENV)/bin/uv $(LINT)/bin/uv: %/bin/uv: | %/bin/python
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-lint.lock | $(@D)/python $(PIP) $(LOCKED) -r /dev/stdin
+
+$(LINT)/.ready: requirements-lint.lock | $(LINT)/bin/uv
 	@echo "Setting up what style checks need in $(LINT) ..."
-	@$(LINT)/bin/python $(LOCKED) -r requirements-lint.lock
+	@$(call install,$(LINT),$(LOCKED) -r requirements-lint.lock)
 	@touch $@
 
-$(VENV)/.book: book/requirements.lock | $(VENV)/bin/python
+$(VENV)/.book: book/requirements.lock | $(VENV)/bin/uv
 	@echo "Setting up what the site needs in $(VENV) ..."
-	@$(BIN)/python $(LOCKED) -r book/requirements.lock
+	@$(call install,$(VENV),$(LOCKED) -r book/requirements.lock)
 	@touch $@
 
-# torch comes first and alone: its build is chosen by TORCH_INDEX, not by a hash.
-$(VENV)/.tests: requirements.lock pyproject.toml $(VENV)/.book
+$(VENV)/.locked: requirements.lock pyproject.toml $(VENV)/.book
 	@echo "Setting up what the tests need in $(VENV) ..."
+	@$(call install,$(VENV),$(LOCKED) -r requirements.lock)
+	@$(call install,$(VENV),--no-deps -e .)
+	@touch $@
+
+# torch comes last and alone: its build is chosen by TORCH_INDEX, or by pip's own
+# configuration, and not by a hash. What it needs besides CUDA is there already.
+$(VENV)/.tests: $(VENV)/.locked
 	@$(BIN)/python $(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
-	@$(BIN)/python $(LOCKED) -r requirements.lock
-	@$(BIN)/python $(PIP) --no-deps -e .
 	@touch $@
 
 # Another environment: these libraries are large, and no chapter needs them.
