@@ -34,15 +34,12 @@ book: $(SITE)
 #: make test      run everything that CI checks, but for make conventions
 test:
 	@rm -f $(STAGES)
-	$(call stage,set-up and style,$(TWO) chromium $(VENV)/.locked lint)
-	$(call stage,PyTorch and build,$(TWO) $(VENV)/.tests $(SITE))
+	$(call stage,set-up with style and build,$(MAKE) --no-print-directory -j2 FIRST=$(VENV)/.locked chromium $(VENV)/.tests lint $(SITE))
 	$(call stage,unit tests,OMP_NUM_THREADS=1 $(PYTEST) --dist worksteal --doctest-modules bnlib tests --ignore=tests/site)
 	$(call stage,notebooks,$(PYTEST) $(NBVAL) $(NOTEBOOKS))
 	$(call stage,site tests,$(PYTEST) --dist worksteal tests/site)
 	@awk '{ print; sum += $$1 } END { printf "%5d s  in all\n", sum }' $(STAGES)
 
-# Two jobs that need one core each.
-TWO := $(MAKE) --no-print-directory -j2
 # Each core runs a test of its own, and the slowest are named.
 PYTEST := $(BIN)/python -m pytest -n auto --durations=10
 # Every chapter once, compared with its outputs, in a room like Colab.
@@ -137,7 +134,9 @@ BUILT := $(addprefix _build/,.doctrees html jupyter_execute log)
 
 # From a clean tree every time: an incremental Sphinx build does not repeat the warnings
 # of unchanged pages, and so would call a broken book built.
-$(SITE): $(SOURCES) $(VENV)/.book
+# FIRST is what else has to be there: make test builds while only PyTorch is missing.
+FIRST :=
+$(SITE): $(SOURCES) $(VENV)/.book | $(FIRST)
 	@command -v node >/dev/null || { echo "node is needed to render the formulas: install Node.js 18 or newer, then run make again."; exit 1; }
 	@rm -rf $(BUILT) && mkdir -p _build
 	@$(BIN)/jupyter-book build . -W -n --keep-going -q > _build/log 2>&1 || { cat _build/log; rm -rf $(BUILT); exit 1; }
