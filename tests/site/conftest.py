@@ -127,17 +127,17 @@ def tab(browser, address, site):
 
 @pytest.fixture
 def visit(tab):
-    """Return a function that loads a page for this test, and tells what goes wrong."""
-    return partial(tab, "visit")
+    """Return a function that shows a page in a tab for this test alone."""
+    pages, this_test = [], object()
 
+    def visit(path, **options):
+        page, trouble = tab(this_test, path, **options)
+        pages.append(page)
+        return page, trouble
 
-@pytest.fixture
-def expect():
-    """Return what waits for a page to become as expected."""
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=10_000)  # as for the pages
-    return expect
+    yield visit
+    for page in pages:
+        page.close()
 
 
 @pytest.fixture(scope="session")
