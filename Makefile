@@ -34,11 +34,9 @@ book: $(SITE)
 #: make test      run everything that CI checks, but for make conventions
 test:
 	@rm -f $(STAGES)
-	$(call stage,set-up,$(MAKE) --no-print-directory $(VENV)/.tests chromium)
-	$(call stage,style,$(MAKE) --no-print-directory lint)
+	$(call stage,set-up with style and build,$(MAKE) --no-print-directory -j2 FIRST=$(VENV)/.locked chromium $(VENV)/.tests lint $(SITE))
 	$(call stage,unit tests,OMP_NUM_THREADS=1 $(PYTEST) --dist worksteal --doctest-modules bnlib tests --ignore=tests/site)
 	$(call stage,notebooks,$(PYTEST) $(NBVAL) $(NOTEBOOKS))
-	$(call stage,build,$(MAKE) --no-print-directory book)
 	$(call stage,site tests,$(PYTEST) --dist worksteal tests/site)
 	@awk '{ print; sum += $$1 } END { printf "%5d s  in all\n", sum }' $(STAGES)
 
@@ -139,7 +137,9 @@ BUILT := $(addprefix _build/,.doctrees html jupyter_execute log)
 
 # From a clean tree every time: an incremental Sphinx build does not repeat the warnings
 # of unchanged pages, and so would call a broken book built.
-$(SITE): $(SOURCES) $(VENV)/.book
+# FIRST is what else has to be there: make test builds while only PyTorch is missing.
+FIRST :=
+$(SITE): $(SOURCES) $(VENV)/.book | $(FIRST)
 	@command -v node >/dev/null || { echo "node is needed to render the formulas: install Node.js 18 or newer, then run make again."; exit 1; }
 	@rm -rf $(BUILT) && mkdir -p _build
 	@$(BIN)/jupyter-book build . -W -n --keep-going -q > _build/log 2>&1 || { cat _build/log; rm -rf $(BUILT); exit 1; }
@@ -149,26 +149,37 @@ $(VENV)/bin/python $(LINT)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older or missing: run make PYTHON=python3.12, say."; exit 1; }
 	@$(PYTHON) -m venv $(@D:/bin=)
 
-PIP := -m pip install -q --disable-pip-version-check
+# Not compiled: that takes longer than to unpack, and most modules are never imported.
+PIP := -m pip install -q --disable-pip-version-check --no-compile
 # All files are known by their hashes, so nothing is left to resolve.
-LOCKED := $(PIP) --require-hashes --no-deps
+LOCKED := --require-hashes --no-deps
+# $(call install,an environment,what): uv unpacks in seconds what takes pip a minute. It
+# does not read pip's configuration; where it fails, pip does the same.
+install = $(1)/bin/uv pip install -q --python $(1)/bin/python $(2) 2>/dev/null || $(1)/bin/python $(PIP) $(2)
 
-$(LINT)/.ready: requirements-lint.lock | $(LINT)/bin/python
+$(VENV)/bin/uv $(LINT)/bin/uv: %/bin/uv: | %/bin/python
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-lint.lock | $(@D)/python $(PIP) $(LOCKED) -r /dev/stdin
+
+$(LINT)/.ready: requirements-lint.lock | $(LINT)/bin/uv
 	@echo "Setting up what style checks need in $(LINT) ..."
-	@$(LINT)/bin/python $(LOCKED) -r requirements-lint.lock
+	@$(call install,$(LINT),$(LOCKED) -r requirements-lint.lock)
 	@touch $@
 
-$(VENV)/.book: book/requirements.lock | $(VENV)/bin/python
+$(VENV)/.book: book/requirements.lock | $(VENV)/bin/uv
 	@echo "Setting up what the site needs in $(VENV) ..."
-	@$(BIN)/python $(LOCKED) -r book/requirements.lock
+	@$(call install,$(VENV),$(LOCKED) -r book/requirements.lock)
 	@touch $@
 
-# torch comes first and alone: its build is chosen by TORCH_INDEX, not by a hash.
-$(VENV)/.tests: requirements.lock pyproject.toml $(VENV)/.book
+$(VENV)/.locked: requirements.lock pyproject.toml $(VENV)/.book
 	@echo "Setting up what the tests need in $(VENV) ..."
+	@$(call install,$(VENV),$(LOCKED) -r requirements.lock)
+	@$(call install,$(VENV),--no-deps -e .)
+	@touch $@
+
+# torch comes last and alone: its build is chosen by TORCH_INDEX, or by pip's own
+# configuration, and not by a hash. What it needs besides CUDA is there already.
+$(VENV)/.tests: $(VENV)/.locked
 	@$(BIN)/python $(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
-	@$(BIN)/python $(LOCKED) -r requirements.lock
-	@$(BIN)/python $(PIP) --no-deps -e .
 	@touch $@
 
 # Another environment: these libraries are large, and no chapter needs them.

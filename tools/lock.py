@@ -2,7 +2,7 @@
 
 ``python -m tools.lock`` resolves the short lists for every platform from Python 3.11 on
 and writes ``*.lock`` beside each. PyTorch and what only its CUDA build needs stay out:
-the Makefile installs torch first and alone, so that TORCH_INDEX can choose the small
+the Makefile installs torch last and alone, so that TORCH_INDEX can choose the small
 CPU build, whose files have other hashes.
 """
 
@@ -19,7 +19,7 @@ UNUSED = {"requirements-lint.txt": "sphinx"}
 LEFT_OUT = re.compile(r"(torch|triton|nvidia-[\w-]+|cuda-[\w-]+)==")
 HEADER = """\
 # Made by `make lock` from {source}; do not edit.
-# pip installs it with --require-hashes --no-deps, torch first: see the Makefile.
+# Installed with --require-hashes --no-deps, torch apart: see the Makefile.
 """
 
 

@@ -1,9 +1,9 @@
 """The built site, a server for it and a browser to look at it with."""
 
-import functools
 import http.server
 import shutil
 import threading
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +13,7 @@ from tests.site.course import (
     CHAPTERS,
     LAPTOP,
     LOOKS,
+    MEASURED,
     NARROW,
     PAGES,
     ROOT,
@@ -40,6 +41,7 @@ NAMES = {
     "unlike_page": UNLIKE,
     "toc_page": TOC_PAGES,
     "chapter": CHAPTERS,
+    "measured_page": MEASURED,
     "narrow_page": NARROW,
 }
 
@@ -81,7 +83,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def address(site):
     """Serve the site and return where."""
-    handler = functools.partial(QuietHandler, directory=str(site))
+    handler = partial(QuietHandler, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -102,40 +104,36 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def contexts(browser):
-    """Return a function that gives one context, with its cache, to equal options."""
-    known = {}
+def tab(browser, address, site):
+    """Return a function that shows a page in one tab for each use and its options.
 
-    def context(**options):
-        key = repr(sorted(options.items()))
-        if key not in known:
-            known[key] = browser.new_context(**options)
-        return known[key]
+    A tab goes from page to page: to open and close one costs more than most pages.
+    """
+    tabs = {}
 
-    return context
-
-
-@pytest.fixture(scope="session")
-def open_page(contexts, address, site):
-    """Return a function that opens a page and records what goes wrong on it."""
-
-    def open_page(path, *, offline=False, **options):
-        page = contexts(**{"viewport": LAPTOP, **options}).new_page()
-        page.set_default_timeout(10_000)
-        trouble = watch(page, address)
+    def tab(use, path, *, offline=False, viewport=LAPTOP, **options):
+        key = use, offline, repr(sorted((viewport | options).items()))
+        if key not in tabs:
+            page = browser.new_page(viewport=viewport, **options)
+            page.set_default_timeout(60_000)
+            tabs[key] = page, watch(page, address)
+        page, trouble = tabs[key]
+        for found in vars(trouble).values():
+            found.clear()
+        page.set_viewport_size(viewport)
         page.goto(f"{site.as_uri() if offline else address}/{path}")
         return page, trouble
 
-    return open_page
+    return tab
 
 
 @pytest.fixture
-def visit(open_page):
-    """Return a function that opens a page for this test alone."""
-    pages = []
+def visit(tab):
+    """Return a function that shows a page in a tab for this test alone."""
+    pages, this_test = [], object()
 
     def visit(path, **options):
-        page, trouble = open_page(path, **options)
+        page, trouble = tab(this_test, path, **options)
         pages.append(page)
         return page, trouble
 
@@ -144,17 +142,8 @@ def visit(open_page):
         page.close()
 
 
-@pytest.fixture
-def expect():
-    """Return what waits for a page to become as expected."""
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=10_000)  # as for the pages
-    return expect
-
-
 @pytest.fixture(scope="session")
-def look_at(open_page):
+def look_at(tab):
     """Return a function that shows a page in a look, loaded once for all its tests.
 
     So a test leaves the page as it was, or is the last one in its file.
@@ -163,9 +152,8 @@ def look_at(open_page):
 
     def look_at(name, look="light"):
         if look not in shown or shown[look][0] != name:
-            if look in shown:
-                shown.pop(look)[1].close()
-            shown[look] = (name, *open_page(f"{name}.html", **LOOKS[look]))
+            shown.pop(look, None)
+            shown[look] = (name, *tab("look", f"{name}.html", **LOOKS[look]))
         _, page, trouble = shown[look]
         return page, trouble
 

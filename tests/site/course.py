@@ -5,6 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from tools.course import measured
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
@@ -28,3 +30,5 @@ UNLIKE = [page for page in PAGES if page not in API[1:]]
 CHAPTERS = [page for page in TOC_PAGES if re.match(r"book/\d\d-", page)]
 # Pages to look something up on the way: their tables fit a phone.
 NARROW = [f"book/{name}" for name in ("use", "notation", "exercises", "license")]
+# Those whose claims stand in the ledger.
+MEASURED = [f"book/{name}" for name in measured()]

@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 from fontTools.ttLib import TTFont
 
-from tests.site.course import CHAPTERS, CONFIG, ROOT
+from tests.site.course import CHAPTERS, CONFIG, MEASURED, ROOT
 from tools import course
 
 REPOSITORY = CONFIG["repository"]["url"]
@@ -23,20 +23,40 @@ def test_what_is_folded_is_printed(visit):
     assert folded.count() > 10
     assert not any(inside.evaluate_all(seen))
     page.emulate_media(media="print")
-    assert all(inside.evaluate_all(seen))
+    printed = inside.evaluate_all(seen)
+    page.emulate_media(media="null")
+    assert all(printed)
+
+
+# Whether each element could be clicked in its middle: nothing lies over it.
+CAN_BE_CLICKED = """elements => elements.map(it => {
+    it.scrollIntoView({ block: 'center', behavior: 'instant' });
+    const { left, top, width, height } = it.getBoundingClientRect();
+    return it.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+})"""
+# Whether what each solution hides is seen: at first, after one click and after two.
+CLICKED_TWICE = """solutions => solutions.map(it => {
+    const seen = () => it.querySelector('pre').checkVisibility();
+    const clicked = () => { it.querySelector('summary').click(); return seen(); };
+    return [seen(), clicked(), clicked()];
+})"""
 
 
 def test_solutions_fold_and_unfold(look_at, chapter, expect):
     page, _ = look_at(chapter)
     solutions = page.locator("details.hide")
     assert solutions.count() > 0, "a chapter without a folded solution"
-    for solution in solutions.all():
-        summary, inside = solution.locator("summary"), solution.locator("pre").first
-        expect(inside).not_to_be_visible()
-        summary.click()
-        expect(inside).to_be_visible()
-        summary.click()
-        expect(inside).not_to_be_visible()
+    summaries = solutions.locator("summary")
+    assert summaries.count() == solutions.count()
+    assert all(summaries.evaluate_all(CAN_BE_CLICKED))
+    steps = solutions.evaluate_all(CLICKED_TWICE)
+    assert steps == [[False, True, False]] * solutions.count()
+    # A mouse takes a tenth of a second for each, so it clicks on one.
+    inside = solutions.first.locator("pre").first
+    summaries.first.click()
+    expect(inside).to_be_visible()
+    summaries.first.click()
+    expect(inside).not_to_be_visible()
 
 
 def test_solutions_unfold_without_a_script(look_at, chapter, expect):
@@ -99,11 +119,15 @@ def test_landing_page_opens_the_chapters_in_colab(visit):
 
 
 # The line that each address of a page leads to, and how far from the top it then is.
-LANDING = """ids => ids.map(id => {
-    location.hash = id;
-    const target = document.getElementById(id);
-    return [target.innerText, target.getBoundingClientRect().top];
-})"""
+LANDING = """ids => {
+    const landings = ids.map(id => {
+        location.hash = id;
+        const target = document.getElementById(id);
+        return [target.innerText, target.getBoundingClientRect().top];
+    });
+    location.hash = '';
+    return landings;
+}"""
 LEDGER = "book/claims.html"
 # Each row: identifier, chapter, verdict, and of each line its link and its words.
 ROWS = """rows => rows.map(row => ({
@@ -151,24 +175,36 @@ def test_ledger_lists_every_claim(look_at):
     assert titles[: len(listed)] == listed
 
 
-def test_ledger_leads_to_the_lines_and_they_lead_back(visit, address):
-    page, _ = visit(LEDGER)
-    of_chapter = {}
+@pytest.fixture(scope="session")
+def ledger_links(tab):
+    """Return the label behind each link of the ledger: {page: {id: label}}."""
+    page, _ = tab("visit", LEDGER)
+    by_page = {}
     for row in page.locator(CLAIM).evaluate_all(ROWS):
         for link, label, _, _ in row["lines"]:
-            chapter, _, anchor = link.partition("#")
-            of_chapter.setdefault(chapter, {})[anchor] = label
+            target, _, anchor = link.partition(".html#")
+            by_page.setdefault(f"book/{target}", {})[anchor] = label
+    return by_page
+
+
+def test_ledger_leads_to_what_is_measured(ledger_links):
+    assert sorted(ledger_links) == sorted(MEASURED)
+
+
+def test_ledger_leads_to_the_lines_and_they_lead_back(
+    look_at, ledger_links, measured_page
+):
+    page, _ = look_at(measured_page)
+    wanted = ledger_links[measured_page]
+    landings = page.evaluate(LANDING, list(wanted))
+    for label, (line, top) in zip(wanted.values(), landings, strict=True):
+        assert line.startswith(f"✔ {label} · ")
+        assert 0 <= top < 800, f"{label} is out of sight"
     back = "links => links.map(link => [link.textContent, link.hash])"
-    for chapter, wanted in of_chapter.items():
-        page.goto(f"{address}/book/{chapter}")
-        landings = page.evaluate(LANDING, list(wanted))
-        for label, (line, top) in zip(wanted.values(), landings, strict=True):
-            assert line.startswith(f"✔ {label} · ")
-            assert 0 <= top < 800, f"{chapter}: {label} is out of sight"
-        found = page.locator(".claim-line a").evaluate_all(back)
-        assert sorted(label for label, _ in found) == sorted(wanted.values())
-        for label, row in found:
-            assert row == f"#ledger-{label.partition('.')[0].lower()}"
+    found = page.locator(".claim-line a").evaluate_all(back)
+    assert sorted(label for label, _ in found) == sorted(wanted.values())
+    for label, row in found:
+        assert row == f"#ledger-{label.partition('.')[0].lower()}"
 
 
 def test_a_row_that_is_asked_for_is_open_below_the_heads(look_at):

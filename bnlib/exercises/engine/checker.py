@@ -69,7 +69,7 @@ def _judge(exercise, cases, outcomes):
     if all(still_open):
         return words.not_attempted(exercise)
     judged = [
-        _Judged(number, case, outcome, *_fault(exercise, case, outcome))
+        _Judged(number, case, outcome, *_fault(exercise, number, case, outcome))
         for number, (case, outcome) in enumerate(zip(cases, outcomes, strict=False), 1)
         if not still_open[number - 1]
     ]
@@ -110,7 +110,7 @@ def _only_rounded(exercise, failing):
         return False
     # A wrong shape is another error, however near the values are.
     for each in failing:
-        want = quietly(exercise.run(exercise.reference), each.case.args)
+        want = exercise.result(exercise.reference, each.number - 1)
         if difference(each.outcome.result, want, rtol=0, atol=0, values=False):
             return False
     return True
@@ -158,14 +158,14 @@ def _untouched(outcome):
     return any(leaf is Ellipsis for leaf in leaves(outcome.result))
 
 
-def _fault(exercise, case, outcome):
+def _fault(exercise, number, case, outcome):
     """Return what is wrong with one case, or None, and how large it is."""
     if outcome.error is not None:
         return words.error(exercise, case, outcome), math.inf
     if outcome.result is None:
         return "Your function returned None; is a `return` missing?", math.inf
     if exercise.reference is not None:
-        want = quietly(exercise.run(exercise.reference), case.args)
+        want = exercise.result(exercise.reference, number - 1)
         judged = exercise.accept is None
         tolerance = {"rtol": exercise.rtol, "atol": exercise.atol, "values": judged}
         fault = difference(outcome.result, want, parts=exercise.outputs, **tolerance)

@@ -9,7 +9,8 @@ import numpy as np
 
 from bnlib.exercises.engine.compare import difference, leaves, quietly, snapshot
 
-# Seconds after which no further pair of misconceptions is tried.
+# Seconds of this process (a busy machine must not change a verdict) after which no
+# further pair of misconceptions is tried.
 PATIENCE = 1.0
 
 
@@ -61,8 +62,7 @@ class _Evidence:
         self.args = [case.args for case in cases]
         self.outcomes = outcomes
         self.results = [outcome.result for outcome in outcomes]
-        judged = exercise.reference if exercise.accept is None else None
-        self.reference = judged and exercise.run(judged)
+        self.reference = exercise.reference if exercise.accept is None else None
 
     def agree(self, one, other):
         tolerance = {"rtol": self.exercise.rtol, "atol": self.exercise.atol}
@@ -70,11 +70,26 @@ class _Evidence:
 
     def makes(self, wrong):
         """Whether this wrong function leads to what the learner got, in all cases."""
-        return all(map(partial(self._matches, wrong), self.outcomes, self.args))
+        known = partial(self.exercise.result, wrong)
+        return all(self._matches(known, i) for i in range(len(self.args)))
 
-    def _matches(self, wrong, outcome, args):
+    def makes_both(self, one, other):
+        """Whether two switches of one function, thrown at once, lead to it."""
+        both = self.exercise.run(partial(one, **other.keywords))
+
+        def made(index):
+            return quietly(both, self.args[index])
+
+        return all(self._matches(made, i) for i in range(len(self.args)))
+
+    def wanted(self):
+        """Return the right result of each case."""
+        return [self.exercise.result(self.reference, i) for i in range(len(self.args))]
+
+    def _matches(self, made, index):
+        outcome = self.outcomes[index]
         try:
-            want = quietly(self.exercise.run(wrong), args)
+            want = made(index)
         except Exception:  # no result: then the learner's function has none, either
             return outcome.error is not None
         return outcome.error is None and self.agree(outcome.result, want)
@@ -95,7 +110,7 @@ class _Evidence:
             return False
         kinds = [
             {np.asarray(leaf).dtype.str for leaf in leaves(value)}
-            for value in (self.results[0], quietly(self.reference, self.args[0]))
+            for value in (self.results[0], self.exercise.result(self.reference, 0))
         ]
         return "<f4" in kinds[0] - kinds[1]
 
@@ -112,7 +127,7 @@ def _by_part(evidence):
     """Explain each wrong output by a misconception that gives it in all cases."""
     if evidence.reference is None:
         return []
-    wants = [quietly(evidence.reference, args) for args in evidence.args]
+    wants = evidence.wanted()
     if not isinstance(wants[0], tuple) or not _have_parts(evidence.results, wants):
         return []
     made = [m for m in _made(evidence) if not _permuted(evidence, m[1][0], wants[0])]
@@ -147,7 +162,7 @@ def _by_case(evidence):
     """
     if evidence.reference is None or any(o.error for o in evidence.outcomes):
         return []
-    wants = [quietly(evidence.reference, args) for args in evidence.args]
+    wants = evidence.wanted()
     if not all(_in_floats(value) for value in (*wants, *evidence.results)):
         return []
     right = list(map(evidence.agree, evidence.results, wants))
@@ -192,8 +207,8 @@ def _made(evidence):
     made = []
     for known in evidence.exercise.misconceptions:
         try:
-            wrong = evidence.exercise.run(known.wrong)
-            results = [quietly(wrong, args) for args in evidence.args]
+            result = partial(evidence.exercise.result, known.wrong)
+            results = list(map(result, range(len(evidence.args))))
         except Exception:  # one that is known by a property, or has no result
             continue
         made.append((known, results))
@@ -207,14 +222,14 @@ def _pair(evidence):
         for known in evidence.exercise.misconceptions
         if isinstance(known.wrong, partial) and not known.wrong.args
     ]
-    end = time.monotonic() + PATIENCE
+    end = time.process_time() + PATIENCE
     for one, other in combinations(switches, 2):
-        if time.monotonic() > end:
+        if time.process_time() > end:
             return []
         if one.wrong.func is not other.wrong.func:
             continue
         if one.wrong.keywords.keys() & other.wrong.keywords.keys():
             continue
-        if evidence.makes(partial(one.wrong, **other.wrong.keywords)):
+        if evidence.makes_both(one.wrong, other.wrong):
             return [Finding((one, other))]
     return []
