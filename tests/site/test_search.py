@@ -68,7 +68,7 @@ def new_page(browser, address):
 
     def new_page(path):
         pages.append(browser.new_page(viewport=LAPTOP))
-        pages[-1].set_default_timeout(10_000)
+        pages[-1].set_default_timeout(60_000)
         trouble = watch(pages[-1], address)
         pages[-1].goto(f"{address}/{path}")
         return pages[-1], trouble
