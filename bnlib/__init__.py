@@ -52,7 +52,7 @@ def doctor(model, example=None, loader=None, optimizer=None):
     ``torch.fx`` can trace it, what stands before and behind each norm; an example is
     run, so that any model can be followed; a loader shows whether the running
     statistics fit the data. Known are all norms of each channel, by their attributes:
-    batch and instance norm of PyTorch, of :mod:`bnlib.nn`, of timm, your own.
+    batch and instance norm of PyTorch, of ``bnlib.nn``, of timm, your own.
 
     Parameters
     ----------

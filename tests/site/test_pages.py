@@ -120,7 +120,7 @@ SHOW_ALL = """() => {
 # A chapter has thousands of colored words of code, and to find the contrast of each
 # took most of the time. Of each kind in each kind of box three are kept, in case that
 # one is covered; the others become plain text. So do words of one character, which axe
-# never calls too pale. Entries of the reference are alike: five of a page are looked at.
+# never calls too pale. Entries of the reference are alike: five of a page will do.
 THIN_OUT = """() => {
     [...document.querySelectorAll('section.api')].slice(5).forEach(it => it.remove());
     const kept = {};
