@@ -142,6 +142,15 @@ def visit(tab):
         page.close()
 
 
+@pytest.fixture
+def expect():
+    """Return what waits for a page to become as expected."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=60_000)  # as for the pages
+    return expect
+
+
 @pytest.fixture(scope="session")
 def look_at(tab):
     """Return a function that shows a page in a look, loaded once for all its tests.

@@ -15,7 +15,7 @@ def test_each_name_has_its_entry_with_example_import_and_uses(site):
         entries |= {part.partition('"')[0]: part for part in parts}
     for path, html in entries.items():
         module, _, name = path.removeprefix("bnlib.").rpartition(".")
-        item = api.public(bnlib[module])[name]
+        item = api.public(bnlib[module] if module else bnlib)[name]
         assert f'<span class="pre">{name}</span></span>' in html, path
         assert 'class="doctest' in html or item.is_attribute, path
         assert ">Import<" in html and ">Used in<" in html, path
