@@ -1,7 +1,6 @@
 """How large a model is: parameters and multiplications, layer by layer."""
 
 from collections import Counter
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -107,9 +106,7 @@ def summary(model, example_input):
         )
     refuse_scripted(model)
     model = getattr(model, "_orig_mod", model)  # of torch.compile
-    set_stance = getattr(torch.compiler, "set_stance", lambda _: nullcontext())
-    with set_stance("force_eager"):  # for compiled parts, from PyTorch 2.6 on
-        macs, shapes = _run(model, inputs)
+    macs, shapes = _run(model, inputs)
     rows = []
     for name, module in model.named_modules():
         own = sum(p.numel() for p in module.parameters(recurse=False))

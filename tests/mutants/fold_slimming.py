@@ -318,7 +318,6 @@ MUTANTS = [
         "        running.append",
         OF_SIZE,
     ),
-    Mutant("Q7", SIZE, 'set_stance("force_eager")', "nullcontext()", OF_SIZE),
     # --- what is asked of modules ---
     Mutant("U14", MODULES, "if exported or", "if False and", OF_SIZE),
     Mutant("U15", MODULES, "if not self.get_on:", "if True:", OF_BLOCKS),

@@ -722,3 +722,30 @@ def test_example_is_not_written_into_by_a_model_that_does():
     assert torch.equal(x, kept) and small[1].out_channels == 4
     with pytest.raises(ValueError, match="must hold numbers to compare"):
         prune(model, plan(model, 0.5, example_input=x[:0]))
+
+
+def test_layers_of_an_untraceable_block_that_are_called_elsewhere_stay():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8)
+
+        def forward(self, x):
+            return self.norm(self.conv(x)) if x.sum() < 1e9 else x
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.block = stem(), Block()
+            self.last, self.score = nn.Conv2d(8, 6, 1), nn.Conv2d(6, 3, 1)
+            self.norm = nn.BatchNorm2d(6)
+
+        def forward(self, x):
+            x = self.block(self.stem(x))
+            x = self.last(F.relu(self.block.norm(self.block.conv(x))))
+            return self.score(F.relu(self.norm(x)))
+
+    model, x = lived(Net()), images()
+    cut = plan(model, 0.5, example_input=x)
+    assert [*cut.groups] == ["last"]
+    assert prune(model, cut)(x).shape == (3, 3, 8, 8)

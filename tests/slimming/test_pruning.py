@@ -634,12 +634,13 @@ def test_model_without_norm_is_refused():
         plan(mlp(norm=None), 0.5, example_input=torch.randn(2, 64).double())
 
 
-def test_forward_that_counts_on_its_own_sizes_is_refused():
+@pytest.mark.parametrize("share", [1 / 90, 1e-8])  # the second is not rounding, either
+def test_forward_that_counts_on_its_own_sizes_is_refused(share):
     class Counting(Own):
         def forward(self, x):
             x = F.relu(self.norm2(self.second(F.relu(self.norm1(self.first(x))))))
             x = torch.flatten(x, 1)
-            return self.score(x) * (x.shape[1] / 90)
+            return self.score(x) * (1 + share * x.shape[1])
 
     model, x = lived(Counting()), images()
     cut = plan(model, 0.5, example_input=x)
