@@ -64,7 +64,7 @@ conventions: $(CONVENTIONS)/.ready
 #:                these and writes nothing
 zoo: $(ZOO)/.ready
 	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.report $(NETS)
-	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.doctor $(NETS)
+	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.checkups $(NETS)
 
 #: make exercise-report  how many of 300 plausible wrong answers the checker names
 exercise-report: $(VENV)/.tests

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.zoo import doctor, nets, report
+from tests.zoo import checkups, nets, report
 
 
 def net(*behind):
@@ -88,29 +88,29 @@ def test_a_false_alarm_of_the_doctor_is_told_and_makes_the_table_fail(
 ):
     model, x = net()
     model[1].momentum = momentum
-    monkeypatch.setattr(doctor, "states", lambda name: [(model, [x])] * 3)
-    assert doctor.main(["resnet18"]) == min(alarms, 1)
+    monkeypatch.setattr(checkups, "states", lambda name: [(model, [x])] * 3)
+    assert checkups.main(["resnet18"]) == min(alarms, 1)
     said = capsys.readouterr().out
     assert said.count("momentum-one 1; ") == alarms
     assert said.count("none; ") == 3 - alarms
-    text = doctor.page({"resnet18": doctor.row("resnet18")})
+    text = checkups.page({"resnet18": checkups.row("resnet18")})
     assert "| resnet18 | sums | 2 | " in text
     assert f"1 nets in 3 states: {alarms} false alarms." in text
 
 
 def test_the_doctor_sees_each_net_in_three_states(monkeypatch):
-    monkeypatch.setattr(doctor, "make", lambda name: net())
+    monkeypatch.setattr(checkups, "make", lambda name: net())
     seen = []
 
     def train(model, batches):
         seen.append("trained")
         model(batches[0])
 
-    monkeypatch.setattr(doctor, "train", train)
+    monkeypatch.setattr(checkups, "train", train)
     monkeypatch.setattr(
-        doctor, "build", lambda name: (fresh(), torch.zeros(1, 1, 6, 6))
+        checkups, "build", lambda name: (fresh(), torch.zeros(1, 1, 6, 6))
     )
-    for model, batches in doctor.states("any"):
+    for model, batches in checkups.states("any"):
         seen.append((int(model[1].num_batches_tracked), len(batches)))
     assert seen == [(0, 2), "trained", (1, 2), (1000, 1)]
 

@@ -1,6 +1,6 @@
 """Let the doctor look at real architectures, and write what he says of healthy nets.
 
-``python -m tests.zoo.doctor`` (or ``make zoo``) rewrites ``tests/doctor.md``; with
+``python -m tests.zoo.checkups`` (or ``make zoo``) rewrites ``tests/doctor.md``; with
 names of nets it prints their rows only. A finding is a false alarm and makes it fail;
 so does an error.
 """
