@@ -133,7 +133,8 @@ def exercise_list(notebooks):
 def counts(tasks):
     """Return a table of the exercises by kind and level."""
     found = Counter((one.kind, one.level) for one in tasks)
-    lines = [f"| Kind | {' | '.join(LEVELS)} | All |", "|---|---|---|---|---|"]
+    heads = [level.replace(" ", NARROW) for level in LEVELS]
+    lines = [f"| Kind | {' | '.join(heads)} | All |", "|---|---|---|---|---|"]
     for kind in KINDS:
         row = [found[kind, level] for level in LEVELS]
         lines.append(f"| {kind} | {' | '.join(map(str, row))} | {sum(row)} |")

@@ -163,7 +163,10 @@ def term(name, type_):
     """Return what stands before the description of a value."""
     kind = re.sub(r"(``.*?``)|\*", lambda m: m[1] or r"\*", type_)
     name = name.replace("*", r"\*")
-    return f"**{name}** : {kind}" if name and kind else f"**{name or kind}**"
+    if name and kind:
+        return f"**{name}** : {kind}"
+    alone = name or kind
+    return alone if "`" in alone else f"**{alone}**"  # bold shows what is code as it is
 
 
 def sources(doc):

@@ -9,6 +9,7 @@ the same number twice is a warning.
 import re
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
@@ -31,9 +32,19 @@ UNLINKED = (
     nodes.title,
     nodes.raw,
     nodes.strong,
+    addnodes.pending_xref,
 )
 
 log = logging.getLogger(__name__)
+
+
+def is_inside(node, kinds):
+    """Tell whether a node stands in one of these kinds."""
+    while node.parent is not None:
+        node = node.parent
+        if isinstance(node, kinds):
+            return True
+    return False
 
 
 def numbers(env):
@@ -92,18 +103,10 @@ class Mentions(SphinxPostTransform):
 
     def run(self, **kwargs):
         for text in list(self.document.findall(nodes.Text)):
-            if not self.inside_unlinked(text):
+            if not is_inside(text, UNLINKED):
                 pieces = list(self.split(str(text)))
                 if len(pieces) > 1:
                     text.parent.replace(text, pieces)
-
-    @staticmethod
-    def inside_unlinked(node):
-        while node.parent is not None:
-            node = node.parent
-            if isinstance(node, UNLINKED) or node.tagname == "pending_xref":
-                return True
-        return False
 
     def split(self, text):
         """Yield the text in pieces, with a link for each mention of a known number."""

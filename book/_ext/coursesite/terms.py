@@ -20,7 +20,7 @@ from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
-from .numbers import UNLINKED
+from .numbers import UNLINKED, is_inside
 
 TERMS, SYMBOLS = "<!-- terms -->", "<!-- symbols -->"
 ALSO = "Also"
@@ -136,8 +136,8 @@ class FirstUses(SphinxPostTransform):
             if isinstance(node, nodes.raw):
                 source = node.astext()
                 folded += source.count("<details") - source.count("</details")
-            elif isinstance(node, nodes.Text) and not folded and not outside(node):
-                found.append(node)
+            elif isinstance(node, nodes.Text) and not folded:
+                found += [] if is_inside(node, OUTSIDE) else [node]
         return found
 
     def split(self, text):
@@ -163,15 +163,6 @@ def pattern(words):
     longest = sorted(words, key=len, reverse=True)
     choice = "|".join(map(re.escape, longest))
     return re.compile(rf"(?<![\w/√-])(?P<word>{choice})(?:s|es)?(?![\w/-])", re.I)
-
-
-def outside(node):
-    """Say whether a text stands where no link should."""
-    while node.parent is not None:
-        node = node.parent
-        if isinstance(node, OUTSIDE) or node.tagname == "pending_xref":
-            return True
-    return False
 
 
 def setup(app):

@@ -16,9 +16,11 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxRole
 from sphinx.util.nodes import make_refnode
 
+from .numbers import is_inside
+
 MAGIC = re.compile(r"(?m)^\s*[%!].*$")
 NAME = re.compile(r"([A-Za-z_][\w.]*)(?:\(.*\))?")
-UNLINKED = (nodes.reference, nodes.title, addnodes.desc)
+WITHOUT = (nodes.reference, nodes.title, addnodes.desc)  # links of their own, or none
 
 
 class Cells:
@@ -190,7 +192,7 @@ class LinkNames(SphinxPostTransform):
             for name in named(literal, imported):
                 entry = self.entry(name)
                 key = entry, section_of(literal)
-                if entry and key not in seen and not is_unlinked(literal):
+                if entry and key not in seen and not is_inside(literal, WITHOUT):
                     seen.add(key)
                     self.link(literal, *entry)
 
@@ -202,14 +204,6 @@ class LinkNames(SphinxPostTransform):
         here, words = self.env.docname, literal.deepcopy()
         link = make_refnode(self.app.builder, here, docname, identifier, words)
         literal.replace_self(link)
-
-
-def is_unlinked(node):
-    while node.parent is not None:
-        node = node.parent
-        if isinstance(node, UNLINKED):
-            return True
-    return False
 
 
 def renew(app, env):
