@@ -19,6 +19,7 @@ def test_each_name_has_its_entry_with_example_import_and_uses(site):
         assert f'<span class="pre">{name}</span></span>' in html, path
         assert 'class="doctest' in html or item.is_attribute, path
         assert ">Import<" in html and ">Used in<" in html, path
+        assert "``" not in html, f"{path} shows the marks of code"
         for part in api.FIELDS:
             assert not api.docstring(item)[part] or f">{part}<" in html, (path, part)
         links += html.partition(">Used in<")[2].partition("</dl>")[0].count("<a ")
