@@ -5,10 +5,13 @@ that this needs in turn, stands in the environment that runs the tests, and only
 linked. So the versions are the pinned ones, a room takes a moment and no network, and
 what is not declared cannot be imported. bnlib itself is missing: the set-up cell of a
 chapter installs it from the working tree, served as the release (tools.published).
+Building a package takes longer than a short chapter, so what one set-up cell has
+installed can be handed on to the next room, whose cell then finds it.
 """
 
 import atexit
 import re
+import shutil
 import subprocess
 import tempfile
 import venv
@@ -28,6 +31,8 @@ from tools.exact_env import kernel_environment
 ROOT = Path(__file__).parents[1]
 # What runs a cell, and what the set-up cell calls; Colab has both.
 TOOLS = ("ipykernel", "pip")
+# What the set-up cell installs: the package, and the folder of its distribution.
+PACKAGE = ("bnlib", "batch_normalization_measured-")
 
 
 class Room:
@@ -39,6 +44,8 @@ class Room:
     ----------
     torch : bool, default=True
         Whether what the extra ``torch`` of pyproject.toml asks for is there.
+    package : Path, optional
+        A folder that ``keep_package`` of an earlier room has filled.
 
     Attributes
     ----------
@@ -50,10 +57,13 @@ class Room:
         The exact environment, in which the public address leads to the working tree.
     """
 
-    def __init__(self, torch=True):
+    def __init__(self, torch=True, package=None):
         self._place = tempfile.TemporaryDirectory(prefix="colab-")
         place = Path(self._place.name)
         self.python = environment(place / "venv", closure(declared(torch)))
+        (self._site,) = (place / "venv").glob("lib/python*/site-packages")
+        for part in package.iterdir() if package else ():
+            (self._site / part.name).symlink_to(part)
         self.folder = place / "content"
         self.folder.mkdir()
         self.env = kernel_environment() | detour()
@@ -73,9 +83,20 @@ class Room:
         command = [str(self.python), *arguments]
         return _call(*command, cwd=self.folder, env=self.env | env)
 
+    def keep_package(self, folder):
+        """Move what a set-up cell has installed into a folder; return whether it had."""
+        ours = [part for part in self._site.iterdir() if _is_ours(part)]
+        for part in ours:
+            shutil.move(part, folder)
+        return bool(ours)
+
     def close(self):
         """Remove the room."""
         self._place.cleanup()
+
+
+def _is_ours(part):
+    return part.name.startswith(PACKAGE) and not part.is_symlink()
 
 
 def declared(torch):

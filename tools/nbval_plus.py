@@ -7,13 +7,15 @@ Loaded with ``-p tools.nbval_plus``, beside ``--nbval``. It touches notebooks on
 - a stored warning, and a cell that was never executed, are failures;
 - kernels run in the exact environment, and a dead one is noticed within a second;
 - with ``--colab`` each runs in a room of its own (``tools.colab``): an empty folder and
-  an environment without bnlib, which the set-up cell of the chapter has to install;
+  an environment without bnlib, which the set-up cell of the first chapter of each worker
+  has to install, and those of the others have to find;
 - with ``-n auto`` a chapter stays on one worker, and the longest begin;
 - a line per chapter says how long it ran.
 """
 
 import os
 import re
+import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -63,6 +65,7 @@ def _collect(self, collect=nbval.plugin.IPyNbFile.collect):
 
 
 _rooms = []  # the one in which the kernel of the present notebook runs
+_package = None  # where bnlib is, once a set-up cell has installed it
 
 
 def _set_up(self, start=nbval.plugin.IPyNbFile.setup):
@@ -70,14 +73,20 @@ def _set_up(self, start=nbval.plugin.IPyNbFile.setup):
         # It needs more than the weekly run of the chapters installs.
         from tools import colab
 
-        _rooms.append(colab.Room())
+        _rooms.append(colab.Room(package=_package and Path(_package.name)))
     start(self)
 
 
 def _tear_down(self, stop=nbval.plugin.IPyNbFile.teardown):
+    global _package
     stop(self)
     if _rooms:
-        _rooms.pop().close()
+        room = _rooms.pop()
+        if _package is None:
+            folder = tempfile.TemporaryDirectory(prefix="bnlib-")
+            if room.keep_package(Path(folder.name)):
+                _package = folder
+        room.close()
 
 
 def _start_new_kernel(start=nbval.kernel.start_new_kernel, **kwargs):

@@ -89,10 +89,26 @@ def test_a_chapter_without_torch_makes_the_same_claims(path, room):
             assert text is None, f"{normal_form.place(stored, was)}: {text}"
 
 
-def test_the_release_has_what_the_chapters_install(room):
+NOWHERE = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
+
+
+def test_the_release_has_what_the_chapters_install(room, tmp_path):
     source = setup_cell.source()
+    assert not room.keep_package(tmp_path)
     assert room.call("-c", source) == ""
     assert "site-packages" in where_bnlib_is(room)
     # A second time nothing is installed: pip would reach nobody.
-    nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
-    assert room.call("-c", source, **nowhere) == ""
+    assert room.call("-c", source, **NOWHERE) == ""
+
+    # The next room finds what this one has installed, and leaves it as it is.
+    assert room.keep_package(tmp_path)
+    assert {part.name for part in tmp_path.iterdir()} == {
+        "bnlib",
+        f"batch_normalization_measured-{setup_cell.version()}.dist-info",
+    }
+    following = Room(torch=False, package=tmp_path)
+    assert following.call("-c", source, **NOWHERE) == ""
+    assert "site-packages" in where_bnlib_is(following)
+    assert not following.keep_package(tmp_path / "other")
+    following.close()
+    assert (tmp_path / "bnlib" / "__init__.py").is_file()
