@@ -4,6 +4,8 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 
 * colored boxes for ``> **Note.** ...`` and the like (:mod:`.callouts`),
 * links from "(2.1)", "Figure 2.1" and "Exercise 2.1" to the thing (:mod:`.numbers`),
+* pictures joined with their captions, and the code that draws them folded
+  (:mod:`.figures`),
 * links from a cited address to the bibliography, and back (:mod:`.citations`),
 * links from the first use of a term to the glossary (:mod:`.terms`),
 * the claims of the stored outputs as targets and links (:mod:`.claims`), and the ledger
@@ -25,6 +27,7 @@ from . import (
     chapters,
     citations,
     claims,
+    figures,
     finish,
     icons,
     ledger,
@@ -39,6 +42,7 @@ PARTS = (
     address,
     callouts,
     numbers,
+    figures,
     citations,
     terms,
     claims,
@@ -58,7 +62,7 @@ def setup(app):
         part.setup(app)
     return {
         "version": "1",
-        "env_version": 2,
+        "env_version": 3,
         "parallel_read_safe": True,
         "parallel_write_safe": False,
     }
