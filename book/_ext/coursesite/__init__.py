@@ -17,7 +17,9 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * the words of every section, for the search (:mod:`.search`),
 * the reference of a package, from its docstrings, and links between its names and the
   pages that use them (:mod:`.api`, :mod:`.uses`),
-* small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`).
+* what a page says of itself to those who list or share it (:mod:`.head`),
+* small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`),
+  in one stylesheet (:mod:`.stylesheets`).
 """
 
 from . import (
@@ -29,11 +31,13 @@ from . import (
     claims,
     figures,
     finish,
+    head,
     icons,
     ledger,
     numbers,
     pictures,
     search,
+    stylesheets,
     terms,
     uses,
 )
@@ -50,7 +54,9 @@ PARTS = (
     pictures,
     search,
     icons,
+    head,
     finish,
+    stylesheets,
     chapters,
     api,
     uses,

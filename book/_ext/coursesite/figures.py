@@ -1,9 +1,9 @@
 """Pictures with their captions, and the code that draws them folded below.
 
-In a notebook a picture is the output of a cell and its caption a paragraph below. On the
-site both are one ``<figure>``, which is the target of "Figure 2.1", so that a link shows
-the picture. Nobody comes for the lines that draw it: they are folded, and so is the cell
-of the imports. Colab, GitHub and Jupyter show the cells as they are.
+In a notebook a picture is the output of a cell and its caption a paragraph below. On
+the site both are one ``<figure>``, which is the target of "Figure 2.1", so that a link
+shows the picture. Nobody comes for the lines that draw it: they are folded, and so is
+the cell of the imports. Colab, GitHub and Jupyter show the cells as they are.
 """
 
 from docutils import nodes
