@@ -10,6 +10,7 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * links from the first use of a term to the glossary (:mod:`.terms`),
 * the claims of the stored outputs as targets and links (:mod:`.claims`), and the ledger
   of all of them (:mod:`.ledger`),
+* the slogans and buttons of the first page (:mod:`.landing`),
 * local copies of our own pictures, and a warning where words are missing
   (:mod:`.pictures`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
@@ -19,12 +20,13 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
   pages that use them (:mod:`.api`, :mod:`.uses`),
 * what a page says of itself to those who list or share it (:mod:`.head`),
 * small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`),
-  in one stylesheet (:mod:`.stylesheets`).
+  in one stylesheet and script (:mod:`.bundles`).
 """
 
 from . import (
     address,
     api,
+    bundles,
     callouts,
     chapters,
     citations,
@@ -33,11 +35,11 @@ from . import (
     finish,
     head,
     icons,
+    landing,
     ledger,
     numbers,
     pictures,
     search,
-    stylesheets,
     terms,
     uses,
 )
@@ -51,12 +53,13 @@ PARTS = (
     terms,
     claims,
     ledger,
+    landing,
     pictures,
     search,
     icons,
     head,
     finish,
-    stylesheets,
+    bundles,
     chapters,
     api,
     uses,

@@ -27,6 +27,8 @@ REPAIRS = [
             r'<div id="pst-primary-sidebar"',
             r'<div id="pst-primary-sidebar" role="complementary" aria-label="Chapters"',
         ),
+        (r'\s*<script defer src="[^"]*fontawesome\.js[^"]*"></script>', ""),
+        (r'\s*<link rel="preload" as="script"[^>]*>', ""),
         (r'<div id="ethical-ad-placement".*?</div>', ""),
         (r'(<div id="jb-print-docs-body"[^>]*>\s*)<h1>(.*?)</h1>', r"\1<p>\2</p>"),
         *[(r'(<meta name="viewport"[^>]*>.*?)<meta name="viewport"[^>]*>', r"\1")] * 2,

@@ -1,4 +1,4 @@
-"""One stylesheet instead of nine, and another one for browsers without scripts.
+"""One stylesheet and one script instead of nine and five, and one for want of scripts.
 
 A page is not painted before all its stylesheets are there, so they become one. The
 theme chooses light or dark by a script; without it no rule of either fits. For that
@@ -12,6 +12,12 @@ from pathlib import Path
 from posixpath import normpath, relpath
 
 LINK = re.compile(r'\s*<link (?=[^>]*rel="stylesheet")[^>]*href="([^"?]+)[^"]*"[^>]*>')
+# Those of Sphinx and the theme that belong to every page; others may look for their own
+# address.
+SCRIPT = re.compile(
+    r'\s*<script defer src="([^"?]*/(?:doctools|sphinx_highlight|clipboard\.min'
+    r'|copybutton|sphinx-book-theme)\.js)[^"]*"></script>'
+)
 ADDRESS = re.compile(r"""url\((["']?)(?!data:|https?:|#|/)([^"')]+)\1\)""")
 COMMA = re.compile(r",(?![^(]*\))")  # not one within :is(...)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -81,45 +87,52 @@ def moved(css, path, folder):
 
 
 def bundle(app, error):
-    """Join the stylesheets of each page, once for all pages that have the same ones."""
+    """Join stylesheets and scripts, once for all pages that have the same ones."""
     if error is not None or app.builder.format != "html":
         return
     outdir = Path(app.outdir)
-    target = outdir / "_static" / "styles"
+    target = (outdir / "_static" / "styles").resolve()
     if not target.is_dir():  # another theme
         return
-    names = {}
+    known = {}
     for path in outdir.rglob("*.html"):
         page = path.read_text("utf8")
-        links = list(LINK.finditer(page))
-        files = tuple((path.parent / link[1]).resolve() for link in links)
-        if len(files) < 2 or not all(file.is_file() for file in files):
-            continue
-        if files not in names:
-            names[files] = write(files, target)
-        to = relpath(target.as_posix(), path.parent.as_posix())
-        first = links[0].start()
-        for link in reversed(links):
-            page = page[: link.start()] + page[link.end() :]
-        site, other = (link_to(f"{to}/{name}") for name in names[files])
-        line = f"\n{site}\n<noscript>{other}</noscript>"
-        path.write_text(page[:first] + line + page[first:], "utf8")
+        to = relpath(target, path.parent.resolve())
+        for found, join in ((LINK, join_styles), (SCRIPT, join_scripts)):
+            tags = list(found.finditer(page))
+            files = tuple((path.parent / tag[1]).resolve() for tag in tags)
+            if len(files) > 1 and all(file.is_file() for file in files):
+                known[files] = known.get(files) or join(files, target)
+                page = exchanged(page, tags, known[files].replace("TO", to))
+        path.write_text(page, "utf8")
 
 
-def link_to(address):
-    return f'<link rel="stylesheet" href="{address}">'
+def exchanged(page, tags, line):
+    """Return a page with one line in place of the first of some tags."""
+    for tag in reversed(tags):
+        page = page[: tag.start()] + page[tag.end() :]
+    return f"{page[: tags[0].start()]}\n{line}{page[tags[0].start() :]}"
 
 
-def write(files, target):
-    """Write both stylesheets of a kind of page; return their names."""
-    target = target.resolve()
+def join_styles(files, target):
     css = "\n".join(moved(f.read_text("utf8"), f, target) for f in files)
-    written = []
-    for kind, text in {"site": css, "noscript": without_script(css)}.items():
-        name = f"{kind}-{sha256(text.encode()).hexdigest()[:10]}.css"
-        (target / name).write_text(text, "utf8")
-        written.append(name)
-    return written
+    site = write(css, target, "site", "css")
+    other = write(without_script(css), target, "noscript", "css")
+    link = '<link rel="stylesheet" href="TO/{}">'
+    return f"{link.format(site)}\n<noscript>{link.format(other)}</noscript>"
+
+
+def join_scripts(files, target):
+    # Not strict as a whole because the first one is.
+    text = "".join(f";\n{file.read_text('utf8')}" for file in files)
+    return f'<script defer src="TO/{write(text, target, "site", "js")}"></script>'
+
+
+def write(text, target, name, kind):
+    """Write a file whose name changes with its text; return the name."""
+    digest = sha256(text.encode()).hexdigest()[:10]
+    (target / f"{name}-{digest}.{kind}").write_text(text, "utf8")
+    return f"{name}-{digest}.{kind}"
 
 
 def setup(app):
