@@ -67,6 +67,43 @@ def test_dark_pictures_have_the_values_of_light_ones(visit):
     assert picture.evaluate(f"{style}.backgroundColor") == "rgb(255, 255, 255)"
 
 
+# Claims, questions and the opening of a chapter
+
+
+def test_a_printed_claim_keeps_its_words_and_gets_a_bar(visit):
+    page, _ = visit("book/06-why.html")
+    line = page.locator("#claim-w1-noise")
+    words = line.inner_text() and line.text_content().strip()
+    printed = (
+        r"✔ W1\.noise · points .+ · measured \d+ \(.+, 5 seeds\), needs > 12 · digits, "
+    )
+    assert re.match(printed, words), words
+    assert page.locator(".claim-line").count() == page.locator(".claim-bar").count()
+    head, numbers = (
+        line.locator(f".claim-{part}").bounding_box() for part in ("head", "numbers")
+    )
+    assert numbers["x"] > head["x"] + head["width"] - 1
+    assert abs(numbers["y"] - head["y"]) < 5
+
+
+def test_a_question_and_its_answer_are_one_box(visit):
+    page, _ = visit("book/07-placement.html")
+    question = page.locator(".callout-predict").first.bounding_box()
+    answer = page.locator(".callout-predict + details").first.bounding_box()
+    assert abs(question["y"] + question["height"] - answer["y"]) < 2
+    assert question["x"] == answer["x"]
+    assert question["width"] == answer["width"]
+
+
+def test_a_chapter_opens_with_its_facts_in_a_list(site, chapter):
+    html = (site / f"{chapter}.html").read_text("utf8")
+    facts = html.partition('<ul class="chapter-facts')[2].partition("</ul>")[0]
+    items = [" ".join(BARE.sub("", item).split()) for item in facts.split("<li>")[1:]]
+    assert re.match(r"\d+ minutes to read, \d+ seconds to run, ", items[0])
+    assert any(item.startswith("The core") for item in items)
+    assert any(item.startswith("You need ") for item in items)
+
+
 # The keyboard
 
 

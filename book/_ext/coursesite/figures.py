@@ -50,9 +50,11 @@ class Figures(SphinxTransform):
             found = CAPTION.fullmatch(words(caption))
             if found and found[1] == "Figure":
                 self.join(caption, f"{found[1]} {found[2]}")
+        name = "the"
         for cell in self.document.findall(nodes.container):
             if "tag_imports" in cell["classes"] and cell.get("nb_element"):
-                fold(cell, "Show the imports")
+                fold(cell, f"Show {name} imports")
+                name = "more"
 
     def join(self, caption, name):
         parent = caption.parent
