@@ -203,8 +203,10 @@ class LinesToLedger(SphinxPostTransform):
         numbers += [nodes.Text("measured "), nodes.strong("", value)]
         numbers += nodes.Text(f"{space}{spread}, needs {match['needs']}")
         scope = nodes.inline("", match["scope"] or "", classes=["claim-scope"])
+        parts = [head, dot(), numbers, *([dot(), scope] if match["scope"] else [])]
+        end = line.astext()[match.end() :]  # the end of the line
         line.children = []
-        line += [head, dot(), numbers, *([dot(), scope] if match["scope"] else [])]
+        line += [*parts, nodes.Text(end)]
 
 
 def label(match):

@@ -86,7 +86,8 @@ def list_pages(app, error):
         return
     outdir, base = Path(app.outdir), website(app.config)
     page = app.env.titles[app.config.root_doc].astext()
-    (outdir / ROOT).write_text(root(first(app), page, base), "utf8")
+    if first(app) != ROOT:
+        (outdir / ROOT).write_text(root(first(app), page, base), "utf8")
     missing = outdir / "404.html"
     if base:
         # It is shown for addresses of any depth, so its own must not be relative.
