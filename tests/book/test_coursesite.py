@@ -522,8 +522,9 @@ def test_the_identifier_of_a_line_leads_to_its_row(tmp_path):
     book = ledger_book(tmp_path, lines)
     page = book.page("one")
     assert page.count('href="claims.html#ledger-b2"') == 2
-    assert "· the sentence of x &amp; y · measured" in page
-    assert "needs &lt; 1\n</span>a note\n<span" in page
+    printed = re.search(r'<pre class="[^"]*claim.*?</pre>', page, re.DOTALL)[0]
+    assert html.unescape(re.sub("<[^>]+>", "", printed)).strip() == lines.strip()
+    assert page.count('class="claim-sentence"') == 2
     assert book.warnings == []
 
 

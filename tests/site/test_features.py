@@ -109,7 +109,7 @@ def test_repository_and_issue_buttons_are_right(look_at, toc_page):
 def test_landing_page_opens_the_chapters_in_colab(visit):
     page, _ = visit("book/index.html")
     name = REPOSITORY.removeprefix("https://github.com/")
-    links = page.locator("article a[href*='colab']").all()
+    links = page.locator("article table a[href*='colab']").all()
     found = [link.get_attribute("href").split(f"{name}/blob/")[1] for link in links]
     branch = CONFIG["repository"]["branch"]
     assert found == [f"{branch}/{chapter}.ipynb" for chapter in CHAPTERS]
@@ -123,7 +123,7 @@ LANDING = """ids => {
     const landings = ids.map(id => {
         location.hash = id;
         const target = document.getElementById(id);
-        return [target.innerText, target.getBoundingClientRect().top];
+        return [target.textContent, target.getBoundingClientRect().top];
     });
     location.hash = '';
     return landings;

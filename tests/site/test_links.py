@@ -7,7 +7,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 
-from tests.site.course import CHAPTERS
+from tests.site.course import CHAPTERS, CONFIG
 
 ADDRESSES = {
     "a": "href",
@@ -19,6 +19,8 @@ ADDRESSES = {
     "object": "data",
 }
 LOADED = {"link", "img", "script", "source", "iframe", "object"}
+# The folder of the site on its server, which is that of the repository.
+PUBLISHED = f"/{CONFIG['repository']['url'].rpartition('/')[2]}/"
 URL_IN_CSS = re.compile(r"url\(\s*['\"]?([^'\")]+)")
 
 
@@ -37,7 +39,8 @@ class Page(HTMLParser):
         if found.get("id"):
             self.anchors.append(found["id"])
         address = found.get(ADDRESSES.get(tag, ""))
-        if address is not None:
+        # Where the page is published is not loaded, and no link of this site.
+        if address is not None and found.get("rel") != "canonical":
             self.links.append((tag, address))
 
 
@@ -56,6 +59,8 @@ def fault(page, address, crawled):
     """Return why an address inside the site is dead, or None."""
     bare, fragment = urldefrag(address)
     path = unquote(urlsplit(bare).path)
+    if path and page.path.name == "404.html":  # shown for addresses of any depth
+        path = path.removeprefix(PUBLISHED) or "."
     target = (page.path.parent / path).resolve() if path else page.path.resolve()
     target = target / "index.html" if target.is_dir() else target
     if not target.is_file():

@@ -27,7 +27,7 @@ FEATURES = {
     "solutions": r'<details class="[^"]*hide[^"]*"',
     "Colab": r"https://colab\.research\.google\.com/github/[^\"]*",
     "description": r'<meta name="description" content="[^"]*"',
-    "stylesheets": r'<link[^>]* href="[^"]*(?:course|katex\.min)\.css',
+    "stylesheets": r'<link[^>]* href="[^"]*/site-\w+\.css"',
     "headings": r"<h[1-4]>.*?<a",
 }
 

@@ -4,10 +4,13 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 
 * colored boxes for ``> **Note.** ...`` and the like (:mod:`.callouts`),
 * links from "(2.1)", "Figure 2.1" and "Exercise 2.1" to the thing (:mod:`.numbers`),
+* pictures joined with their captions, and the code that draws them folded
+  (:mod:`.figures`),
 * links from a cited address to the bibliography, and back (:mod:`.citations`),
 * links from the first use of a term to the glossary (:mod:`.terms`),
 * the claims of the stored outputs as targets and links (:mod:`.claims`), and the ledger
   of all of them (:mod:`.ledger`),
+* the slogans and buttons of the first page (:mod:`.landing`),
 * local copies of our own pictures, and a warning where words are missing
   (:mod:`.pictures`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
@@ -15,18 +18,24 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * the words of every section, for the search (:mod:`.search`),
 * the reference of a package, from its docstrings, and links between its names and the
   pages that use them (:mod:`.api`, :mod:`.uses`),
-* small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`).
+* what a page says of itself to those who list or share it (:mod:`.head`),
+* small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`),
+  in one stylesheet and script (:mod:`.bundles`).
 """
 
 from . import (
     address,
     api,
+    bundles,
     callouts,
     chapters,
     citations,
     claims,
+    figures,
     finish,
+    head,
     icons,
+    landing,
     ledger,
     numbers,
     pictures,
@@ -39,14 +48,18 @@ PARTS = (
     address,
     callouts,
     numbers,
+    figures,
     citations,
     terms,
     claims,
     ledger,
+    landing,
     pictures,
     search,
     icons,
+    head,
     finish,
+    bundles,
     chapters,
     api,
     uses,
@@ -58,7 +71,7 @@ def setup(app):
         part.setup(app)
     return {
         "version": "1",
-        "env_version": 2,
+        "env_version": 3,
         "parallel_read_safe": True,
         "parallel_write_safe": False,
     }

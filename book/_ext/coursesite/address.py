@@ -24,11 +24,21 @@ def image_base(config):
     return "{}/{}/{}/".format(RAW, *found) if found else None
 
 
+def website(config):
+    """Return where GitHub Pages publishes the site, "" without an address."""
+    found = repository(config)
+    if not found:
+        return ""
+    owner, _, name = found[0].partition("/")
+    return f"https://{owner}.github.io/{name}/"
+
+
 def add_schemes(app, config):
-    """Teach MyST the link schemes ``colab:`` and ``repo:``."""
+    """Teach MyST the link schemes ``colab:`` and ``repo:``, and Sphinx the address."""
     found = repository(config)
     if not found:
         return
+    config.html_baseurl = config.html_baseurl or website(config)
     name, branch = found
     known = config.myst_url_schemes
     schemes = dict(known) if isinstance(known, dict) else dict.fromkeys(known)

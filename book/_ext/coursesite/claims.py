@@ -20,6 +20,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
+from . import ledger_data as data
 from .chapters import letters
 
 PLACE = "<!-- ledger -->"
@@ -184,13 +185,38 @@ class LinesToLedger(SphinxPostTransform):
             return
         for line in self.document.findall(nodes.inline):
             if "claim-line" in line["classes"]:
-                mark, label, rest = line.astext().split(" ", 2)
-                row = row_id(label.split(".")[0])
-                words = nodes.inline("", label)
-                here, builder = self.env.docname, self.app.builder
-                link = make_refnode(builder, here, ledger, row, words)
-                line.children = []
-                line += [nodes.Text(f"{mark} "), link, nodes.Text(f" {rest}")]
+                self.dress(line, LINE.fullmatch(line.astext().rstrip()), ledger)
+
+    def dress(self, line, match, ledger):
+        """Give the parts of a line their looks; its text stays as it was printed."""
+        here, builder = self.env.docname, self.app.builder
+        name = nodes.inline("", label(match))
+        link = make_refnode(builder, here, ledger, row_id(match["name"]), name)
+        sentence = nodes.inline("", match["sentence"], classes=["claim-sentence"])
+        head = nodes.inline(
+            "", "", nodes.Text("✔ "), link, dot(), sentence, classes=["claim-head"]
+        )
+        value, space, spread = match["measured"].partition(" (")
+        known = data.numbers(match["measured"], match["needs"])
+        numbers = nodes.inline("", "", classes=["claim-numbers"])
+        numbers += nodes.raw("", data.bar(known), format="html") if known else []
+        numbers += [nodes.Text("measured "), nodes.strong("", value)]
+        numbers += nodes.Text(f"{space}{spread}, needs {match['needs']}")
+        scope = nodes.inline("", match["scope"] or "", classes=["claim-scope"])
+        parts = [head, dot(), numbers, *([dot(), scope] if match["scope"] else [])]
+        end = line.astext()[match.end() :]  # the end of the line
+        line.children = []
+        line += [*parts, nodes.Text(end)]
+
+
+def label(match):
+    """Return the identifier of a line with its key."""
+    return f"{match['name']}.{match['key']}" if match["key"] else match["name"]
+
+
+def dot():
+    """Return what separates the parts of a line where they are not set apart."""
+    return nodes.inline("", " · ", classes=["claim-dot"])
 
 
 class MentionsToLines(SphinxPostTransform):

@@ -1,17 +1,17 @@
-"""Last touches on the pages: a description, and repairs of the theme's markup."""
+"""Last touches on the pages: repairs of the theme's markup.
 
-import html
+A second build may find a page repaired, so no repair may fit its own result.
+"""
+
 import re
 from pathlib import Path
 
-from docutils import nodes
-
-LONGEST_DESCRIPTION = 155
-
 # What axe-core finds in the theme: names that hide the visible words, a logo outside of
-# any landmark, list roles without list items.
+# any landmark, list roles without list items. What nobody needs: a slot for
+# advertising, the title once more for a print that has it already, the viewport three
+# times. What makes a page wait: pictures below the screen, scripts before the text.
 REPAIRS = [
-    (re.compile(pattern), replacement)
+    (re.compile(pattern, re.DOTALL), replacement)
     for pattern, replacement in [
         (r'<summary aria-label="[^"]*">', "<summary>"),
         (r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"', r"\1"),
@@ -27,20 +27,23 @@ REPAIRS = [
             r'<div id="pst-primary-sidebar"',
             r'<div id="pst-primary-sidebar" role="complementary" aria-label="Chapters"',
         ),
+        (r'\s*<script defer src="[^"]*fontawesome\.js[^"]*"></script>', ""),
+        (r'\s*<link rel="preload" as="script"[^>]*>', ""),
+        (r'<div id="ethical-ad-placement".*?</div>', ""),
+        (r'(<div id="jb-print-docs-body"[^>]*>\s*)<h1>(.*?)</h1>', r"\1<p>\2</p>"),
+        *[(r'(<meta name="viewport"[^>]*>.*?)<meta name="viewport"[^>]*>', r"\1")] * 2,
+        (
+            r'<a class="reference internal image-reference" href="[^"]*">\s*'
+            r'<img ([^>]*?) style="width: (\d+)px; height: (\d+)px;" />\s*</a>',
+            r'<img \1 width="\2" height="\3" loading="lazy" decoding="async" />',
+        ),
+        (
+            r'<script (src="[^"]*/_static/(?!documentation_options))',
+            r"<script defer \1",
+        ),
+        (r'<script (src="_static/(?!documentation_options))', r"<script defer \1"),
     ]
 ]
-
-
-def describe(app, pagename, templatename, context, doctree):
-    """Describe the page to search engines by its first paragraph."""
-    paragraphs = doctree.findall(nodes.paragraph) if doctree is not None else ()
-    for paragraph in paragraphs:
-        text = " ".join(paragraph.astext().split())
-        if len(text) > 20:
-            content = html.escape(text[:LONGEST_DESCRIPTION])
-            tag = f'<meta name="description" content="{content}">\n'
-            context["metatags"] = (context.get("metatags") or "") + tag
-            return
 
 
 def repair(page):
@@ -61,5 +64,4 @@ def repair_pages(app, error):
 
 
 def setup(app):
-    app.connect("html-page-context", describe)
     app.connect("build-finished", repair_pages)

@@ -153,7 +153,7 @@ class Ledger(SphinxPostTransform):
             message = "%s: no verdict begins like this: %s (see OPENINGS)"
             place = self.env.docname
             log.warning(message, name, opening.astext(), location=place)
-        self.note(claims, said, word, verdict, scope)
+        self.note(claims, said, word, verdict, scope, first)
         cells = [
             nodes.entry("", nodes.paragraph("", name)),
             nodes.entry("", slogan or nodes.paragraph("", said)),
@@ -216,7 +216,7 @@ class Ledger(SphinxPostTransform):
         words += nodes.inline("", f"{value}, needs {claim.needs}")
         return [words]
 
-    def note(self, claims, said, word, verdict, scope):
+    def note(self, claims, said, word, verdict, scope, first):
         """Remember a claim for ``ledger.json``."""
         uri = self.app.builder.get_relative_uri
         here, there = self.env.docname, claims[0].docname
@@ -233,6 +233,7 @@ class Ledger(SphinxPostTransform):
                 "articles": self.told.get(claims[0].name, []),
                 "row": f"{Path(self.app.builder.get_target_uri(here)).name}"
                 f"#{row_id(claims[0].name)}",
+                "shown": first.label,
                 "lines": [data.line_data(c, f"{page}#{c.anchor}") for c in claims],
             }
         )

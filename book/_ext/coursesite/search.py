@@ -125,6 +125,8 @@ class Reader:
     def figure(self, node, anchor, record):
         text = self.text(node)
         record.note(text)
+        for image in node.findall(nodes.image):
+            record.note(image.get("alt", ""))
         number, _, rest = text.strip().partition(". ")
         sentence = rest.split(". ")[0].strip()
         self.add("figure", anchor, f"{number} · {sentence}").say(text)

@@ -1,0 +1,59 @@
+"""Stylesheets become one: nothing that a page needs is lost on the way."""
+
+import tests.book.tiny_book  # noqa: F401  (it says where the extensions are)
+
+from coursesite import bundles  # isort: skip
+
+CSS = (
+    '@charset "utf-8";a{color:red}'
+    "@media (min-width:9px){.on b,.off b{top:0}.off{left:0}}"
+    ".on:not(.off) i, .off{margin:0}.fa\\:x{right:0}@font-face{src:none}"
+)
+THEMES = (
+    'html[data-theme="light"],html{--a:1}html[data-theme=dark]{--a:2}'
+    "@media print{html[data-theme='dark'] p:is(.x,.y),p{top:0}}"
+)
+
+
+def test_rules_are_cut_at_the_outermost_braces():
+    found = list(bundles.rules(CSS))
+    assert [selector for selector, _ in found] == [
+        "a",
+        "@media (min-width:9px)",
+        ".on:not(.off) i, .off",
+        ".fa\\:x",
+        "@font-face",
+    ]
+    assert found[0][1] == "{color:red}"
+
+
+def test_rules_for_unknown_classes_go_and_all_others_stay():
+    purged = bundles.purged(CSS, {"on", "b"})
+    assert purged == (
+        "a{color:red}@media (min-width:9px){.on b{top:0}}"
+        ".on:not(.off) i{margin:0}@font-face{src:none}"
+    )
+    assert bundles.purged(CSS, {"on", "off", "fa:x"}).count("{") == CSS.count("{")
+
+
+def test_without_a_script_the_system_chooses_the_theme():
+    assert bundles.themed(THEMES, "light") == 'html[data-theme="auto"]{--a:1}'
+    assert bundles.themed(THEMES, "dark") == (
+        'html[data-theme="auto"]{--a:2}'
+        '@media print{html[data-theme="auto"] p:is(.x,.y){top:0}}'
+    )
+
+
+def test_imports_are_put_in_and_addresses_hold_elsewhere(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "one.css").write_text('/* c */@import "../two.css";a{top:0}')
+    text = "b{src:url(fonts/x.woff2)}i{src:url('data:x')}"
+    (tmp_path / "two.css").write_text(text)
+    whole = bundles.whole(tmp_path / "deep" / "one.css", tmp_path / "deep")
+    assert whole == "b{src:url(../fonts/x.woff2)}i{src:url('data:x')}a{top:0}"
+
+
+def test_the_words_of_pages_and_scripts_are_known(tmp_path):
+    (tmp_path / "a.html").write_text('<p class="one two-x">')
+    (tmp_path / "b.js").write_text('it.classList.add("three")')
+    assert {"one", "two-x", "three"} <= bundles.words(tmp_path)

@@ -1,0 +1,243 @@
+"""What a reader sees first and touches most: figures, focus, colors, the first page."""
+
+import json
+import re
+from html import unescape
+
+import pytest
+
+from tests.site.course import CHAPTERS, LOOKS, PHONE, ROOT, TOC_PAGES
+from tools import normal_form
+from tools.book_lists import figures
+
+MOST_REQUESTS = 20
+BARE = re.compile(r"<(script|style)\b.*?</\1>|<[^>]+>", re.DOTALL)
+
+
+def meta(html, name):
+    """Return the contents of all tags for a name or a property."""
+    pattern = rf'<meta (?:name|property)="{name}" content="([^"]*)"'
+    return [*map(unescape, re.findall(pattern, html))]
+
+
+# Figures
+
+
+def test_each_figure_is_one_element_with_picture_and_words(site, chapter):
+    html = (site / f"{chapter}.html").read_text("utf8")
+    whole = re.findall(r"<figure .*?</figure>", html, re.S)
+    named = [re.search(r'id="(figure-\d+-\d+)"', figure)[1] for figure in whole]
+    captions = figures(normal_form.read(ROOT / f"{chapter}.ipynb"))
+    assert named == [re.sub(r"\W+", "-", name.lower()) for name, _ in captions]
+    for figure in whole:
+        caption = figure.partition("<figcaption>")[2]
+        assert re.match(r"\s*<p[^>]*><strong>Figure \d+\.\d+\.</strong>", caption)
+        assert figure.count("<img") == 1
+        assert '<a class="reference internal image-reference"' not in figure
+        size = r'<img [^>]*width="\d+" height="\d+" loading="lazy"'
+        assert re.search(size, figure), "space for a picture that comes late"
+
+
+def test_a_link_to_a_figure_shows_the_picture(visit):
+    page, _ = visit(f"{CHAPTERS[3]}.html#figure-4-2")
+    picture = page.locator("#figure-4-2 img")
+    picture.evaluate("image => image.decode()")
+    bar = page.locator(".bd-header-article").bounding_box()
+    box = picture.bounding_box()
+    assert bar["y"] + bar["height"] <= box["y"] + 1
+    assert box["y"] + box["height"] <= page.viewport_size["height"]
+
+
+def test_the_code_of_a_figure_is_one_click_away(visit, expect):
+    page, _ = visit(f"{CHAPTERS[3]}.html")
+    cell = page.locator("div.cell:has(#figure-4-1)")
+    code = cell.locator(".cell_input pre")
+    expect(code).not_to_be_visible()
+    cell.get_by_text("Show the code of Figure 4.1").click()
+    expect(code).to_be_visible()
+    expect(code).to_contain_text("plt.show()")
+    assert page.get_by_text("Show the imports").count() == 1
+
+
+def test_dark_pictures_have_the_values_of_light_ones(visit):
+    page, _ = visit("book/09-devices.html", **LOOKS["dark"])
+    picture = page.locator("figure img").first
+    style = "image => getComputedStyle(image)"
+    assert picture.evaluate(f"{style}.filter") == "none"
+    assert picture.evaluate(f"{style}.backgroundColor") == "rgb(255, 255, 255)"
+
+
+# Claims, questions and the opening of a chapter
+
+
+def test_a_printed_claim_keeps_its_words_and_gets_a_bar(visit):
+    page, _ = visit("book/06-why.html")
+    line = page.locator("#claim-w1-noise")
+    words = line.inner_text() and line.text_content().strip()
+    printed = (
+        r"✔ W1\.noise · points .+ · measured \d+ \(.+, 5 seeds\), needs > 12 · digits, "
+    )
+    assert re.match(printed, words), words
+    assert page.locator(".claim-line").count() == page.locator(".claim-bar").count()
+    head, numbers = (
+        line.locator(f".claim-{part}").bounding_box() for part in ("head", "numbers")
+    )
+    assert numbers["x"] > head["x"] + head["width"] - 1
+    assert abs(numbers["y"] - head["y"]) < 5
+
+
+def test_a_question_and_its_answer_are_one_box(visit):
+    page, _ = visit("book/07-placement.html")
+    question = page.locator(".callout-predict").first.bounding_box()
+    answer = page.locator(".callout-predict + details").first.bounding_box()
+    assert abs(question["y"] + question["height"] - answer["y"]) < 2
+    assert question["x"] == answer["x"]
+    assert question["width"] == answer["width"]
+
+
+def test_a_chapter_opens_with_its_facts_in_a_list(site, chapter):
+    html = (site / f"{chapter}.html").read_text("utf8")
+    facts = html.partition('<ul class="chapter-facts')[2].partition("</ul>")[0]
+    items = [" ".join(BARE.sub("", item).split()) for item in facts.split("<li>")[1:]]
+    assert re.match(r"\d+ minutes to read, \d+ seconds to run, ", items[0])
+    assert any(item.startswith("You need ") for item in items)
+
+
+# The keyboard
+
+
+def test_every_stop_of_the_keyboard_shows_where_it_is(visit):
+    page, _ = visit("book/04-inference.html")
+    seen = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(
+            """() => {
+                const it = document.activeElement, style = getComputedStyle(it);
+                const ring = style.outlineStyle !== 'none' &&
+                    parseFloat(style.outlineWidth);
+                return [it.outerHTML.slice(0, 90), it.tagName, ring];
+            }"""
+        )
+        seen.add(stop[1])
+        assert stop[2] >= 2, stop[0]
+    assert {"A", "BUTTON"} <= seen
+
+
+# Without a script
+
+
+@pytest.mark.parametrize("viewport", [PHONE, {"width": 1280, "height": 800}])
+def test_dark_reads_well_without_a_script(visit, viewport):
+    off = {"java_script_enabled": False, "color_scheme": "dark"}
+    page, _ = visit("book/04-inference.html", viewport=viewport, **off)
+    for place in ("body", "div.highlight pre", "div.callout"):
+        shade = background(page.locator(place).first)
+        assert sum(shade) < 3 * 90, f"{place} is light"
+    for place in ("h1", "p", "div.callout p", "div.highlight .n"):
+        ink = color(page.locator(f"article {place}").first, "color")
+        assert sum(ink) > 3 * 130, f"{place} is dark on dark"
+
+
+def background(element):
+    """Return the color behind an element, its own or that of what it stands in."""
+    script = """it => {
+        for (; it; it = it.parentElement) {
+            const found = getComputedStyle(it).backgroundColor;
+            if (!/, 0\\)$|transparent/.test(found)) return found;
+        }
+    }"""
+    return numbers(element.evaluate(script))
+
+
+def color(element, name):
+    return numbers(element.evaluate(f"it => getComputedStyle(it).{name}"))
+
+
+def numbers(text):
+    return [*map(float, re.findall(r"[\d.]+", text))][:3]
+
+
+def test_a_phone_without_a_script_has_the_list_of_chapters(visit, expect):
+    page, _ = visit(f"{CHAPTERS[0]}.html", viewport=PHONE, java_script_enabled=False)
+    link = page.locator("#pst-primary-sidebar").get_by_text("Where does it go?")
+    expect(link).to_be_visible()
+    link.click()
+    page.wait_for_url("**/07-placement.html")
+
+
+# What a page says of itself
+
+
+def test_a_page_tells_what_it_is_and_where(site):
+    for name in TOC_PAGES:
+        html = (site / f"{name}.html").read_text("utf8")
+        (words,) = meta(html, "description")
+        assert re.search(r"[.?!:…]$", words), f"{name}: {words}"
+        assert len(words) <= 202
+        assert meta(html, "og:description") == [words]
+        assert meta(html, "og:title")
+        (address,) = meta(html, "og:url")
+        assert address.endswith(f"/{name}.html")
+        assert f'<link rel="canonical" href="{address}"' in html
+        assert html.count('<meta name="viewport"') == 1
+        assert len(re.findall(r"<h1\b", html)) == 1, name
+        assert "ethical" not in html
+    for name in CHAPTERS:
+        (shared,) = meta((site / f"{name}.html").read_text("utf8"), "og:image")
+        assert (site / "_images" / shared.rpartition("/")[2]).is_file()
+
+
+def test_the_site_lists_its_pages_and_answers_wrong_addresses(site):
+    listed = (site / "sitemap.xml").read_text("utf8")
+    assert re.findall(r"<loc>https://[^<]*?/[^/<]+/((?:book/)[^<]*)\.html", listed) == (
+        sorted(TOC_PAGES)
+    )
+    missing = (site / "404.html").read_text("utf8")
+    addresses = re.findall(r'(?:href|src)="([^"#]*)"', missing)
+    assert all(re.match(r"https?:|/", found) for found in addresses)
+    root = (site / "index.html").read_text("utf8")
+    assert 'lang="en"' in root
+    assert '<a href="book/index.html">Batch Normalization, Measured</a>' in root
+
+
+def test_a_page_asks_for_few_files(visit):
+    for name in ("book/index", "book/04-inference"):
+        page, _ = visit("book/license.html")
+        asked = []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        page.goto(page.url.replace("book/license", name))
+        page.wait_for_load_state("networkidle")
+        assert len(asked) <= MOST_REQUESTS, asked
+
+
+# The first page
+
+
+def test_slogans_show_what_the_ledger_says(site):
+    html = (site / "book/index.html").read_text("utf8")
+    wall = html.partition('<ul class="slogan-wall">')[2].partition("</ul>")[0]
+    claims = json.loads((site / "book/ledger.json").read_text("utf8"))["claims"]
+    cards = wall.split("<li>")[1:]
+    assert len(cards) == 9
+    for card in cards:
+        row = re.search(r'verdict-badge [^"]*" href="([^"]*)">([^<]*)', card)
+        (entry,) = [one for one in claims if one["row"] == row[1]]
+        assert row[2] == entry["verdict"]
+        (line,) = [one for one in entry["lines"] if one["address"] in card]
+        words = " ".join(BARE.sub("", card).split())
+        value = line["measured"].split(" (")[0].replace("-", "−")
+        assert f"{unescape(line['sentence'])}: {value}, needs" in unescape(words)
+        assert '<svg class="claim-bar"' in card
+    measured = sum(len(entry["lines"]) for entry in claims)
+    assert f"All {len(claims)} claims and {measured} measurements" in html
+
+
+def test_the_first_screen_says_what_to_do(visit):
+    for viewport in (PHONE, {"width": 1440, "height": 900}):
+        page, _ = visit("book/index.html", viewport=viewport)
+        buttons = page.locator(".course-buttons > a")
+        assert buttons.count() == 3
+        below = [buttons.nth(n).bounding_box() for n in range(3)]
+        assert all(box["y"] + box["height"] < viewport["height"] for box in below)
+        assert all(box["height"] >= 24 for box in below)
