@@ -22,6 +22,10 @@ TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 ROWS  ?= all
 MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
 
+# Containers often forbid Python to keep what it has compiled. Here a hundred processes
+# import PyTorch, and each would spend half of that time on compiling it again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help book test teacher bench exercise-report mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
 
 help:
