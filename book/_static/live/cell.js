@@ -26,7 +26,7 @@ export const source = (cell) => cell.querySelector(".cell_input pre").textConten
 
 // The imports of the page, of which an answer gets what it uses.
 export const imports = () =>
-  [...document.querySelectorAll(".cell.tag_imports")].map(source).join("\n");
+  [...document.querySelectorAll(".cell.live-imports")].map(source).join("\n");
 
 let editors = 0;
 
