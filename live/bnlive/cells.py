@@ -192,11 +192,10 @@ def _told(error, cells):
         own = [frame for frame in part.stack if frame.filename in cells]
         part.stack = traceback.StackSummary.from_list(own) if own else None
         part = part.__cause__ or part.__context__
-    asked = isinstance(error, NameError) and told.stack and told.stack[-1].filename
-    more = ""
-    if asked == CHECK:
-        more = f"The check calls your function {error.name}: keep this name.\n"
-    return "".join(told.format()) + more
+    own = told.stack
+    if isinstance(error, NameError) and own and own[-1].filename == CHECK:
+        return f"The check calls {error.name}: your answer has to keep this name.\n"
+    return "".join(told.format())
 
 
 def _no_input(prompt=""):

@@ -1,7 +1,7 @@
 // The editor of the pages that run: CodeMirror with the colors of the site, because its
 // tokens carry the class names of Pygments.
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { python } from "@codemirror/lang-python";
+import { python, pythonLanguage } from "@codemirror/lang-python";
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { EditorView, keymap } from "@codemirror/view";
 import { tagHighlighter, tags as t } from "@lezer/highlight";
@@ -54,4 +54,11 @@ export function open(parent, text, { label, help, run, changed }) {
       view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert } }),
     close: () => view.destroy(),
   };
+}
+
+// Whether a text reads as Python, as far as the editor can tell.
+export function isPython(text) {
+  let reads = true;
+  pythonLanguage.parser.parse(text).iterate({ enter: ({ type }) => void (reads &&= !type.isError) });
+  return reads;
 }

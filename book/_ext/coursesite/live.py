@@ -42,6 +42,7 @@ SCRIPTS = Path("book", "_static", "live")
 TARGET = Path("_static", "live")
 STAMP = (2020, 1, 1, 0, 0, 0)  # the same bytes from every build
 WORDS = {"torch": "PyTorch"}
+KEPT = ("book/exercises", "book/your-data")  # pages that show what the browser keeps
 
 # The theme and KaTeX have scripts and styles in the page itself; Python is WebAssembly.
 POLICY = (
@@ -304,11 +305,7 @@ def add_script(app, pagename, templatename, context, doctree):
         return
     tag = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
     context["metatags"] = tag + (context.get("metatags") or "")
-    if doctree is None or not any(
-        name in ("live-starter", "live-cell")
-        for node in doctree.findall(nodes.container)
-        for name in node["classes"]
-    ):
+    if pagename not in KEPT and not can_run(doctree):
         return
     where = {
         "data-live": app.course_live.folder,
@@ -318,9 +315,17 @@ def add_script(app, pagename, templatename, context, doctree):
         name: context["pathto"](f"{TARGET.as_posix()}/{folder}/", resource=True)
         for name, folder in where.items()
     }
-    folder = f"live/{app.course_live.folder}"
-    app.add_js_file(f"{folder}/live.js", loading_method="defer", **places)
-    app.add_css_file(f"{folder}/live.css")
+    script = f"live/{app.course_live.folder}/live.js"
+    app.add_js_file(script, loading_method="defer", **places)
+
+
+def can_run(doctree):
+    """Tell whether a page has cells that can be run."""
+    return doctree is not None and any(
+        name in ("live-starter", "live-cell")
+        for node in doctree.findall(nodes.container)
+        for name in node["classes"]
+    )
 
 
 def publish(app, error):

@@ -33,13 +33,15 @@ let editors = 0;
 // Puts an editor in the place of a cell's code.
 export async function edit(cell, text, { label, run, changed }) {
   const { open } = await import("./editor.js");
-  const code = cell.querySelector(".cell_input > div");
+  const input = cell.querySelector(".cell_input");
+  const code = input.firstElementChild;
   const box = make("div", { className: "highlight live-editor" });
   const id = `live-keys-${++editors}`;
   const keys = "Ctrl+Enter runs. Tab indents; Escape, then Tab leaves the editor.";
   const help = make("p", { className: "live-help live-keys", id }, keys);
   code.hidden = true;
-  code.after(box, help);
+  code.after(box);
+  input.after(help);
   // Sphinx would take "/" for its search: of editors it knows only text fields.
   box.addEventListener("keydown", (event) => event.stopPropagation());
   const editor = open(box, text, { label, help: id, run, changed });

@@ -14,7 +14,11 @@ let ready = false;
 let count = 0;
 
 export const isReady = () => ready;
-export const onEnd = (listener) => listeners.add(listener);
+// Calls `listener` when Python has ended, until what is returned is called.
+export function onEnd(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
 
 // Starts Python, so that it is there when the reader has written something.
 export function start() {

@@ -16,13 +16,14 @@
   const bar = (...children) => make("div", { className: "live-bar" }, ...children);
   const code = (text) => make("code", {}, text);
 
-  function stored(key) {
+  const stored = () => {
     try {
-      return localStorage.getItem(PREFIX + key);
+      return localStorage;
     } catch {
-      return null;
+      return {}; // blocked
     }
-  }
+  };
+  const has = (key) => PREFIX + key in stored();
 
   function style() {
     if (document.querySelector("link[data-live]")) return;
@@ -43,7 +44,7 @@
 
   // A button where `place` puts it. `open` of the module gets the cells and a function
   // that brings the button back.
-  function offer(place, cells, module, about, label) {
+  function offer(place, what, module, about, label) {
     if (!served) {
       const how = [" To run it here, enter ", code("python -m http.server"), " in the folder of the site, or "];
       place(bar(help("This page was opened as a file.", ...how, code("make serve"), " in that of the project.")));
@@ -62,7 +63,7 @@
     go.onclick = async () => {
       go.textContent = "Loading …";
       try {
-        await (await load(module)).open(cells, () => (show(), go.focus()));
+        await (await load(module)).open({ ...what, line }, () => (show(), go.focus()));
         line.hidden = true;
       } catch (error) {
         console.warn(error);
@@ -80,8 +81,8 @@
     const [, name] = starter.nextElementSibling.textContent.match(/check\(\s*"([\w-]+)"/);
     const place = (line) => starter.querySelector(".cell_input").after(line);
     offer(place, { starter, name }, "exercise.js", runs("about 9 MB"), () => [
-      stored(`answer:${name}`) ? "Go on with your answer" : "Answer on this page",
-      stored(`solved:${name}`) ? "✔ Solved" : "",
+      has(`answer:${name}`) ? "Go on with your answer" : "Answer on this page",
+      has(`solved:${name}`) ? "✔ Solved" : "",
     ]);
   }
 
@@ -89,12 +90,14 @@
   if (cells.length) {
     const top = document.querySelector("article .callout-overview, article .callout") ?? document.querySelector("article h1");
     const about = `${runs("about 18 MB")} It takes two to four times as long as stated above.`;
-    offer((line) => top.after(line), cells, "chapter.js", about, () => ["Run this page", ""]);
+    offer((line) => top.after(line), { cells }, "chapter.js", about, () => ["Run this page", ""]);
   }
 
-  // Two pages that show what this browser keeps.
-  for (const [id, module] of [["your-data", "yourdata.js"], ["exercises", "solved.js"]]) {
-    const section = served && document.querySelector(`article > section#${id}`);
-    if (section) load(module).then(({ show }) => show(section, live), console.warn);
-  }
+  // Two pages that show what this browser keeps: one of them only if there is something.
+  const show = (id, module) => {
+    const section = document.querySelector(`article > section#${id}`);
+    if (section && served) load(module).then((page) => page.show(section), console.warn);
+  };
+  show("your-data", "yourdata.js");
+  if (Object.keys(stored()).some((key) => key.startsWith(`${PREFIX}solved:`))) show("exercises", "solved.js");
 })();
