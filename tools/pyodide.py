@@ -143,9 +143,14 @@ class Assembly:
         """Return the files of the release, and the lock with what is wanted of it."""
         archive = self.package(*NPM, self.pins["core"]["npm"], to="--pack-destination")
         digest = hashlib.sha512(archive.read_bytes()).digest()
-        if f"sha512-{base64.b64encode(digest).decode()}" != self.pins["core"]["integrity"]:
+        if (
+            f"sha512-{base64.b64encode(digest).decode()}"
+            != self.pins["core"]["integrity"]
+        ):
             shutil.rmtree(archive.parent)
-            raise WrongSum(f"{archive.name} from npm is not the package that was pinned")
+            raise WrongSum(
+                f"{archive.name} from npm is not the package that was pinned"
+            )
         with tarfile.open(archive) as tar:
             read = lambda name: tar.extractfile(f"package/{name}").read()  # noqa: E731
             files = {name: read(name) for name in self.pins["core"]["files"]}
@@ -233,7 +238,8 @@ def closure(packages, pins):
             found[name] = packages[name]
             todo += packages[name]["depends"]
     return {
-        name: found[name] | {"depends": [d for d in found[name]["depends"] if d in found]}
+        name: found[name]
+        | {"depends": [d for d in found[name]["depends"] if d in found]}
         for name in sorted(found)
     }
 

@@ -188,7 +188,8 @@ def code_cells(document):
     return [
         cell
         for cell in document.findall(nodes.container)
-        if cell.get("nb_element") == "cell_code" and "remove-cell" not in cell["classes"]
+        if cell.get("nb_element") == "cell_code"
+        and "remove-cell" not in cell["classes"]
     ]
 
 
@@ -295,7 +296,8 @@ def begin(app):
     lock = json.loads(lock.read_text("utf8"))
     packages = {top for it in lock["packages"].values() for top in it["imports"]}
     app.course_live = Sources(app.srcdir, packages)
-    app.course_live.python = f"pyodide-{lock['info']['version']}"
+    pins = json.loads(Path(app.srcdir, "live", "pins.json").read_text("utf8"))
+    app.course_live.python = f"pyodide-{pins['pyodide']}"
     app.course_live.folder = folder_name(Path(app.srcdir))
 
 
