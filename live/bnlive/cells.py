@@ -13,7 +13,7 @@ from pyodide.code import CodeRunner
 
 from bnlib.exercises import get
 from bnlib.exercises.engine import progress
-from bnlive.names import bound, bound_by
+from bnlive.names import bound, bound_by, imports_for  # noqa: F401  (for worker.mjs)
 from bnlive.output import Stream
 
 # What every answer may use, whatever its chapter imports.
@@ -182,6 +182,8 @@ def _told(error, cells):
         return f"This needs {ABSENT}. NumPy does; Colab has both.\n"
     if isinstance(error, ModuleNotFoundError) and error.name == "matplotlib":
         return "Matplotlib could not be loaded. Is there a connection? Run this again.\n"
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error}: this page has NumPy, Matplotlib and Python's own modules.\n"
     if isinstance(error, MemoryError):
         return (
             "MemoryError: there is no memory left for this. A browser gives Python at "

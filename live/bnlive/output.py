@@ -37,7 +37,7 @@ class Stream(io.TextIOBase):
         self._text, self._count = self._text + text, self._count + len(text)
         if self._count > MOST:
             self._text = self._text[-LAST:]
-        elif time.monotonic() > self._next:
+        elif text.endswith("\n") and time.monotonic() > self._next:
             self.flush()
         return len(text)
 

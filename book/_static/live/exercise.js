@@ -82,6 +82,7 @@ export async function open({ starter, name }, closed) {
     const code = editor.text();
     if (code === original) store.eraseAnswer(name);
     else store.saveAnswer(name, { code, starter: begun, number, title });
+    if (!store.isKept()) note(NOT_KEPT);
     if (before !== null && code !== original) {
       before = null;
       reset.textContent = "Reset";

@@ -4,7 +4,7 @@ const folder = document.querySelector("script[data-pyodide]").dataset.pyodide;
 
 export const LOST = "Python could not be loaded. Is there a connection?";
 const CRASHED =
-  "Python has crashed, most likely because its memory was full, and was ended. " +
+  "Python has crashed, most likely because its memory or its stack was full, and was ended. " +
   "The next run starts it anew.";
 
 const waiting = new Map(); // number of a task -> who hears of it

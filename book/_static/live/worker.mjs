@@ -19,7 +19,7 @@ async function start(folder) {
   if (!python.loadedPackages.numpy) throw new Error("NumPy did not arrive.");
   const target = python.runPython("import site; site.getsitepackages()[0]");
   python.unpackArchive(await packed, "zip", { extractDir: target });
-  kernel = python.pyimport("bnlive");
+  kernel = python.pyimport("bnlive.cells");
   page = kernel.Page();
   postMessage({ kind: "ready" });
 }

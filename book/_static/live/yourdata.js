@@ -158,5 +158,5 @@ export function show(page) {
 const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
 const day = (date) => {
   const when = new Date(date);
-  return Number.isNaN(when.getTime()) ? "" : when.toLocaleString("en-US", { dateStyle: "medium", timeStyle: "short" });
+  return Number.isNaN(when.getTime()) ? "" : when.toLocaleDateString("en-US", { dateStyle: "medium" });
 };
