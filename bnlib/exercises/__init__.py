@@ -7,6 +7,7 @@ hunt* has ``hunt.py``, with the numbers H.1, H.2, ..., and the steps of the proj
 
 import math
 import re
+import sys
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
@@ -142,7 +143,7 @@ def check(name=None, fn=None, *more, strict=False, time_limit=10.0):
     After a right one follow the reason, the number of solved exercises of the chapter
     and the next one; after the third wrong one in a row, an offer of the next hint.
     The solved ones are remembered in the user's data folder, unless the environment
-    variable ``BNLIB_PROGRESS`` is ``off``.
+    variable ``BNLIB_PROGRESS`` is ``off``; on a page of the book, by the browser.
 
     Nothing that the function does becomes a traceback: it is called with copies, and
     what goes wrong is said in words. Only a real interrupt (the stop button) passes.
@@ -172,11 +173,13 @@ def check(name=None, fn=None, *more, strict=False, time_limit=10.0):
     Examples
     --------
     >>> check("1.1", lambda x: ...)
-    ○ Exercise 1.1 · not attempted yet. Replace the ... above, then run this cell again.
+    ○ Exercise 1.1 · not attempted yet. Replace the ... above, then check again.
     """
     if callable(name) and fn is None:
         fn = name
     verdict = _judge(name, fn, more, time_limit)
+    if getattr(sys.stdout, "mid_line", False):  # the answer printed without an end
+        print()
     if verdict.printed:
         print(verdict.printed)
     if strict and verdict.status != "right":
@@ -223,7 +226,7 @@ def progress():
 
     Solved ones are remembered in a folder of the user's data, which is named at the
     end; delete it to begin again. ``BNLIB_PROGRESS=off`` keeps nothing and reads
-    nothing.
+    nothing. On a page of the book the browser remembers them instead.
 
     Examples
     --------

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-__all__ = ["ClaimFailed", "claim", "mean_sd"]
+__all__ = ["ClaimFailed", "can_compare", "claim", "mean_sd"]
 
 _COMPARE = {
     "<": operator.lt,
@@ -44,6 +44,7 @@ def claim(
     seeds=None,
     on=None,
     digits=None,
+    rounding=None,
 ):
     """Print one line that states a claim, or raise if the measurement contradicts it.
 
@@ -76,6 +77,10 @@ def claim(
         Decimals that are printed of what was measured, where the two usual digits
         would differ between machines, as after a training in float32. The comparison
         takes the value as it is.
+    rounding : float, optional
+        Below this a value is nothing but rounding, whose digits differ between
+        machines, and is printed as 0: 1e-6, say, for relative errors in float32. By
+        default 1e-11, if the bound is below 1e-6.
 
     Raises
     ------
@@ -84,7 +89,8 @@ def claim(
     TypeError
         If ``seeds`` is given together with one value for each seed.
     ValueError
-        If the identifier, a text, the operator or the tolerance is not as above.
+        If the identifier, a text, the operator or the tolerance is not as above, or if
+        the bound is not above ``rounding``.
 
     Examples
     --------
@@ -92,10 +98,17 @@ def claim(
     ✔ N1 · a wide feature drowns a narrow one · measured 27, needs > 20
     >>> claim("F4", "the layer is the identity", 2e-16, "<", 1e-12)
     ✔ F4 · the layer is the identity · measured 0 (to rounding), needs < 1e-12
+    >>> claim("F4", "the same in float32", 2e-07, "<", 1e-5, rounding=1e-6)
+    ✔ F4 · the same in float32 · measured 0 (to rounding), needs < 1e-05
     >>> claim("W4.gain", "points gained", [5.0, 7.5, 6.0], ">", 4, on="digits")
     ✔ W4.gain · points gained · measured 6.2 (5 to 7.5, 3 seeds), needs > 4 · digits
     """
     _refuse_malformed(identifier, sentence, op, tol, on)
+    if rounding is not None and not 0 < rounding < bound:
+        raise ValueError(
+            f"rounding must lie between 0 and the bound {bound}, got {rounding}; "
+            "a claim with a smaller bound says nothing"
+        )
     values = np.atleast_1d(np.asarray(value, dtype=float))
     if values.size > 1 and seeds is not None:
         raise TypeError(
@@ -111,7 +124,8 @@ def claim(
             f"✘ {identifier} · {sentence} · measured {shown}, needs {needs}"
         )
     # Another order of the same sums may give exactly 0: that is rounding, too.
-    rounded = abs(measured) < _ROUNDING and op in ("<", "<=") and bound < _TINY
+    level = rounding or (_ROUNDING if bound < _TINY else 0.0)
+    rounded = abs(measured) < level and op in ("<", "<=")
     if digits is not None and not _holds(round(measured, digits), op, bound, tol):
         digits = None  # a rounded 0.96 would seem to break "< 1"
     shown = "0 (to rounding)" if rounded else _short(measured, digits)
@@ -120,6 +134,36 @@ def claim(
         f"measured {shown}{_over_seeds(values, seeds, digits)}, needs {needs}"
         + (f" · {on}" if on else "")
     )
+
+
+def can_compare(library, name="PyTorch"):
+    """Say whether a library is there to compare with, and print a line if it is not.
+
+    So a claim that is passed over does not go unnoticed.
+
+    Parameters
+    ----------
+    library : module or None
+        The library, None where it could not be imported.
+    name : str, default="PyTorch"
+        What readers call it.
+
+    Returns
+    -------
+    bool
+        True if there is a library.
+
+    Examples
+    --------
+    >>> can_compare(np, "NumPy")
+    True
+    >>> can_compare(None)
+    PyTorch is not installed: not compared.
+    False
+    """
+    if library is None:
+        print(f"{name} is not installed: not compared.")
+    return library is not None
 
 
 def mean_sd(values, digits=0):

@@ -357,7 +357,7 @@ def _sample(images, rows, columns):
 
 @cache
 def _table(name, first=0):
-    """Return the rows of a table, read-only, and their classes, from its last column."""
+    """Return the rows of a table and their classes, its last column, read-only."""
     path = Path(__file__).with_name("tables") / name
     table = np.loadtxt(path, delimiter=",", skiprows=first)
     x, y = table[:, :-1].copy(), table[:, -1].astype(int)

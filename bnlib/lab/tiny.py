@@ -103,7 +103,8 @@ def _step(layers, x, targets, normalize, lr):
         d_bias, d_gamma = d.sum(axis=0), 0.0
         if caches[k] is not None:
             d, d_gamma, d_bias = backward(d, caches[k])
-        below = d @ weight.T
+        # Nothing lies below the first layer.
+        below = d @ weight.T if k else 0.0
         weight -= lr * inputs[k].T @ d
         bias -= lr * d_bias
         gamma -= lr * d_gamma

@@ -1,4 +1,4 @@
-"""Answers that never end, for the time limit; it needs NumPy only, so any Python can."""
+"""Answers that never end, for the time limit: NumPy is all that they need."""
 
 import itertools
 import time
@@ -16,7 +16,7 @@ def swallow_exceptions():
         try:
             np.ones(3).sum()
         except Exception:
-            pass
+            continue
 
 
 def swallow_everything():
@@ -78,8 +78,12 @@ def sum_what_another_one_yields():
     return sum(zeros())
 
 
+def forget(i):
+    return 0
+
+
 def map_for_ever():
-    return sum(map(lambda i: 0, itertools.count()))
+    return sum(map(forget, itertools.count()))
 
 
 def multiply_matrices():

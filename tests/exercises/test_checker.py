@@ -163,8 +163,7 @@ def test_starter_is_not_attempted(fn):
     verdict = diagnose(SUM, fn)
     assert verdict.status == "not attempted"
     assert verdict.text == (
-        "○ Exercise 9.1 · not attempted yet. Replace the ... above, then run this "
-        "cell again."
+        "○ Exercise 9.1 · not attempted yet. Replace the ... above, then check again."
     )
 
 

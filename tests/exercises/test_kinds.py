@@ -46,8 +46,7 @@ def test_the_starter_of_a_repair_is_not_attempted(source):
     judged = diagnose(DOUBLE, run(source))
     assert judged.status == "not attempted"
     assert judged.text == (
-        "○ Exercise 9.1 · not attempted yet. Mend the function above, then run this "
-        "cell again."
+        "○ Exercise 9.1 · not attempted yet. Mend the function above, then check again."
     )
 
 

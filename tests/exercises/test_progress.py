@@ -1,5 +1,6 @@
 """What follows a verdict: the reason, what is solved, the next one, an offered hint."""
 
+import io
 import os
 import subprocess
 import sys
@@ -136,6 +137,31 @@ def test_every_other_way_is_right(monkeypatch):
         assert judged.status == "right", judged.text
 
 
+def test_verdict_begins_on_a_line_of_its_own(monkeypatch):
+    class Stream(io.StringIO):
+        @property
+        def mid_line(self):
+            return not self.getvalue().endswith("\n") and self.tell() > 0
+
+    for before in ("", "text", "text\n"):
+        stream = Stream()
+        monkeypatch.setattr(sys, "stdout", stream)
+        print(before, end="")
+        check("one", wrong)
+        lines = stream.getvalue().splitlines()
+        assert lines[len(before.splitlines())].startswith("✘ Exercise 1.1")
+
+
+def test_verdict_begins_on_a_line_of_its_own_after_what_an_answer_prints(capsys):
+    def chatty(x):
+        print("here", end="")
+        return 2 * x
+
+    assert said(capsys, "one", chatty).startswith(
+        "Case 1 printed:\n  here\nCase 2 printed:\n  here\n✔ Exercise 1.1"
+    )
+
+
 # after several wrong answers ----------------------------------------------------------
 
 OFFER = 'Not yet 3 times in a row: hint("1.1") gives hint 1 of 2.'
@@ -269,6 +295,47 @@ def test_kernels_at_once_lose_nothing(tmp_path):
     assert [run.wait() for run in runs] == [0, 0]
     found = [path.name for path in tmp_path.rglob("solved/*")]
     assert sorted(found) == sorted(f"{name}{i}" for name in "ab" for i in range(200))
+
+
+# where a page keeps it ----------------------------------------------------------------
+
+
+@pytest.fixture
+def browser(home, monkeypatch):
+    """Nothing can be kept in a folder."""
+    monkeypatch.setattr(sys, "platform", "emscripten")
+
+
+def test_a_page_hands_over_what_was_solved_and_reads_what_is_new(browser, capsys):
+    kept.restore(["two", "gone"])
+    text = said(capsys, "one", right)
+    assert text.endswith("Chapter 1: all 2 solved. Next: exercise 2.1, Third.\n")
+    assert kept.solved() - {"two", "gone"} == {"one"}
+    progress()
+    text = capsys.readouterr().out
+    assert "2 of 4 solved. Next: exercise 2.1" in text and "Kept" not in text
+
+
+def test_what_a_page_forgets_is_not_solved_any_more(browser, capsys):
+    kept.restore(iter(["one", "two"]))
+    kept.restore([])
+    assert kept.solved() == set()
+    assert "1 of 2 solved" in said(capsys, "one", right)
+
+
+def test_restoring_leaves_the_folder_as_it_is(home, capsys):
+    said(capsys, "one", right)
+    kept.restore(["two"])
+    assert kept.solved() == {"one", "two"}
+    assert os.listdir(kept.folder()) == ["one"]
+
+
+@pytest.mark.parametrize("names", ["one", [1], ["two", None], 3])
+def test_what_is_no_list_of_names_is_refused(browser, names):
+    kept.restore(["two"])
+    with pytest.raises(TypeError, match="several texts, .* pass a list"):
+        kept.restore(names)
+    assert kept.solved() == {"two"}
 
 
 # progress -----------------------------------------------------------------------------

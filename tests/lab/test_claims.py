@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bnlib.lab.claims import ClaimFailed, claim, mean_sd
+from bnlib.lab.claims import ClaimFailed, can_compare, claim, mean_sd
 
 
 @pytest.mark.parametrize(
@@ -133,3 +133,36 @@ def test_mean_and_standard_deviation_of_a_sample():
     assert mean_sd([0.5, 0.25], digits=2) == "0.38 ± 0.18"
     with pytest.raises(ValueError, match="at least two values, got 1"):
         mean_sd([1.0])
+
+
+def test_a_comparison_that_is_passed_over_is_named(capsys):
+    assert can_compare(np) and capsys.readouterr().out == ""
+    assert not can_compare(None)
+    assert capsys.readouterr().out == "PyTorch is not installed: not compared.\n"
+    assert not can_compare(None, "SciPy")
+    assert capsys.readouterr().out == "SciPy is not installed: not compared.\n"
+
+
+@pytest.mark.parametrize(
+    "value, op, printed",
+    [
+        (3.3e-7, "<", "0 (to rounding)"),
+        (6.6e-7, "<=", "0 (to rounding)"),
+        (0.0, "<", "0 (to rounding)"),
+        (1.1e-6, "<", "1.1e-06"),
+    ],
+)
+def test_rounding_of_float32_is_printed_alike_everywhere(value, op, printed, capsys):
+    claim("F3", "s", value, op, 1e-5, rounding=1e-6)
+    assert f"measured {printed}, needs" in capsys.readouterr().out
+
+
+def test_rounding_makes_no_claim_hold():
+    with pytest.raises(ClaimFailed):
+        claim("F3", "s", 2e-5, "<", 1e-5, rounding=1e-6)
+
+
+@pytest.mark.parametrize("rounding", [0.0, -1e-6, 1e-5, 1.0, np.nan])
+def test_rounding_as_large_as_the_bound_is_refused(rounding):
+    with pytest.raises(ValueError, match="between 0 and the bound 1e-05, got"):
+        claim("F3", "s", 2e-7, "<", 1e-5, rounding=rounding)

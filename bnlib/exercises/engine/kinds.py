@@ -75,7 +75,7 @@ def not_repaired(exercise):
     """
     text = (
         f"○ Exercise {exercise.number} · not attempted yet. Mend the function above, "
-        "then run this cell again."
+        "then check again."
     )
     return Verdict("not attempted", wrap(text, first=""))
 

@@ -4,10 +4,14 @@ Each solved exercise is an empty file in a folder of the user's data. To make a 
 needs no lock and reads nothing, so two kernels at once lose no entry, and there is no
 content that could be broken. Nothing leaves the machine; to begin again, delete the
 folder.
+
+A browser has no such folder. There the page of the book keeps the names: it hands them
+over with ``restore`` before a cell runs, and reads ``solved`` after it.
 """
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 # Set to "off", nothing is kept and nothing is read.
@@ -80,6 +84,41 @@ def _made(place):
     except FileExistsError:
         return False
     return True
+
+
+def restore(names):
+    """Let these be what this kernel has solved, in place of what it knew.
+
+    For who keeps the names elsewhere, as a page of the book does in the browser. The
+    folder stays as it is.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of solved exercises; one may be of an exercise that is gone.
+
+    Raises
+    ------
+    TypeError
+        If that is not an iterable of texts. Then nothing is changed.
+
+    Examples
+    --------
+    >>> before = solved()
+    >>> restore(["z-score"])
+    >>> "z-score" in solved()
+    True
+    >>> restore(before)
+    """
+    many = isinstance(names, Iterable) and not isinstance(names, str)
+    kept = list(names) if many else [None]
+    if not all(isinstance(name, str) for name in kept):
+        raise TypeError(
+            "names must be several texts, each the name of a solved exercise, got "
+            f"{names!r}; pass a list"
+        )
+    _in_this_kernel.clear()
+    _in_this_kernel.update(kept)
 
 
 def solved():

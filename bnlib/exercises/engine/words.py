@@ -187,7 +187,7 @@ def not_attempted(exercise):
         With status "not attempted".
     """
     text = f"○ Exercise {exercise.number} · not attempted yet. Replace the ... above, "
-    return Verdict("not attempted", text + "then run this cell again.")
+    return Verdict("not attempted", text + "then check again.")
 
 
 def half_written(exercise, cases, still_open):
