@@ -13,6 +13,7 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
 * the order of the ledger and the earlier addresses of chapters (:mod:`.chapters`),
 * the words of every section, for the search (:mod:`.search`),
+* classes for the cells that run on the page, and what they run with (:mod:`.live`),
 * the reference of a package, from its docstrings, and links between its names and the
   pages that use them (:mod:`.api`, :mod:`.uses`),
 * small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`).
