@@ -31,14 +31,13 @@ from tools.stamp_address import notebooks
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "tests" / "matrix.md"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-SHOWN = ("numpy", "torch", "matplotlib", "scikit-learn")
+SHOWN = ("numpy", "torch", "matplotlib")
 KERNEL = "ipykernel"
 # Versions: https://github.com/googlecolab/backend-info
 COLAB = (
     "numpy==2.1.3",
     "torch==2.11.0",
     "matplotlib==3.10.0",
-    "scikit-learn==1.6.1",
     "ipykernel==6.17.1",
     "ipython==7.34.0",
 )

@@ -1,4 +1,11 @@
-"""Data that ships with scikit-learn or is made from a seed; nothing is downloaded."""
+"""Two small tables and data made from a seed; nothing is downloaded.
+
+The tables are those of scikit-learn, and lie in ``tables`` with its license.
+"""
+
+import operator
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +27,8 @@ def digits(*, test_size=450, seed=0):
     test_size : int, default=450
         Number of test images.
     seed : int, default=0
-        Seed of the stratified split.
+        Seed of the stratified split, which is that of scikit-learn's
+        ``train_test_split``: each class keeps its share.
 
     Returns
     -------
@@ -34,6 +42,8 @@ def digits(*, test_size=450, seed=0):
 
     Raises
     ------
+    TypeError
+        If ``test_size`` is not a whole number.
     ValueError
         If ``test_size`` is below 10 or leaves fewer than 10 images for training.
 
@@ -43,10 +53,8 @@ def digits(*, test_size=450, seed=0):
     >>> x_train.shape, x_test.shape, x_train.max()
     ((1347, 64), (450, 64), np.float64(1.0))
     """
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    return _split(data.data / 16.0, data.target, test_size, seed)
+    x, y = _table("digits.csv.gz")
+    return _split(x / 16.0, y, test_size, seed)
 
 
 def for_seeds(load, seeds, **options):
@@ -93,7 +101,8 @@ def wine(*, test_size=54, seed=0):
     test_size : int, default=54
         Number of test wines.
     seed : int, default=0
-        Seed of the stratified split.
+        Seed of the stratified split, which is that of scikit-learn's
+        ``train_test_split``: each class keeps its share.
 
     Returns
     -------
@@ -106,6 +115,8 @@ def wine(*, test_size=54, seed=0):
 
     Raises
     ------
+    TypeError
+        If ``test_size`` is not a whole number.
     ValueError
         If ``test_size`` is below 3 or leaves fewer than 3 wines for training.
 
@@ -115,10 +126,7 @@ def wine(*, test_size=54, seed=0):
     >>> x_train.shape, x_test.shape, sorted(set(y_test.tolist()))
     ((124, 13), (54, 13), [0, 1, 2])
     """
-    from sklearn.datasets import load_wine
-
-    data = load_wine()
-    return _split(data.data, data.target, test_size, seed)
+    return _split(*_table("wine_data.csv", first=1), test_size, seed)
 
 
 def two_features(n=300, *, ratio=1000.0, seed=0):
@@ -347,14 +355,59 @@ def _sample(images, rows, columns):
     return total.reshape(n, out, out)
 
 
-def _split(x, y, test_size, seed):
-    from sklearn.model_selection import train_test_split
+@cache
+def _table(name, first=0):
+    """Return the rows of a table, read-only, and their classes, from its last column."""
+    path = Path(__file__).with_name("tables") / name
+    table = np.loadtxt(path, delimiter=",", skiprows=first)
+    x, y = table[:, :-1].copy(), table[:, -1].astype(int)
+    for shared in (x, y):
+        shared.flags.writeable = False
+    return x, y
 
-    x_train, x_test, y_train, y_test = train_test_split(
-        np.asarray(x, dtype=float),
-        y,
-        test_size=test_size,
-        random_state=seed,
-        stratify=y,
-    )
-    return x_train, y_train, x_test, y_test
+
+def _split(x, y, test_size, seed):
+    """Split rows as scikit-learn does, number for number, with the same draws."""
+    counts = np.bincount(y)
+    _check_test_size(test_size, len(counts), len(y))
+    rng = np.random.RandomState(seed)
+    to_train = _shares(counts, len(y) - test_size, rng)
+    to_test = _shares(counts - to_train, test_size, rng)
+    train, test = [], []
+    for label, n in enumerate(to_train):
+        mixed = np.flatnonzero(y == label)[rng.permutation(counts[label])]
+        train.append(mixed[:n])
+        test.append(mixed[n : n + to_test[label]])
+    train, test = (rng.permutation(np.concatenate(part)) for part in (train, test))
+    return x[train], y[train], x[test], y[test]
+
+
+def _check_test_size(test_size, classes, rows):
+    try:
+        operator.index(test_size)
+    except TypeError:
+        raise TypeError(
+            f"test_size must be a whole number of rows, got {test_size!r}; "
+            f"of {rows} rows, say {rows // 4}"
+        ) from None
+    if not classes <= test_size <= rows - classes:
+        raise ValueError(
+            f"test_size must lie between {classes} and {rows - classes}, so that each "
+            f"of the {classes} classes is on both sides, got {test_size}; say "
+            f"{rows // 4}"
+        )
+
+
+def _shares(counts, total, rng):
+    """Return how many of each class make up the total, as even as whole numbers are."""
+    even = counts / counts.sum() * total
+    whole = np.floor(even)
+    rest, missing = even - whole, int(total - whole.sum())
+    for size in np.unique(rest)[::-1]:  # the largest remainders are rounded up
+        if missing <= 0:
+            break
+        tied = np.flatnonzero(rest == size)
+        more = min(len(tied), missing)
+        whole[rng.choice(tied, size=more, replace=False)] += 1
+        missing -= more
+    return whole.astype(int)

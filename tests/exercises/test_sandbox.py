@@ -4,9 +4,17 @@ import threading
 import time
 import warnings
 from collections import namedtuple
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from endless import (
+    CLOCKED,
+    PATIENT,
+    STUBBORN,
+    spin_forever,
+    swallow_everything,
+)
 
 from bnlib.exercises.engine import sandbox
 
@@ -28,63 +36,11 @@ def spin(seconds):
         pass
 
 
-def spin_forever():
-    while True:
-        pass
-
-
 def sleep_long():
     time.sleep(30)
 
 
-def swallow_everything():
-    while True:
-        try:
-            time.sleep(0.001)
-        except:  # noqa: E722
-            spin(0.0)
-
-
-def swallow_twice():
-    while True:
-        try:
-            try:
-                time.sleep(0.001)
-            except BaseException:
-                continue
-        except BaseException:
-            continue
-
-
-def swallow_in_a_helper():
-    def helper():
-        try:
-            spin(0.01)
-        except:  # noqa: E722
-            return 0
-
-    while True:
-        helper()
-
-
-def refuse_to_end():
-    try:
-        spin_forever()
-    finally:
-        spin_forever()
-
-
-@pytest.mark.parametrize(
-    "fn",
-    [
-        spin_forever,
-        sleep_long,
-        swallow_everything,
-        swallow_twice,
-        swallow_in_a_helper,
-        refuse_to_end,
-    ],
-)
+@pytest.mark.parametrize("fn", [*PATIENT, *STUBBORN, sleep_long])
 def test_endless_code_is_stopped(fn):
     start = time.monotonic()
     outcome = sandbox.call(fn, (), 0.1)
@@ -177,12 +133,113 @@ def test_other_thread_runs_without_limit():
     assert outcomes[0].error is None
 
 
-def test_no_thread_no_limit(monkeypatch):
-    def refuse(self):
-        raise RuntimeError("can't start new thread")
+class Traced:
+    """Stands in for sys.monitoring before Python 3.12, with the events of sys.settrace.
 
+    Tracing ends with the first exception: code that catches it is out of reach.
+    """
+
+    events = SimpleNamespace(JUMP=1, PY_START=2, PY_RESUME=4)
+
+    def __init__(self):
+        self.tools, self.callbacks = {}, {}
+
+    def get_tool(self, tool):
+        return self.tools.get(tool)
+
+    def use_tool_id(self, tool, name):
+        assert tool not in self.tools
+        self.tools[tool] = name
+
+    def free_tool_id(self, tool):
+        del self.tools[tool]
+
+    def register_callback(self, tool, event, callback):
+        before = self.callbacks.pop((tool, event), None)
+        if callback is not None:
+            self.callbacks[tool, event] = callback
+        return before
+
+    def set_events(self, tool, events):
+        def trace(frame, kind, arg):
+            event = {"call": 2, "line": 1}.get(kind, 0)
+            if event & events:
+                self.callbacks[tool, event](frame.f_code, 0)
+            return trace
+
+        sys.settrace(trace if events else None)
+
+    def get_events(self, tool):
+        return 0
+
+
+def refuse(thread):
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.fixture
+def monitoring(monkeypatch):
+    """No thread can be started, as in a browser; all places for tools are free."""
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    assert sandbox.call(lambda: 7, (), 1.0).result == 7
+    if not hasattr(sys, "monitoring"):
+        monkeypatch.setattr(sys, "monitoring", Traced(), raising=False)
+    tools = [sys.monitoring.get_tool(i) for i in range(6)]
+    yield sys.monitoring
+    assert [sys.monitoring.get_tool(i) for i in range(6)] == tools
+
+
+MORE = (*STUBBORN, *CLOCKED) if hasattr(sys, "monitoring") else ()
+
+
+@pytest.mark.parametrize("fn", [*PATIENT, *MORE])
+def test_endless_code_is_stopped_without_threads(fn, monitoring):
+    start = time.monotonic()
+    outcome = sandbox.call(fn, (), 0.1)
+    assert isinstance(outcome.error, sandbox.TimeLimit)
+    assert 0.1 <= time.monotonic() - start < 5
+    assert sys.exc_info() == (None, None, None)
+    assert sandbox.call(lambda: 7, (), 5.0).result == 7
+
+
+def test_a_limit_without_threads_leaves_monitoring_as_it_was(monitoring):
+    sandbox.call(spin_forever, (), 0.05)
+    known = monitoring.events
+    for tool in range(6):
+        monitoring.use_tool_id(tool, "later")
+        assert monitoring.get_events(tool) == 0
+        for event in (known.JUMP, known.PY_START, known.PY_RESUME):
+            assert monitoring.register_callback(tool, event, None) is None
+        monitoring.free_tool_id(tool)
+
+
+def test_a_limit_without_threads_takes_a_place_that_is_free(monitoring):
+    for held in range(5, -1, -1):
+        monitoring.use_tool_id(held, f"tool {held}")
+        taken = [t for t in range(6) if monitoring.get_tool(t)]
+        if held:
+            error = sandbox.call(spin_forever, (), 0.05).error
+            assert isinstance(error, sandbox.TimeLimit)
+        assert [t for t in range(6) if monitoring.get_tool(t)] == taken
+    # Nobody left a place: the answer runs without a limit.
+    assert sandbox.call(spin, (0.2,), 0.05).error is None
+    for held in range(6):
+        assert monitoring.get_tool(held) == f"tool {held}"
+        monitoring.free_tool_id(held)
+
+
+def test_other_code_than_the_learners_is_not_stopped_without_threads(monitoring):
+    def work():
+        with sandbox._clock(0.0):
+            spin(0.05)
+        return "done"
+
+    assert work() == "done"
+
+
+def test_before_python_3_12_there_is_no_limit_without_threads(monkeypatch):
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.delattr(sys, "monitoring", raising=False)
+    assert sandbox.call(spin, (0.2,), 0.05).error is None
 
 
 def test_nothing_of_the_watchdog_is_left():

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn import datasets
+from sklearn.model_selection import train_test_split
 
 from bnlib.lab import data
 
@@ -23,6 +25,59 @@ def test_split_is_complete_stratified_and_repeatable(load, features, classes, to
     for a, b in zip(load(seed=3), first, strict=True):
         np.testing.assert_array_equal(a, b)
     assert not np.array_equal(load(seed=4)[0], x_train)
+
+
+SPLITS = {  # in 10, 60 or 450 rows many classes have the same remainder
+    "digits": [*[(450, seed) for seed in range(150)], (10, 1), (1787, 2), (60, 3)],
+    "wine": [*[(54, seed) for seed in range(250)], (3, 1), (175, 2), (10, 3)],
+}
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_tables_and_splits_are_those_of_scikit_learn(name):
+    x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    x = x / 16.0 if name == "digits" else x
+    for test_size, seed in SPLITS[name]:
+        options = {"test_size": test_size, "random_state": seed, "stratify": y}
+        x_train, x_test, y_train, y_test = train_test_split(x, y, **options)
+        ours = getattr(data, name)(test_size=test_size, seed=seed)
+        for a, b in zip(ours, (x_train, y_train, x_test, y_test), strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_splits_of_uneven_classes_are_those_of_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.repeat(np.arange(5), rng.integers(2, 30, size=5)))
+    x = np.arange(2.0 * len(y)).reshape(-1, 2)
+    for test_size in (5, len(y) // 3, len(y) // 2, len(y) - 5):
+        options = {"test_size": test_size, "random_state": seed, "stratify": y}
+        x_train, x_test, y_train, y_test = train_test_split(x, y, **options)
+        ours = data._split(x, y, test_size, seed)
+        for a, b in zip(ours, (x_train, y_train, x_test, y_test), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_done_to_the_data_stays_with_who_did_it():
+    first = data.digits(), data.wine()
+    for array in (*first[0], *first[1]):
+        array[:] = 7
+    assert data.digits()[0].max() == 1 and data.wine()[3].max() == 2
+
+
+@pytest.mark.parametrize(
+    "load, size, error, message",
+    [
+        (data.digits, 9, ValueError, "between 10 and 1787, .* got 9; say 449"),
+        (data.digits, 1788, ValueError, "between 10 and 1787, .* got 1788"),
+        (data.wine, 2, ValueError, "between 3 and 175, .* got 2; say 44"),
+        (data.wine, 0.25, TypeError, "a whole number of rows, got 0.25; .* say 44"),
+    ],
+)
+def test_impossible_splits_are_refused(load, size, error, message):
+    with pytest.raises(error, match=message):
+        load(test_size=size)
 
 
 def test_digits_are_scaled_to_0_1():

@@ -188,7 +188,7 @@ def test_the_closure_reaches_through_bnlib():
     assert {"bnlib.norms", "bnlib.lab.train", "bnlib.exercises.engine"} <= set(
         closure()
     )
-    assert {"numpy", "torch", "matplotlib", "sklearn"} <= set(third_party())
+    assert {"numpy", "torch", "matplotlib"} <= set(third_party())
 
 
 def test_what_the_notebooks_import_is_what_pyproject_declares():

@@ -1,9 +1,11 @@
 """Calls a learner's function on copies, within a time limit, and reports what happened.
 
 The limit works in the main thread, where notebooks run their cells: a watchdog sends
-the signal of an interrupt, and a handler turns it into ``TimeLimit``. In any other
-thread, or where no thread can be started (a browser), the call runs without a limit. A
-single long call into compiled code ends before it can be stopped.
+the signal of an interrupt, and a handler turns it into ``TimeLimit``. Where no thread
+can be started (a browser), the clock is read at every call and every turn of a loop
+instead, which takes Python 3.12 or newer: an older Python without threads has no limit.
+Nor has a call in another thread. A single long call into compiled code ends before it
+can be stopped.
 """
 
 import _thread
@@ -16,8 +18,14 @@ import signal
 import sys
 import sysconfig
 import threading
+import time
 import warnings
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import (
+    contextmanager,
+    nullcontext,
+    redirect_stderr,
+    redirect_stdout,
+)
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +36,9 @@ from bnlib.exercises.engine.state import state
 INSIST = 0.05
 # At most so many lines are waited for before the next exception.
 MOST_LINES = 20
+
+# Places for tools of sys.monitoring: first those that no kind of tool has for its own.
+_PLACES = (4, 3, 5, 2, 1, 0)
 
 # What a case prints is kept up to so many lines and characters.
 PRINTED_LINES = 20
@@ -164,7 +175,8 @@ def _watchdog(seconds):
             watcher.start()
         except RuntimeError:  # a browser has no threads
             done.set()
-        yield
+        with nullcontext() if watcher.ident else _clock(seconds):
+            yield
     finally:
         done.set()
         if watcher.ident is not None:
@@ -186,6 +198,36 @@ def _watch(seconds, barked, done):
         else:
             _thread.interrupt_main()
         done.wait(INSIST)
+
+
+@contextmanager
+def _clock(seconds):
+    watch, end = getattr(sys, "monitoring", None), time.monotonic() + seconds
+    places = [i for i in _PLACES if watch and watch.get_tool(i) is None]
+    if not places:  # before Python 3.12, or six tools look on already
+        yield
+        return
+
+    def look(*_):
+        # Not once but from now on at each event: code that swallows every exception
+        # gets the next one in its `except`, or at the head of the loop around it.
+        if time.monotonic() > end and _inside(sys._getframe(1)):
+            raise TimeLimit
+
+    tool, known = places[0], watch.events
+    # What compiled code asks of a generator that never ends is only a PY_RESUME.
+    events = (known.JUMP, known.PY_START, known.PY_RESUME)
+    watch.use_tool_id(tool, __name__)
+    for event in events:
+        watch.register_callback(tool, event, look)
+    watch.set_events(tool, sum(events))
+    try:
+        yield
+    finally:
+        watch.set_events(tool, 0)
+        for event in events:
+            watch.register_callback(tool, event, None)
+        watch.free_tool_id(tool)
 
 
 def _handler(previous, barked):
