@@ -124,7 +124,7 @@ def python(source, *packages):
     (folder / "pyodide-lock.json").write_text(lock)
     (folder / "pyodide.mjs").write_text("the core")
     files = dict.fromkeys(["pyodide-lock.json", "pyodide.mjs"], "")
-    (folder / "files.json").write_text(json.dumps({"files": files}))
+    (folder / "files.json").write_text(json.dumps(files))
     (folder / "not-of-the-release").write_text("")
     (source / "live" / "pins.json").write_text(json.dumps({"pyodide": "9.9"}))
 

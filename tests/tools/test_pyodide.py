@@ -8,6 +8,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import sys
 import tarfile
 import urllib.request
@@ -82,9 +83,20 @@ def release(tmp_path, monkeypatch):
         "official": f"{(tmp_path / 'address').as_uri()}/",
         "registry": {"package": "carrier==1", "folder": "carrier/python/"},
     }
-    (tmp_path / "pins.json").write_text(json.dumps(pins))
     (tmp_path / "copy.py").write_text(COPY)
     it = SimpleNamespace(folder=tmp_path, out=tmp_path / "out", pins=pins)
+
+    def pin():
+        chosen = pyodide.closure(lock["packages"], pins)
+        content = CORE | {
+            package["file_name"]: WHEELS[package["file_name"]]
+            for package in chosen.values()
+        }
+        small = json.dumps(lock | {"packages": chosen}, sort_keys=True).encode()
+        content["pyodide-lock.json"] = small
+        sums = {name: sum_of(text) for name, text in content.items()}
+        pins["sum"] = sum_of(json.dumps(sums, sort_keys=True).encode())
+        (tmp_path / "pins.json").write_text(json.dumps(pins))
 
     def client(name, archive, status=0):
         command = [sys.executable, tmp_path / "copy.py", tmp_path / archive]
@@ -102,7 +114,8 @@ def release(tmp_path, monkeypatch):
         log.unlink(missing_ok=True)
         return names
 
-    it.client, it.run, it.called = client, run, called
+    it.client, it.run, it.called, it.pin = client, run, called, pin
+    pin()
     client("NPM", "core-9.tgz")
     client("PIP", "carrier-1.whl")
     return it
@@ -136,7 +149,7 @@ def test_each_source_lays_out_the_same(release, source):
         if name in COMPLETE:
             assert (release.out / name).read_bytes() == content
     assert not (release.out / pyodide.DOWNLOADS).exists()
-    noted = json.loads((release.out / pyodide.MANIFEST).read_text())["files"]
+    noted = json.loads((release.out / pyodide.MANIFEST).read_text())
     assert noted == {n: sum_of((release.out / n).read_bytes()) for n in COMPLETE}
     assert release.called() == ["core@9", *["carrier==1"][: source == "registry"]]
 
@@ -168,10 +181,33 @@ def test_a_file_that_was_damaged_is_fetched_again(release):
     assert (release.out / "helper-2.whl").read_bytes() == WHEELS["helper-2.whl"]
 
 
+def test_a_folder_that_somebody_changed_is_laid_out_again(release):
+    release.run()
+    noted = json.loads((release.out / pyodide.MANIFEST).read_text())
+    noted["pyodide.mjs"] = sum_of(b"harms")
+    (release.out / "pyodide.mjs").write_bytes(b"harms")
+    (release.out / pyodide.MANIFEST).write_text(json.dumps(noted))
+    assert release.run() == 0
+    assert (release.out / "pyodide.mjs").read_bytes() == CORE["pyodide.mjs"]
+
+
+def test_another_choice_of_files_needs_another_sum(release, capsys):
+    release.pins["without"] = []
+    (release.folder / "pins.json").write_text(json.dumps(release.pins))
+    assert release.run() == 1
+    said = capsys.readouterr().err
+    assert "must have the sum that live/pins.json states, got " in said
+    assert "pyodide-lock.json" not in laid_out(release)
+    release.pins["sum"] = re.search("[0-9a-f]{64}", said)[0]
+    (release.folder / "pins.json").write_text(json.dumps(release.pins))
+    assert release.run() == 0
+    assert laid_out(release) == {*COMPLETE, "unused-3.whl"}
+
+
 def test_other_pins_leave_nothing_of_the_earlier_ones(release):
     release.run()
     release.pins["packages"] = ["other"]
-    (release.folder / "pins.json").write_text(json.dumps(release.pins))
+    release.pin()
     assert release.run() == 0
     assert laid_out(release) == {*CORE, "pyodide-lock.json", "other-4.whl"}
 
@@ -221,7 +257,7 @@ def test_where_nothing_answers_the_site_is_built_without(release, capsys):
         "without it."
     )
     assert "pyodide-lock.json" not in laid_out(release)
-    assert json.loads((release.out / pyodide.MANIFEST).read_text())["files"] == {}
+    assert json.loads((release.out / pyodide.MANIFEST).read_text()) == {}
 
 
 def test_without_npm_the_site_is_built_without(release, monkeypatch, capsys):

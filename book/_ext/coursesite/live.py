@@ -209,7 +209,7 @@ def publish(app, error):
     python = target / app.course_live.python
     python.mkdir(exist_ok=True)
     manifest = json.loads((root / PYTHON / "files.json").read_text("utf8"))
-    for name in manifest["files"]:
+    for name in manifest:
         shutil.copyfile(root / PYTHON / name, python / name)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     print(f"Python for the pages: {size / 1e6:.1f} MB of the site, after a click")
