@@ -1,6 +1,6 @@
 """Lay out Python for the browser in one folder, every file checked by its sum.
 
-``python -m tools.pyodide OUT --from official|registry|auto``. The npm package
+``python -m tools.pyodide OUT --from official|registry|any|auto``. The npm package
 ``pyodide`` is the official release: its sha512 stands in ``live/pins.json``, and its
 lock holds the sha256 of every wheel of that release. So the wheels may come from
 anywhere: from the release's own address or, where that does not answer within seconds,
@@ -12,8 +12,8 @@ last: a folder without it is not finished. ``files.json`` lists what was laid ou
 all sums; their own sum stands in ``live/pins.json`` as well, so that what comes back
 from a cache is checked without asking anybody.
 
-``auto`` takes the first source that answers; where none does, the site is built without
-Python, and the status is 0. A source that is named has to answer.
+``any`` takes the first source that answers; ``auto`` does as well, and where none does,
+the site is built without Python, and the status is 0.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main(arguments=None, pins=PINS):
     """Assemble Python for the browser; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.pyodide")
     parser.add_argument("out", type=Path, nargs="?", default=ROOT / "live" / "pyodide")
-    choices = ["official", "registry", "auto"]
+    choices = ["official", "registry", "any", "auto"]
     parser.add_argument("--from", dest="source", choices=choices, default="auto")
     chosen = parser.parse_args(arguments)
     assembly = Assembly(pins, chosen.out)
@@ -192,7 +192,7 @@ class Assembly:
         if not wheels:
             return
         sources = {"official": self.from_official, "registry": self.from_registry}
-        names = list(sources) if source == "auto" else [source]
+        names = [source] if source in sources else list(sources)
         for name in names:
             try:
                 for wheel in wheels:

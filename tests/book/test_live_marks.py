@@ -214,6 +214,8 @@ HIDDEN = Exercise(number="1.2", name="hidden", accept=lambda x: measure(x))
     "book/_static/live/live.js": "script",
     "book/_static/live/live.css": "style",
     "book/_static/live/worker.mjs": "worker",
+    "book/_static/live/LICENSE": "of the editor",
+    "book/_static/live/.hidden": "",
 }
 
 
@@ -297,7 +299,8 @@ def test_what_a_page_loads_is_published(tiny_book):
     live = tiny_book.out / "_static/live"
     (folder,) = live.glob("[0-9a-f]" * 12)
     files = {path.name for path in folder.iterdir()}
-    assert {"bnlib.zip", "live.js", "live.css", "worker.mjs"} <= files
+    assert {"bnlib.zip", "live.js", "live.css", "worker.mjs", "LICENSE"} <= files
+    assert ".hidden" not in files
     published = {path.name for path in (live / "pyodide-9.9").iterdir()}
     assert published == {"pyodide-lock.json", "pyodide.mjs"}
     assert {path.name for path in live.iterdir()} == {folder.name, "pyodide-9.9"}

@@ -136,7 +136,7 @@ def laid_out(release):
 COMPLETE = {*CORE, "pyodide-lock.json", "big-1.whl", "helper-2.whl"}
 
 
-@pytest.mark.parametrize("source", ["auto", "official", "registry"])
+@pytest.mark.parametrize("source", ["auto", "any", "official", "registry"])
 def test_each_source_lays_out_the_same(release, source):
     assert release.run(source) == 0
     assert laid_out(release) == COMPLETE
@@ -269,8 +269,8 @@ def test_without_npm_the_site_is_built_without(release, monkeypatch, capsys):
     assert said[0].endswith("so the site is built without it.")
 
 
-@pytest.mark.parametrize("source", ["official", "registry"])
-def test_a_source_that_is_named_has_to_answer(release, capsys, source):
+@pytest.mark.parametrize("source", ["official", "registry", "any"])
+def test_without_the_word_auto_a_source_has_to_answer(release, capsys, source):
     no_address(release)
     release.client("PIP", "carrier-1.whl", status=1)
     assert release.run(source) == 1

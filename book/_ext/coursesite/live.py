@@ -133,9 +133,10 @@ def packed(root):
 
 
 def scripts(root):
-    """Return the scripts and styles, by their names."""
+    """Return the scripts, styles and their license, by their names."""
     folder = root / SCRIPTS
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.*"))}
+    paths = sorted(path for path in folder.glob("[!.]*") if path.is_file())
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def folder_name(root):
