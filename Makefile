@@ -19,8 +19,8 @@ export TORCH_INDEX ?=
 TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 
 # Where Python for the pages comes from: official (the address of the release), registry
-# (a package that carries the same files), or auto, the first of them that answers.
-# Where none does, auto builds the site without it.
+# (a package that carries the same files), any, the first of them that answers, or auto:
+# where none answers, the site is built without it.
 PYODIDE_FROM ?= auto
 PYODIDE := live/pyodide/files.json
 

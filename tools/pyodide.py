@@ -1,6 +1,6 @@
 """Lay out Python for the browser in one folder, every file checked by its sum.
 
-``python -m tools.pyodide OUT --from official|registry|auto``. The npm package
+``python -m tools.pyodide OUT --from official|registry|any|auto``. The npm package
 ``pyodide`` is the official release: its sha512 stands in ``live/pins.json``, and its
 lock holds the sha256 of every wheel of that release. So the wheels may come from
 anywhere: from the release's own address or, where that does not answer within seconds,
@@ -8,10 +8,12 @@ out of a package that carries the same files. A file with another sum is an erro
 
 What is complete in ``OUT`` is not fetched again, so a run that was interrupted goes on
 where it stopped. Every file gets its name when all of it is there, and the lock comes
-last: a folder without it is not finished. ``files.json`` lists what was laid out.
+last: a folder without it is not finished. ``files.json`` lists what was laid out, with
+all sums; their own sum stands in ``live/pins.json`` as well, so that what comes back
+from a cache is checked without asking anybody.
 
-``auto`` takes the first source that answers; where none does, the site is built without
-Python, and the status is 0. A source that is named has to answer.
+``any`` takes the first source that answers; ``auto`` does as well, and where none does,
+the site is built without Python, and the status is 0.
 """
 
 import argparse
@@ -52,7 +54,7 @@ def main(arguments=None, pins=PINS):
     """Assemble Python for the browser; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.pyodide")
     parser.add_argument("out", type=Path, nargs="?", default=ROOT / "live" / "pyodide")
-    choices = ["official", "registry", "auto"]
+    choices = ["official", "registry", "any", "auto"]
     parser.add_argument("--from", dest="source", choices=choices, default="auto")
     chosen = parser.parse_args(arguments)
     assembly = Assembly(pins, chosen.out)
@@ -79,8 +81,7 @@ class Assembly:
     """One folder that is filled from what the pins name."""
 
     def __init__(self, pins, out):
-        self.text = pins.read_bytes()
-        self.pins, self.out = json.loads(self.text), out
+        self.pins, self.out = json.loads(pins.read_text("utf8")), out
         self.downloads = out / DOWNLOADS
 
     def run(self, source):
@@ -96,32 +97,36 @@ class Assembly:
         self.fetch(source, missing)
         for name, content in files.items():
             self.write(name, content)
-        sums = {name: sha256(content) for name, content in files.items()}
-        sums |= {it["file_name"]: it["sha256"] for it in wheels}
         text = json.dumps(lock, sort_keys=True).encode()
+        sums = {name: sha256(content) for name, content in files.items()}
+        sums |= {it["file_name"]: it["sha256"] for it in wheels} | {LOCK: sha256(text)}
+        if sum_of_sums(sums) != self.pins["sum"]:
+            raise WrongSum(
+                "all files together must have the sum that live/pins.json states, got "
+                f"{sum_of_sums(sums)}; if other files are wanted, write this one there"
+            )
         for path in self.out.iterdir():
             if path.is_file() and path.name not in sums:
                 path.unlink()  # of an earlier version
         self.write(LOCK, text)
-        self.note(sums | {LOCK: sha256(text)})
+        self.note(sums)
         shutil.rmtree(self.downloads)
-        size = sum((self.out / name).stat().st_size for name in (*sums, LOCK))
+        size = sum((self.out / name).stat().st_size for name in sums) / 1e6
         version = self.pins["pyodide"]
-        say(f"Pyodide {version}, {len(sums) + 1} files, {size / 1e6:.1f} MB, checked.")
+        say(f"Pyodide {version}, {len(sums)} files, {size:.1f} MB, checked.")
 
     def is_complete(self):
         """Tell whether all is there and is what the present pins ask for."""
         if not (self.out / LOCK).is_file() or not (self.out / MANIFEST).is_file():
             return False
         noted = json.loads((self.out / MANIFEST).read_text("utf8"))
-        return noted["pins"] == sha256(self.text) and all(
-            self.has(name, sum) for name, sum in noted["files"].items()
+        return sum_of_sums(noted) == self.pins["sum"] and all(
+            self.has(name, sum) for name, sum in noted.items()
         )
 
     def note(self, sums):
         """Write down what was laid out; the file stays as it is if it says the same."""
-        noted = {"pins": sha256(self.text), "files": dict(sorted(sums.items()))}
-        text = (json.dumps(noted, indent=1) + "\n").encode()
+        text = (json.dumps(sums, indent=1, sort_keys=True) + "\n").encode()
         if not self.has(MANIFEST, sha256(text)):
             self.write(MANIFEST, text)
 
@@ -187,7 +192,7 @@ class Assembly:
         if not wheels:
             return
         sources = {"official": self.from_official, "registry": self.from_registry}
-        names = list(sources) if source == "auto" else [source]
+        names = [source] if source in sources else list(sources)
         for name in names:
             try:
                 for wheel in wheels:
@@ -247,6 +252,11 @@ def closure(packages, pins):
 def sha256(content):
     """Return the sum of some bytes, as the official lock states it."""
     return hashlib.sha256(content).hexdigest()
+
+
+def sum_of_sums(sums):
+    """Return one sum for many files: {name: sum}."""
+    return sha256(json.dumps(sums, sort_keys=True).encode())
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * cells that run on the page, by Python in the browser (:mod:`.live`), and a list of the
   exercises for what a browser keeps of them (:mod:`.live_list`),
 * the words of every section, for the search (:mod:`.search`),
+* classes for the cells that run on the page, and what they run with (:mod:`.live`),
 * the reference of a package, from its docstrings, and links between its names and the
   pages that use them (:mod:`.api`, :mod:`.uses`),
 * small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`).

@@ -1,43 +1,39 @@
 """Cells that run on the page, by Python in the browser.
 
-Where ``tools/pyodide.py`` has laid out Python, the cells that can run there get classes,
+Where ``tools/pyodide.py`` has laid out Python, cells that can run there get classes,
 their pages a small script, and the site what the script loads after a click. Which can
-run is read from the sources, nothing is imported: an exercise whose solution, check and
-checker need only packages that are laid out, and all cells of a notebook whose imports
-do. An exercise that needs more says where it runs. Without Python nothing of this
-happens, and the site is complete as well.
+run is read from the sources (:mod:`.needs`): an exercise whose cells and checker need
+only what is laid out, and all cells of a notebook that imports nothing else. An
+exercise that needs more says where it runs. Without Python nothing of this happens.
 
-=================  ================================================================
-``live-starter``   the cells of an exercise that can be answered on the page, by
-``live-check`` …   their roles in its metadata
-``live-imports``   a cell of imports, from which an exercise takes what it needs
-``live-cell``      a cell of a notebook that can be run as a whole
-``live-torch``     among these, a cell that needs PyTorch and is skipped
-=================  ================================================================
+================= ==================================================================
+``live-starter``  the cells of an exercise that can be answered on the page, each by
+``live-check`` …  its role
+``live-imports``  a cell of imports, from which an exercise takes what it needs
+``live-cell``     a cell of a notebook that can be run as a whole
+``live-torch``    such a cell that compares with PyTorch, and has nothing to do here
+================= ==================================================================
 
-The script finds in its attributes where the rest is, relative to the page: ``data-live``
-is a folder with a name made from its content, so that no cache mixes versions, and
+The script finds in its attributes where the rest is, relative to the page:
+``data-live`` is a folder named by its content, so that no cache mixes versions, and
 ``data-pyodide`` that of Python.
 """
 
-import ast
 import hashlib
 import json
 import shutil
-import sys
 import zipfile
-from functools import cache
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
 from .address import COLAB, repository
+from .needs import PACKAGES, Sources
 
 PYTHON = Path("live", "pyodide")
 LOCK = "pyodide-lock.json"
 # Sphinx copies none of these: "live" is excluded, in static folders as well.
-PACKAGES = {"bnlib": Path(), "bnlive": Path("live")}  # what Python imports, and whence
 SCRIPTS = Path("book", "_static", "live")
 TARGET = Path("_static", "live")
 STAMP = (2020, 1, 1, 0, 0, 0)  # the same bytes from every build
@@ -50,129 +46,6 @@ POLICY = (
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'"
 )
-
-
-# --- what a piece of code needs -------------------------------------------------------
-
-
-class Sources:
-    """The modules of a book's own package, read and never imported."""
-
-    def __init__(self, root, packages):
-        self.root = Path(root)
-        self.known = {*sys.stdlib_module_names, *PACKAGES, *packages}
-        self.tree = cache(self.tree)
-        self.lacks = cache(self.lacks)
-
-    def path(self, module):
-        """Return the file of a module of ours, None if it is none."""
-        base = self.root.joinpath(*module.split("."))
-        files = base / "__init__.py", base.with_suffix(".py")
-        return next((file for file in files if file.is_file()), None)
-
-    def tree(self, module):
-        return ast.parse(self.path(module).read_text("utf8"))
-
-    def lacks(self, module):
-        """Return the packages that importing a module needs and a browser lacks."""
-        found, todo = set(), [module]
-        while todo:
-            name = todo.pop()
-            if name in found:
-                continue
-            found.add(name)
-            if name.partition(".")[0] in PACKAGES:
-                todo.append(parent(name) or name)
-            if self.path(name) is not None:
-                is_package = self.path(name).stem == "__init__"
-                package = name if is_package else parent(name)
-                todo += [it for it, _ in imported(self.tree(name).body, package)]
-        return frozenset({name.partition(".")[0] for name in found} - self.known)
-
-    def names(self, body):
-        """Return ``{name: packages that a browser lacks for it}`` of imports."""
-        found = {}
-        for module, name in imported(body):
-            found[name] = found.get(name, frozenset()) | self.lacks(module)
-        return {name: lacking for name, lacking in found.items() if lacking}
-
-    @property
-    @cache  # noqa: B019  (one object for each build)
-    def exercises(self):
-        """Return what the checkers lack: {name of an exercise: packages}."""
-        found = {}
-        for path in sorted((self.root / "bnlib" / "exercises").glob("*.py")):
-            body = ast.parse(path.read_text("utf8")).body
-            defined = definitions(body)
-            for node in body:
-                name = named(node)
-                if name is not None:
-                    parts = reached(node, defined)
-                    found[name] = {
-                        package
-                        for part in parts
-                        for module, _ in imported(ast.walk(part), "bnlib.exercises")
-                        for package in self.lacks(module)
-                    }
-        return found
-
-
-def parent(module):
-    return module.rpartition(".")[0]
-
-
-def imported(statements, package=""):
-    """Yield ``(module, name)`` for what statements import; guarded ones do not count."""
-    for node in statements:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                name = alias.asname or alias.name.partition(".")[0]
-                yield alias.name, name
-        elif isinstance(node, ast.ImportFrom):
-            parts = package.split(".")[: len(package.split(".")) - node.level + 1]
-            base = ".".join(parts if node.level else [])
-            module = ".".join(filter(None, [base, node.module]))
-            for alias in node.names:
-                yield f"{module}.{alias.name}", alias.asname or alias.name
-
-
-def definitions(body):
-    """Return the statements of a module that define each name."""
-    found = {}
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found[node.name] = node
-        elif isinstance(node, ast.Assign):
-            for target in node.targets:
-                for name in ast.walk(target):
-                    if isinstance(name, ast.Name):
-                        found[name.id] = node
-    return found
-
-
-def named(node):
-    """Return the name of the exercise that a statement defines, None if it is none."""
-    if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
-        return None
-    given = {it.arg: it.value for it in node.value.keywords}
-    name = given.get("name")
-    return name.value if isinstance(name, ast.Constant) and "number" in given else None
-
-
-def reached(start, defined):
-    """Return a statement and all definitions that it leads to."""
-    found, todo = [], [start]
-    while todo:
-        node = todo.pop()
-        if node not in found:
-            found.append(node)
-            names = {it.id for it in ast.walk(node) if isinstance(it, ast.Name)}
-            todo += [defined[name] for name in names if name in defined]
-    return found
-
-
-def uses(tree):
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 # --- the cells of a page --------------------------------------------------------------
@@ -202,21 +75,6 @@ def tagged(cell, tag):
     return tag in cell.get("cell_metadata", {}).get("tags", ())
 
 
-def lacking(cells, sources):
-    """Return what a browser lacks for each exercise: {name: packages}."""
-    trees = {id(cell): ast.parse(source(cell)) for cell in cells}
-    known = sources.names([s for tree in trees.values() for s in tree.body])
-    found = {}
-    for cell in cells:
-        name = about(cell).get("name")
-        if name is not None:
-            used = uses(trees[id(cell)])
-            packages = {p for n in used & known.keys() for p in known[n]}
-            found.setdefault(name, set(sources.exercises.get(name, ())))
-            found[name] |= packages
-    return found
-
-
 class MarkLiveCells(SphinxTransform):
     """Give classes to exercises and, in notebooks that can be run, to all cells."""
 
@@ -227,21 +85,22 @@ class MarkLiveCells(SphinxTransform):
         cells = code_cells(self.document)
         if sources is None or not cells:
             return
-        missing = lacking(cells, sources)
-        trees = {id(cell): ast.parse(source(cell)) for cell in cells}
-        whole = not sources.names([s for tree in trees.values() for s in tree.body])
+        pairs = [(source(cell), about(cell).get("name")) for cell in cells]
+        missing, rest = sources.notebook(pairs)
         for cell in cells:
             exercise = about(cell)
-            if exercise and not missing[exercise["name"]]:
+            packages = missing.get(exercise.get("name"))
+            if exercise and not packages:
                 cell["classes"].append(f"live-{exercise['role']}")
             elif exercise.get("role") == "starter":
-                self.send_elsewhere(cell, missing[exercise["name"]])
-            elif whole and not exercise:
-                cell["classes"].append("live-cell")
-                if tagged(cell, "torch"):
-                    cell["classes"].append("live-torch")
-            if tagged(cell, "imports"):
-                cell["classes"].append("live-imports")
+                self.send_elsewhere(cell, packages)
+            elif not exercise and not rest:
+                torch = ["live-torch"] if tagged(cell, "torch") else []
+                cell["classes"] += ["live-cell", *torch]
+        if can_run(self.document):
+            for cell in cells:
+                if tagged(cell, "imports"):
+                    cell["classes"].append("live-imports")
 
     def send_elsewhere(self, cell, packages):
         """Say below an exercise where it runs."""
@@ -274,15 +133,19 @@ def packed(root):
 
 
 def scripts(root):
-    """Return the scripts and styles, by their names."""
+    """Return the scripts, styles and their license, by their names."""
     folder = root / SCRIPTS
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.*"))}
+    paths = sorted(path for path in folder.glob("[!.]*") if path.is_file())
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def folder_name(root):
     """Return the name of the folder for all that changes with the course."""
     digest = hashlib.sha256()
-    for name, content in [*packed(root), *scripts(root).items()]:
+    files = {**dict(packed(root)), **scripts(root)}
+    for path in sorted(root.glob("book/*.ipynb")):  # exercises.json is made from them
+        files[path.name] = path.read_bytes()
+    for name, content in files.items():
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:12]
 
@@ -347,7 +210,7 @@ def publish(app, error):
     python = target / app.course_live.python
     python.mkdir(exist_ok=True)
     manifest = json.loads((root / PYTHON / "files.json").read_text("utf8"))
-    for name in manifest["files"]:
+    for name in manifest:
         shutil.copyfile(root / PYTHON / name, python / name)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     print(f"Python for the pages: {size / 1e6:.1f} MB of the site, after a click")
