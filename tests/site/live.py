@@ -4,8 +4,15 @@ import json
 import re
 from contextlib import contextmanager
 
+import pytest
+
 from tests.site.course import ROOT, TOC_PAGES
 
+# Without a source of Python for the pages the site is built, and complete, without it.
+needs_python = pytest.mark.skipif(
+    not (ROOT / "live" / "pyodide" / "pyodide-lock.json").is_file(),
+    reason="Python for the pages is not laid out: no source of it answered",
+)
 # Milliseconds in which Python starts, on a busy machine too.
 START = 120_000
 # Exercises whose answer or checker is written in PyTorch.
@@ -106,8 +113,26 @@ def kept(page):
     return {k.removeprefix(STORE): v for k, v in entries if k.startswith(STORE)}
 
 
+def compact(value):
+    """Return JSON as a browser writes it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def keep(page, **entries):
     """Put entries where the page keeps them."""
     for key, value in entries.items():
-        text = value if isinstance(value, str) else json.dumps(value)
+        text = value if isinstance(value, str) else compact(value)
         page.evaluate("([k, v]) => localStorage.setItem(k, v)", [STORE + key, text])
+
+
+def broken_rules(page):
+    """Return what axe finds in the parts of a page that run."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    from tests.site.test_pages import STANDARDS, describe
+
+    parts = (".live-bar", ".live-starter", ".live-check", ".live-data", ".live-dialog")
+    here = [[part] for part in parts if page.locator(part).count()]
+    context = {"include": here}
+    found = Axe().run(page, context=context, options={"runOnly": STANDARDS})
+    return [describe(violation) for violation in found.response["violations"]]

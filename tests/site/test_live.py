@@ -10,12 +10,15 @@ from tests.site.live import (
     PRACTICE,
     SHIFTED,
     Exercise,
+    broken_rules,
     exercises,
     keep,
     kept,
+    needs_python,
     solutions,
 )
 
+pytestmark = needs_python
 FORWARD = "book/02-forward"
 SOLUTION = solutions(FORWARD)["2.1"]
 
@@ -232,17 +235,6 @@ def test_an_exercise_is_accessible_in_each_look(visit):
             forward.button("Close").click()
 
 
-def broken_rules(page):
-    """Return what axe finds in the parts of a page that run."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    from tests.site.test_pages import STANDARDS, describe
-
-    context = {"include": [[".live-bar"], [".live-starter"], [".live-check"]]}
-    found = Axe().run(page, context=context, options={"runOnly": STANDARDS})
-    return [describe(violation) for violation in found.response["violations"]]
-
-
 def test_the_keyboard_is_enough(visit):
     page, _ = visit(f"{FORWARD}.html")
     page.route("**/worker.mjs", lambda route: route.abort())
@@ -307,19 +299,3 @@ def test_a_page_without_a_script_has_no_dead_button(visit):
     page, _ = visit(f"{FORWARD}.html", java_script_enabled=False)
     assert page.locator(".live-bar").count() == 0
     assert page.locator(".live-starter pre").first.is_visible()
-
-
-def test_only_a_small_script_comes_before_a_click(visit):
-    asked = []
-    page, _ = visit("book/license.html")
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(page.url.replace("license", "02-forward"))
-    page.mouse.wheel(0, 3000)
-    page.wait_for_timeout(300)
-    live = [url for url in asked if "/live/" in url]
-    assert [url.rpartition("/")[2].partition("?")[0] for url in live] == ["live.js"]
-    size = len(page.request.get(live[0]).body())
-    style = page.request.get(next(u for u in asked if "course.css" in u)).text()
-    buttons = style[style.index("/* Buttons of the cells that run") :]
-    buttons = buttons.partition("\n/* ")[0]
-    assert size + len(buttons) < 5 * 1024

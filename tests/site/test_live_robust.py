@@ -2,8 +2,16 @@
 
 import pytest
 
-from tests.site.live import SHIFTED, Exercise, blocked, kept, solutions
+from tests.site.live import (
+    SHIFTED,
+    Exercise,
+    blocked,
+    kept,
+    needs_python,
+    solutions,
+)
 
+pytestmark = needs_python
 FORWARD = "book/02-forward"
 SOLUTION = solutions(FORWARD)["2.1"]
 # The limit of the checker is 10 s: a test need not burn them.

@@ -92,6 +92,9 @@ export function open({ cells, line }, closed) {
         if (kind === "text") output.print(text);
         if (kind === "figure") output.draw(text);
       });
+      // A cell that compares with PyTorch may do nothing where there is none.
+      if (went === "ok" && !output.text && cell.matches(".live-torch"))
+        output.print("Skipped: it needs PyTorch, which does not run in a browser.\n");
       state.textContent = TEXT[went];
       if ((went === "ok" || went === "skipped") && task.code === (editor?.text() ?? original)) ran.add(own);
       return went;
