@@ -181,7 +181,9 @@ def _told(error, cells):
     if _is_torch(error):
         return f"This needs {ABSENT}. NumPy does; Colab has both.\n"
     if isinstance(error, ModuleNotFoundError) and error.name == "matplotlib":
-        return "Matplotlib could not be loaded. Is there a connection? Run this again.\n"
+        return (
+            "Matplotlib could not be loaded. Is there a connection? Run this again.\n"
+        )
     if isinstance(error, ModuleNotFoundError):
         return f"{error}: this page has NumPy, Matplotlib and Python's own modules.\n"
     if isinstance(error, MemoryError):

@@ -5,7 +5,7 @@ import symtable
 
 
 def imports_for(imports, code):
-    """Return those statements of an import cell whose names the code uses.
+    r"""Return those statements of an import cell whose names the code uses.
 
     So an exercise of a chapter with PyTorch is done without it, and one that draws
     nothing does not wait for Matplotlib.
@@ -24,8 +24,8 @@ def imports_for(imports, code):
 
     Examples
     --------
-    >>> imports_for("import numpy as np\\nfrom math import pi, tau", "np.ones(tau)")
-    'import numpy as np\\nfrom math import tau'
+    >>> imports_for("import numpy as np\nfrom math import pi", "np.ones(pi)")
+    'import numpy as np\nfrom math import pi'
     """
     used = {node.id for node in ast.walk(_parse(code)) if isinstance(node, ast.Name)}
     needed = []
@@ -55,7 +55,7 @@ def bound_by(alias):
 
 
 def bound(code):
-    """Return the names that a cell binds for the cells after it.
+    r"""Return the names that a cell binds for the cells after it.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def bound(code):
 
     Examples
     --------
-    >>> sorted(bound("import os\\nfor i in range(3):\\n    x = [j for j in 'ab']"))
+    >>> sorted(bound("import os\nfor i in range(3):\n    x = [j for j in 'ab']"))
     ['i', 'os', 'x']
     """
     symbols = symtable.symtable(code, "cell", "exec").get_symbols()

@@ -3,7 +3,7 @@
 import io
 import time
 
-# Of more than MOST characters of one cell only the LAST are shown: they hold the verdict.
+# Of more than MOST characters of a cell only the LAST are shown: they hold the verdict.
 MOST, LAST = 20_000, 2_000
 # Seconds between two messages: a loop that prints must not drown the page.
 OFTEN = 0.1
@@ -22,7 +22,7 @@ class Stream(io.TextIOBase):
     --------
     >>> with Stream(lambda kind, text: print(kind, len(text))) as stream:
     ...     count = stream.write("x" * 30_000)
-    text 2037
+    text 2036
     """
 
     def __init__(self, send):

@@ -16,7 +16,9 @@ needs_python = pytest.mark.skipif(
 # Milliseconds in which Python starts, on a busy machine too.
 START = 120_000
 # Exercises whose answer or checker is written in PyTorch.
-NEEDS_TORCH = {"5.4", "8.6", "10.1", "10.4", "10.5", "H.10"} | {f"P.{i}" for i in range(2, 8)}
+NEEDS_TORCH = {"5.4", "8.6", "10.1", "10.4", "10.5", "H.10"} | {
+    f"P.{i}" for i in range(2, 8)
+}
 STORE = "batch-normalization-measured:"
 SHIFTED = "def forward(x, gamma, beta, eps):\n    return x\n"
 
@@ -62,8 +64,11 @@ class Exercise:
     def __init__(self, page, number):
         from playwright.sync_api import expect
 
+        expect.set_options(timeout=60_000)
         self.page, self.expect, self.number = page, expect, number
-        self.section = page.locator(f"section:has(> h3:has-text('Exercise {number} '))")
+        self.section = page.locator(
+            f"section:has(> h3:has-text('Exercise {number} ·'))"
+        )
         self.editor = self.section.locator(".cm-content")
         self.status = self.section.locator(".live-status")
         self.output = self.section.locator(".live-output")
@@ -85,7 +90,7 @@ class Exercise:
         self.page.keyboard.insert_text(text)
 
     def check(self, verdict, limit=START):
-        """Press Check and wait for a verdict: a pattern for the line that is announced."""
+        """Press Check and wait for a verdict, a pattern of what is announced."""
         self.button("Check").click()
         self.hears(verdict, limit)
 
@@ -134,5 +139,7 @@ def broken_rules(page):
     parts = (".live-bar", ".live-starter", ".live-check", ".live-data", ".live-dialog")
     here = [[part] for part in parts if page.locator(part).count()]
     context = {"include": here}
-    found = Axe().run(page, context=context, options={"runOnly": STANDARDS, "preload": False})
+    found = Axe().run(
+        page, context=context, options={"runOnly": STANDARDS, "preload": False}
+    )
     return [describe(violation) for violation in found.response["violations"]]

@@ -35,7 +35,8 @@ def test_every_exercise_without_torch_is_solved_on_its_page(visit, practice):
         exercise.check(f"^○ Exercise {number} · not attempted")
         exercise.write(code)
         exercise.check(f"^✔ Exercise {number} · right")
-        exercise.expect(exercise.section.locator(".live-solved")).to_have_text("✔ Solved")
+        mark = exercise.section.locator(".live-check .live-solved")
+        exercise.expect(mark).to_have_text("✔ Solved")
     assert trouble.foreign == trouble.failed == trouble.console == []
     # The page and Python agree on what is solved.
     names = {parts["name"] for n, parts in exercises(practice).items() if n in right}
@@ -48,7 +49,7 @@ def test_every_exercise_without_torch_is_solved_on_its_page(visit, practice):
 
 @pytest.fixture
 def idle(visit):
-    """Return exercise 2.1 with its editor open, on a page where Python does not start."""
+    """Return exercise 2.1 with its editor open; Python does not start there."""
     page, _ = visit(f"{FORWARD}.html")
     page.route("**/worker.mjs", lambda route: route.abort())
     return Exercise(page, "2.1").open()
@@ -98,14 +99,20 @@ def test_a_reader_gets_on(visit):
     # Figures work too; the words for them are those of the page.
     forward.write(f"import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])\n{SOLUTION}")
     forward.check("^✔")
-    expect(forward.output.locator("img")).to_have_attribute("alt", "What the cell has drawn")
+    expect(forward.output.locator("img")).to_have_attribute(
+        "alt", "What the cell has drawn"
+    )
     assert trouble.foreign == trouble.failed == trouble.console == []
     # Closed, the page is what it was.
     forward.button("Close").click()
     expect(forward.button("Go on with your answer")).to_be_focused()
-    expect(forward.section.locator(".live-bar .live-solved").first).to_have_text("✔ Solved")
+    expect(forward.section.locator(".live-bar .live-solved").first).to_have_text(
+        "✔ Solved"
+    )
     expect(page.locator(".live-output, .live-editor, .live-notes")).to_have_count(0)
-    expect(forward.section.locator(".live-check .cell_output")).to_contain_text("not attempted")
+    expect(forward.section.locator(".live-check .cell_output")).to_contain_text(
+        "not attempted"
+    )
 
 
 def test_hints_come_one_by_one(idle):
@@ -124,7 +131,7 @@ def test_an_answer_is_kept_and_reset_can_be_undone(idle):
     page = idle.page
     starter = idle.text()
     idle.write(SHIFTED)
-    assert [key for key in kept(page)] == ["answer:forward"]
+    assert list(kept(page)) == ["answer:forward"]
     page.reload()
     idle.open("Go on with your answer")
     assert idle.text() == SHIFTED
@@ -134,7 +141,7 @@ def test_an_answer_is_kept_and_reset_can_be_undone(idle):
     idle.expect(idle.button("Undo reset")).to_be_focused()
     idle.button("Undo reset").click()
     assert idle.text() == SHIFTED
-    assert [key for key in kept(page)] == ["answer:forward"]
+    assert list(kept(page)) == ["answer:forward"]
     idle.button("Reset").click()
     idle.editor.click()
     page.keyboard.press("Control+z")
@@ -142,7 +149,12 @@ def test_an_answer_is_kept_and_reset_can_be_undone(idle):
     idle.expect(idle.button("Reset", exact=True)).to_be_visible()
 
 
-OLD = {"code": SHIFTED, "starter": "def forward(x):\n    ...", "number": "2.1", "title": "Old"}
+OLD = {
+    "code": SHIFTED,
+    "starter": "def forward(x):\n    ...",
+    "number": "2.1",
+    "title": "Old",
+}
 
 
 def test_an_answer_to_an_older_exercise_is_kept_and_said(visit):
@@ -151,7 +163,9 @@ def test_an_answer_to_an_older_exercise_is_kept_and_said(visit):
     page.reload()
     forward = Exercise(page, "2.1").open("Go on with your answer")
     assert forward.text() == SHIFTED
-    forward.expect(forward.notes).to_contain_text("The exercise has changed since you began.")
+    forward.expect(forward.notes).to_contain_text(
+        "The exercise has changed since you began."
+    )
     forward.button("Reset").click()
     forward.expect(forward.notes).to_be_empty()
     assert "# your code" in forward.text()
@@ -220,7 +234,8 @@ def test_an_exercise_is_accessible_in_each_look(visit):
         for view, size in VIEWS.items():
             page.set_viewport_size(size)
             assert broken_rules(page) == [], (theme, view, "before")
-            forward.open()  # with a note, an open hint, a verdict, and a button held down
+            # With a note, an open hint, a verdict, and a button that is held down.
+            forward.open()
             forward.button("Hint", exact=True).click()
             forward.check("not yet")
             forward.button("Check").hover()
@@ -228,7 +243,9 @@ def test_an_exercise_is_accessible_in_each_look(visit):
             assert broken_rules(page) == [], (theme, view, "open")
             page.mouse.up()
             forward.hears("not yet")
-            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+            assert (
+                page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+            )
             heights = "all => all.map(it => it.getBoundingClientRect().height)"
             shown = page.locator(".live-bar:not([hidden]) button")
             assert min(shown.evaluate_all(heights)) >= 44
@@ -278,7 +295,8 @@ def test_the_keyboard_is_enough(visit):
 FOCUSED = """() => {
     const it = document.activeElement;
     const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(it);
-    const ring = outlineStyle !== 'none' && outlineWidth !== '0px' || boxShadow !== 'none';
+    const line = outlineStyle !== 'none' && outlineWidth !== '0px';
+    const ring = line || boxShadow !== 'none';
     return [it.textContent.trim(), ring];
 }"""
 

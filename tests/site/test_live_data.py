@@ -14,20 +14,33 @@ from tests.site.live import SHIFTED, broken_rules, keep, kept, needs_python, sol
 pytestmark = needs_python
 PAGE = "book/your-data.html"
 FORWARD = solutions("book/02-forward")["2.1"]
-TRICKY = 'def variance(x):\n    """Say "x" \\\\ and ✔."""\n    # %% a mark\n    return np.mean((x - x.mean()) ** 2)\n'
-MANY = 'def residual_block(x, branch):\n    return train'
+TRICKY = """def variance(x):
+    'Say "x" \\\\ and ✔.'
+    # %% a mark
+    return np.mean((x - x.mean()) ** 2)
+"""
 DATE = "2026-11-29T01:46:12.408Z"
 
 
 def entry(code, number, title, **more):
-    return {"code": code, "starter": "...", "number": number, "title": title, "date": DATE} | more
+    return {
+        "code": code,
+        "starter": "...",
+        "number": number,
+        "title": title,
+        "date": DATE,
+    } | more
 
 
 ANSWERS = {
     "answer:variance": entry(TRICKY, "2.6", "Far from zero"),
     "answer:forward": entry(FORWARD, "2.1", "The forward pass"),
-    "answer:output_std": entry("def output_std(std, gamma, eps:\n    return", "2.3", "How wide?"),
-    "answer:gone": entry("def gone():\n    return 1", "0.9", "One that is not in the book"),
+    "answer:output_std": entry(
+        "def output_std(std, gamma, eps:\n    return", "2.3", "How wide?"
+    ),
+    "answer:gone": entry(
+        "def gone():\n    return 1", "0.9", "One that is not in the book"
+    ),
     "solved:forward": DATE,
     "solved:z-score": DATE,
 }
@@ -45,7 +58,9 @@ def data(visit):
 
 
 def rows(page):
-    return page.locator(".live-list li").evaluate_all("all => all.map(li => li.dataset.name)")
+    return page.locator(".live-list li").evaluate_all(
+        "all => all.map(li => li.dataset.name)"
+    )
 
 
 def press(page, name, **options):
@@ -66,7 +81,9 @@ def test_everything_that_is_kept_is_listed(data, expect):
     expect(row).to_contain_text("written Nov 29, 2026, ✔ solved Nov 29, 2026")
     row.get_by_role("link", name="2.1 · The forward pass").click()
     expect(data.locator("#exercise-2-1")).to_be_in_viewport()
-    expect(data.get_by_role("button", name="Go on with your answer").first).to_be_visible()
+    expect(
+        data.get_by_role("button", name="Go on with your answer").first
+    ).to_be_visible()
 
 
 def test_one_is_erased_and_brought_back(data, expect):
@@ -77,7 +94,9 @@ def test_one_is_erased_and_brought_back(data, expect):
     expect(data.get_by_role("button", name="Undo")).to_be_focused()
     press(data, "Undo")
     assert kept(data) == before
-    expect(data.get_by_role("button", name="Erase 2.1 · The forward pass")).to_be_focused()
+    expect(
+        data.get_by_role("button", name="Erase 2.1 · The forward pass")
+    ).to_be_focused()
 
 
 def test_all_is_erased_after_a_question(data, expect):
@@ -86,7 +105,9 @@ def test_all_is_erased_after_a_question(data, expect):
     for keep_all in ("Keep everything", "Escape"):
         press(data, "Erase everything …")
         dialog = data.get_by_role("dialog", name="Erase everything")
-        expect(dialog).to_contain_text("Erase 4 answers, 2 solved exercises from this browser?")
+        expect(dialog).to_contain_text(
+            "Erase 4 answers, 2 solved exercises from this browser?"
+        )
         expect(dialog.get_by_role("button", name="Keep everything")).to_be_focused()
         if keep_all == "Escape":
             data.keyboard.press("Escape")
@@ -114,7 +135,11 @@ def codes(page):
 def run(arguments, folder):
     env = os.environ | {"PYTHONPATH": str(ROOT), "BNLIB_PROGRESS": "off"}
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=env, capture_output=True, text=True
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -134,13 +159,26 @@ def test_the_notebook_runs_cell_by_cell(data, tmp_path):
     notebook = nbformat.reads(text, as_version=4)
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    setup = next(c for c in json.loads(SCALING)["cells"] if "set_up(" in "".join(c["source"]))
+    setup = next(
+        c for c in json.loads(SCALING)["cells"] if "set_up(" in "".join(c["source"])
+    )
     assert code[0].source == "".join(setup["source"])  # what Colab needs
     about = [cell for cell in code if "bnlib" in cell.metadata]
-    assert [cell.metadata.bnlib.name for cell in about] == ["gone", "forward", "output_std", "variance"]
-    runs = [c.source for c in code if not c.source.startswith(("def output_std", 'check("output_std'))]
+    assert [cell.metadata.bnlib.name for cell in about] == [
+        "gone",
+        "forward",
+        "output_std",
+        "variance",
+    ]
+    runs = [
+        c.source
+        for c in code
+        if not c.source.startswith(("def output_std", 'check("output_std'))
+    ]
     (tmp_path / "cells.json").write_text(json.dumps(runs), "utf8")
-    script = "import json\nfor cell in json.load(open('cells.json')):\n    exec(cell, globals())"
+    script = (
+        "import json\nfor cell in json.load(open('cells.json')): exec(cell, globals())"
+    )
     said = run(["-c", script], tmp_path)
     assert "✔ Exercise 2.1 · right" in said and "✔ Exercise 2.6 · right" in said
 
@@ -156,8 +194,12 @@ def test_what_was_exported_comes_back(data, expect, kind, tmp_path):
     data.evaluate("localStorage.clear()")
     data.reload()
     data.locator("input[type=file]").set_input_files(tmp_path / name)
-    expect(data.locator(".live-notes")).to_have_text(f"{name}: 4 answers, 4 of them new.")
-    assert codes(data) == {k: v["code"].rstrip() for k, v in ANSWERS.items() if k in codes(data)}
+    expect(data.locator(".live-notes")).to_have_text(
+        f"{name}: 4 answers, 4 of them new."
+    )
+    assert codes(data) == {
+        k: v["code"].rstrip() for k, v in ANSWERS.items() if k in codes(data)
+    }
     assert kept(data)["solved:forward"] == DATE
     assert kept(data).keys() == before.keys()
 
@@ -172,17 +214,25 @@ def test_an_import_overwrites_nothing_unasked(data, expect, tmp_path):
         question = data.locator(".live-notes").filter(has_text="differs from the one")
         expect(question).to_contain_text("Exercise 2.1")
         question.get_by_role("button", name=choice).click()
-        assert json.loads(kept(data)["answer:forward"])["code"].rstrip() == code.rstrip()
-    expect(data.get_by_role("button", name="Erase 2.1 · The forward pass")).to_be_focused()
+        assert (
+            json.loads(kept(data)["answer:forward"])["code"].rstrip() == code.rstrip()
+        )
+    expect(
+        data.get_by_role("button", name="Erase 2.1 · The forward pass")
+    ).to_be_focused()
     other = tmp_path / "other.py"
     other.write_text("print('no answers')\n")
     before = kept(data)
     file.set_input_files(other)
-    expect(data.locator(".live-notes")).to_contain_text("No answers were found in other.py")
+    expect(data.locator(".live-notes")).to_contain_text(
+        "No answers were found in other.py"
+    )
     broken = tmp_path / "broken.ipynb"
     broken.write_text("{")
     file.set_input_files(broken)
-    expect(data.locator(".live-notes")).to_contain_text("No answers were found in broken.ipynb")
+    expect(data.locator(".live-notes")).to_contain_text(
+        "No answers were found in broken.ipynb"
+    )
     assert kept(data) == before
 
 
@@ -203,7 +253,9 @@ def test_the_list_of_exercises_shows_what_is_solved(data, expect):
     line = data.locator(".live-progress")
     expect(line).to_contain_text("Solved in this browser: 2 of 85. Next: 1.2 · ")
     expect(data.locator("tr:has(.live-solved)")).to_have_count(2)
-    expect(data.locator("tr:has(.live-solved) a[href$='#exercise-2-1']")).to_have_count(1)
+    expect(data.locator("tr:has(.live-solved) a[href$='#exercise-2-1']")).to_have_count(
+        1
+    )
     expect(data.get_by_role("img", name="solved")).to_have_count(2)
 
 
@@ -213,4 +265,6 @@ def test_without_anything_kept_the_list_loads_nothing(visit):
     page.on("request", lambda request: asked.append(request.url))
     page.goto(page.url.replace("license", "exercises"))
     page.wait_for_timeout(300)
-    assert [url.rpartition("/")[2].partition("?")[0] for url in asked if "/live/" in url] == ["live.js"]
+    assert [
+        url.rpartition("/")[2].partition("?")[0] for url in asked if "/live/" in url
+    ] == ["live.js"]

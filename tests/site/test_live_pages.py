@@ -20,7 +20,7 @@ TEXT = "all => all.map(it => [...it.querySelectorAll('.live-output pre')]" + (
 
 
 def stored(page):
-    """Return what each cell of a page that runs has printed, and whether PyTorch had to."""
+    """Return what each cell that runs has printed, and whether it needs PyTorch."""
     for cell in cells(page):
         tags = cell["metadata"].get("tags", [])
         about = cell["metadata"].get("exercise")
@@ -40,7 +40,9 @@ def test_a_chapter_runs_and_says_what_is_published(visit, expect, whole):
     page, tools, trouble = open_page(visit, whole)
     tools.get_by_role("button", name="Run all", exact=True).click()
     status = tools.get_by_role("status")
-    expect(status).to_have_text(re.compile("cells have run|An error|Python"), timeout=START)
+    expect(status).to_have_text(
+        re.compile("cells have run|An error|Python"), timeout=START
+    )
     expect(status).to_have_text(re.compile("cells have run|An error"), timeout=LONG)
     now = page.locator(".live-cell").evaluate_all(TEXT)
     before = list(stored(whole))
@@ -65,7 +67,9 @@ def test_a_chapter_runs_and_says_what_is_published(visit, expect, whole):
 
 
 def test_all_pages_that_run_are_tried(site):
-    marked = [n for n in TOC_PAGES if "live-cell" in (site / f"{n}.html").read_text("utf8")]
+    marked = [
+        n for n in TOC_PAGES if "live-cell" in (site / f"{n}.html").read_text("utf8")
+    ]
     assert set(marked) == {*WHOLE, *SHORT}
 
 
@@ -76,7 +80,9 @@ SHORT = ["book/conventions", "book/speed"]
 def test_a_reader_runs_edits_stops_and_restarts(visit, expect):
     page, tools, trouble = open_page(visit, "book/03-backward", viewport=PHONE)
     status = tools.get_by_role("status")
-    cell = [page.get_by_role("group", name=f"Cell {i}", exact=True) for i in range(1, 5)]
+    cell = [
+        page.get_by_role("group", name=f"Cell {i}", exact=True) for i in range(1, 5)
+    ]
     box = [page.locator(".live-cell").nth(i) for i in range(4)]
     # Run brings what is above with it, once.
     cell[1].get_by_role("button", name="Run", exact=True).click()

@@ -1,4 +1,4 @@
-"""What tests/exercises proves of every exercise, proven again in the browser's Python."""
+"""What tests/exercises proves of every exercise, proven again in the browser."""
 
 import base64
 import io
@@ -26,8 +26,8 @@ RUN = """code => new Promise(resolve => {
     worker.postMessage({ id: 1, task: 'cell', code, name: 'proofs' });
 })"""
 
-# Answers written with PyTorch stand in files with others: a stub lets these be imported.
-PROOFS = '''
+# Answers written with PyTorch stand in files with others: a stub lets all be imported.
+PROOFS = """
 import base64, importlib.machinery, io, json, sys, types, zipfile
 
 zipfile.ZipFile(io.BytesIO(base64.b64decode(archive))).extractall("/proofs")
@@ -100,13 +100,14 @@ for name in names:
     for kind, (fn, word) in proof.GARBAGE.items():
         if kind == "loops" and not exercise.number.endswith(".1"):
             continue  # each waits for its limit: one of a chapter stands for all
-        said = proof.verdict(name, fn, proof.LOOP_LIMIT if kind == "loops" else 10.0).text
-        note("garbage", "not yet" in said and word in " ".join(said.split()), name, kind)
+        limit = proof.LOOP_LIMIT if kind == "loops" else 10.0
+        said = " ".join(proof.verdict(name, fn, limit).text.split())
+        note("garbage", "not yet" in said and word in said, name, kind)
 print(json.dumps([count, wrong]))
-'''
+"""
 
 
-# Right answers that are written with PyTorch on purpose: another way to the same numbers.
+# Right answers that are written with PyTorch on purpose: other ways to the numbers.
 WITH_TORCH = [
     ["right", "blend", "right_with_lerp"],
     ["right", "forward_and_backward", "right_by_autograd"],

@@ -22,7 +22,9 @@ def test_one_python_survives_what_an_answer_does(visit):
     page, _ = visit(f"{FORWARD}.html")
     forward = Exercise(page, "2.1").open()
     # A loop that never ends, in the answer: the checker stops it.
-    forward.write(f"{SOON}def forward(x, gamma, beta, eps):\n    while True:\n        pass\n")
+    forward.write(
+        f"{SOON}def forward(x, gamma, beta, eps):\n    while True:\n        pass\n"
+    )
     forward.check("^✘ Exercise 2.1 · not yet")
     forward.expect(forward.output).to_contain_text("a loop that never ends")
     # A flood is cut, and its end is there: that is the verdict.
@@ -45,7 +47,9 @@ def test_one_python_survives_what_an_answer_does(visit):
     forward.check("RecursionError")
     # Python itself crashes: this is said, and the next check starts another.
     forward.write("print(eval('[' * 5000 + ']' * 5000))\n")
-    forward.check("Python has crashed, most likely because its memory or its stack was full")
+    forward.check(
+        "Python has crashed, most likely because its memory or its stack was full"
+    )
     forward.expect(forward.button("Check")).to_be_focused()
     forward.write(SOLUTION)
     forward.check("^✔")
@@ -82,7 +86,9 @@ def test_a_script_that_does_not_arrive_can_be_asked_for_again(visit, lost):
         forward.button("Answer on this page").click()
         forward.expect(forward.button("Try again")).to_be_focused()
         line = forward.section.get_by_role("status")
-        forward.expect(line).to_have_text("This could not be loaded. Is there a connection?")
+        forward.expect(line).to_have_text(
+            "This could not be loaded. Is there a connection?"
+        )
     forward.open("Try again")
 
 

@@ -38,7 +38,9 @@ def listed(root, docnames):
         cells = json.loads(path.read_text("utf8"))["cells"]
         setup = setup or "".join(tagged(cells, "setup"))
         imports = pairs("\n".join(tagged(cells, "imports")))
-        found += [exercise | {"imports": imports} for exercise in exercises(name, cells)]
+        found += [
+            exercise | {"imports": imports} for exercise in exercises(name, cells)
+        ]
     return {"setup": setup, "exercises": found}
 
 
@@ -93,7 +95,9 @@ def write(app, error):
     if error is not None or app.course_live is None:
         return
     folder = Path(app.outdir, "_static", "live", app.course_live.folder)
-    content = json.dumps(listed(app.srcdir, sorted(app.env.found_docs)), ensure_ascii=False)
+    content = json.dumps(
+        listed(app.srcdir, sorted(app.env.found_docs)), ensure_ascii=False
+    )
     (folder / FILE).write_text(content, "utf8")
 
 
