@@ -255,6 +255,9 @@ def _judge(name, fn, more, time_limit):
         return Verdict("misuse", wrap(f"✘ {misuse}", first=""))
     try:
         return diagnose(exercise, fn, time_limit)
+    except ModuleNotFoundError as error:
+        text = f"✘ Exercise {exercise.number} {words.lacking(error)}."
+        return Verdict("misuse", wrap(text, first=""))
     except Exception as error:  # our fault, and no reason to show a traceback
         text = f"✘ The checker itself failed ({error!r}). Please report it."
         return Verdict("fault", text)

@@ -58,15 +58,22 @@ def write_project(*answers, path=FILE):
             f"{got}; call write_project(BatchNorm, fold_net), say."
         )
         return
-    file, left_out = _File(), []
+    file, left_out, unknown = _File(), [], []
     for answer in answers:
         found = _definition(answer)
-        if found is None or _is_starter(found[0]):
+        if found is None:
+            unknown.append(answer.__name__)
+        elif _is_starter(found[0]):
             left_out.append(answer.__name__)
         else:
             file.take(answer, *found)
     path = Path(path)
+    if unknown:
+        text = f"✘ The source of {', '.join(unknown)} is not known here; "
+        print(words.wrap(text + "run the cells with it again.", first=""))
     if not file.definitions:
+        if not left_out:
+            return
         print(f"Nothing was written to {path}: all of these are still starters.")
         return
     try:
@@ -116,7 +123,10 @@ def _step(exercise, can, names):
     number, name = exercise.number.partition(".")[2], exercise.function
     if not callable(names.get(name)):
         return f"○ {number} {name} is not in the file yet."
-    verdict = diagnose(exercise, names[name])
+    try:
+        verdict = diagnose(exercise, names[name])
+    except ModuleNotFoundError as error:
+        return f"○ {number} {name} {words.lacking(error)}."
     if verdict.status == "right":
         return f"✔ {number} {can}"
     if verdict.status == "not attempted":

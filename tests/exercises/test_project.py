@@ -101,6 +101,47 @@ def test_starters_are_left_out(room, capsys):
     assert not list(room.iterdir())
 
 
+def test_what_has_no_source_is_named(room, capsys):
+    space = {}
+    exec(compile("def lost(x):\n    return x\n", "<nowhere>", "exec"), space)
+    text = printed(capsys, write_project, space["lost"])
+    said = "✘ The source of lost is not known here; run the cells with it again.\n"
+    assert text == said and not list(room.iterdir())
+    text = printed(capsys, write_project, space["lost"], published.fold_net)
+    assert text == said + "my_batch_norm.py is written: 1 definition.\n"
+
+
+def test_without_pytorch_check_says_what_it_needs(room):
+    """As in a browser: no traceback, and nothing that blames the learner."""
+    write_project(*[f for f in ALL if f.__name__ == "forward_and_backward"])
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from bnlib.exercises import *\n"
+        "lacking = lambda: __import__('torch')\n"
+        "for name in ('P.2', 'P.5', '5.4', '10.1', '10.5'):\n"
+        "    check(name, get(name).reference or (lambda *args: args))\n"
+        "check('1.1', lambda x: lacking())\n"
+        "with open('my_batch_norm.py', 'a') as file:\n"
+        "    file.write('def fold_net(net): return net\\n')\n"
+        "check_project()\n"
+    )
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=room, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines, needs = done.stdout.splitlines(), "needs PyTorch, which is not installed"
+    for line, number in zip(lines, ("P.2", "P.5", "5.4", "10.1", "10.5"), strict=False):
+        assert line == f"✘ Exercise {number} {needs} here."
+    assert lines[5] == "✘ Exercise 1.1 · not yet."
+    assert "  Your code raised ModuleNotFoundError" in done.stdout
+    assert lines[-8:-5] == [
+        "my_batch_norm.py: 1 of 7 steps.",
+        f"✔ 1 {CAN[0]}",
+        "○ 2 BatchNorm is not in the file yet.",
+    ]
+    assert f"○ 5 fold_net {needs} here." in lines
+
+
 def test_nothing_is_overwritten(room, capsys):
     file = room / "my_batch_norm.py"
     file.write_text("# mine\n")

@@ -50,6 +50,11 @@ def diagnose(exercise, fn, time_limit=10.0):
     -------
     Verdict
         The judgment with its text.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If what tries the answer needs a library, as PyTorch, that is not installed.
     """
     cases = exercise.cases()
     unfit = _signature_problem(exercise, fn)
@@ -160,6 +165,9 @@ def _untouched(outcome):
 
 def _fault(exercise, number, case, outcome):
     """Return what is wrong with one case, or None, and how large it is."""
+    lacking = isinstance(outcome.error, ModuleNotFoundError)
+    if lacking and not outcome.place:  # it was not the learner who asked for it
+        raise outcome.error
     if outcome.error is not None:
         return words.error(exercise, case, outcome), math.inf
     if outcome.result is None:
@@ -179,6 +187,8 @@ def _accept_fault(exercise, case, result):
         return "Your result contains NaN or inf."
     try:
         return quietly(exercise.accept, (snapshot(result), *case.args))
+    except ModuleNotFoundError:
+        raise
     except Exception as error:
         # The property could not even be computed: a result of another kind.
         return f"Your result cannot be judged: {words.short(error)}."

@@ -190,6 +190,23 @@ def not_attempted(exercise):
     return Verdict("not attempted", text + "then check again.")
 
 
+def lacking(error):
+    """Say that something has to be installed first, without a full stop.
+
+    Parameters
+    ----------
+    error : ModuleNotFoundError
+        What the import of it raised.
+
+    Returns
+    -------
+    str
+        ``"needs PyTorch, which is not installed here"``.
+    """
+    name = {"torch": "PyTorch"}.get(error.name, error.name)
+    return f"needs {name}, which is not installed here"
+
+
 def half_written(exercise, cases, still_open):
     """Say which cases are right and which are not written yet.
 
