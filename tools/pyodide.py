@@ -37,7 +37,8 @@ MANIFEST = "files.json"
 DOWNLOADS = ".downloads"
 PATIENCE = 8  # seconds that an address may stay silent
 LONGEST = 900  # seconds for a download by npm or pip
-NPM = ["npm", "pack", "--silent", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
+NPM = ["npm", "pack", "--silent", "--fetch-timeout=60000", "--fetch-retries=1"]
+NPM += ["--fetch-retry-mintimeout=1000"]
 PIP = [sys.executable, "-m", "pip", "download", "--no-deps", "--retries=1"]
 PIP += ["--disable-pip-version-check", "--timeout=20"]
 

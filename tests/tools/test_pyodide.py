@@ -212,6 +212,16 @@ def test_other_pins_leave_nothing_of_the_earlier_ones(release):
     assert laid_out(release) == {*CORE, "pyodide-lock.json", "other-4.whl"}
 
 
+def test_an_unfinished_folder_has_no_lock(release):
+    release.run()
+    release.pins["packages"] = ["other"]
+    release.pin()
+    no_address(release)
+    release.client("PIP", "carrier-1.whl", status=1)
+    assert release.run("auto") == 0
+    assert "pyodide-lock.json" not in laid_out(release)
+
+
 @pytest.mark.parametrize("source", ["official", "registry"])
 def test_a_wrong_wheel_is_an_error_that_names_it(release, capsys, source):
     (release.folder / "address" / "helper-2.whl").write_bytes(b"harms")
