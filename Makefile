@@ -18,6 +18,12 @@ LINT := .venv-lint
 export TORCH_INDEX ?=
 TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 
+# Where Python for the pages comes from: official (the address of the release), registry
+# (a package that carries the same files), any, the first of them that answers, or auto:
+# where none answers, the site is built without it.
+PYODIDE_FROM ?= auto
+PYODIDE := live/pyodide/files.json
+
 # The rows of `make matrix`; those without versions of their own run in $(VENV).
 ROWS  ?= all
 MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
@@ -38,7 +44,7 @@ book: $(SITE)
 #: make test      run everything that CI checks, but for make conventions
 test:
 	@rm -f $(STAGES)
-	$(call stage,set-up with style and build,$(MAKE) --no-print-directory -j2 FIRST=$(VENV)/.locked chromium $(VENV)/.tests lint $(SITE))
+	$(call stage,set-up with style and build,$(MAKE) --no-print-directory -j3 FIRST=$(VENV)/.locked chromium $(PYODIDE) $(VENV)/.tests lint $(SITE))
 	$(call stage,unit tests,OMP_NUM_THREADS=1 $(PYTEST) --dist worksteal --doctest-modules bnlib tests --ignore=tests/site)
 	$(call stage,notebooks,$(PYTEST) $(NBVAL) $(NOTEBOOKS))
 	$(call stage,site tests,$(PYTEST) --dist worksteal tests/site)
@@ -134,7 +140,7 @@ clean:
 
 # The reference is made from the docstrings.
 SOURCES := _config.yml _toc.yml CHANGELOG.md LICENSE $(shell find book -type f -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null) \
-  $(shell find bnlib -name '*.py')
+  $(shell find bnlib live -type f -not -path '*/__pycache__/*' -not -path 'live/pyodide/*')
 
 # What a build leaves; what make teacher wrote stays beside it.
 BUILT := $(addprefix _build/,.doctrees html jupyter_execute log)
@@ -143,11 +149,18 @@ BUILT := $(addprefix _build/,.doctrees html jupyter_execute log)
 # of unchanged pages, and so would call a broken book built.
 # FIRST is what else has to be there: make test builds while only PyTorch is missing.
 FIRST :=
-$(SITE): $(SOURCES) $(VENV)/.book | $(FIRST)
+$(SITE): $(SOURCES) $(VENV)/.book $(PYODIDE) | $(FIRST)
 	@command -v node >/dev/null || { echo "node is needed to render the formulas: install Node.js 18 or newer, then run make again."; exit 1; }
 	@rm -rf $(BUILT) && mkdir -p _build
 	@$(BIN)/jupyter-book build . -W -n --keep-going -q > _build/log 2>&1 || { cat _build/log; rm -rf $(BUILT); exit 1; }
+	@grep '^Python for the pages' _build/log || true
 	@touch $(SITE)
+
+# Python for the browser, 26 MB, once. As long as it is not there, each build asks for it
+# again; a file that stays as it was makes no new site.
+$(PYODIDE): live/pins.json $(if $(wildcard live/pyodide/pyodide-lock.json),,FORCE) | $(VENV)/bin/python
+	@$(BIN)/python -m tools.pyodide live/pyodide --from $(PYODIDE_FROM)
+FORCE:
 
 $(VENV)/bin/python $(LINT)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older or missing: run make PYTHON=python3.12, say."; exit 1; }

@@ -15,6 +15,8 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
   (:mod:`.pictures`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
 * the order of the ledger and the earlier addresses of chapters (:mod:`.chapters`),
+* cells that run on the page, by Python in the browser (:mod:`.live`), and a list of the
+  exercises for what a browser keeps of them (:mod:`.live_list`),
 * the words of every section, for the search (:mod:`.search`),
 * the reference of a package, from its docstrings, and links between its names and the
   pages that use them (:mod:`.api`, :mod:`.uses`),
@@ -37,6 +39,8 @@ from . import (
     icons,
     landing,
     ledger,
+    live,
+    live_list,
     numbers,
     pictures,
     search,
@@ -54,6 +58,8 @@ PARTS = (
     claims,
     ledger,
     landing,
+    live,
+    live_list,
     pictures,
     search,
     icons,

@@ -1,0 +1,103 @@
+// Buttons that make the page run. It is complete without them, and nothing but this
+// script is loaded before a reader presses one.
+(() => {
+  "use strict";
+  const live = document.currentScript.dataset.live;
+  const PREFIX = "batch-normalization-measured:"; // as in store.js
+  const LOST = "This could not be loaded. Is there a connection?";
+  const served = location.protocol.startsWith("http");
+
+  const make = (tag, properties, ...children) => {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  };
+  const help = (...children) => make("span", { className: "live-help" }, ...children);
+  const bar = (...children) => make("div", { className: "live-bar" }, ...children);
+  const code = (text) => make("code", {}, text);
+
+  const stored = () => {
+    try {
+      return localStorage;
+    } catch {
+      return {}; // blocked
+    }
+  };
+  const has = (key) => PREFIX + key in stored();
+
+  function style() {
+    if (document.querySelector("link[data-live]")) return;
+    const link = make("link", { rel: "stylesheet", href: `${live}live.css` });
+    link.dataset.live = "";
+    document.head.append(link);
+  }
+
+  let tries = 0; // a browser may remember that a module could not be loaded
+  const load = (name) => {
+    style();
+    const again = tries ? `?try=${tries}` : "";
+    return import(new URL(live + name + again, location.href)).catch((error) => {
+      tries += 1;
+      throw error;
+    });
+  };
+
+  // A button where `place` puts it. `open` of the module gets the cells and a function
+  // that brings the button back.
+  function offer(place, what, module, about, label) {
+    if (!served) {
+      const how = [" To run it here, enter ", code("python -m http.server"), " in the folder of the site, or "];
+      place(bar(help("This page was opened as a file.", ...how, code("make serve"), " in that of the project.")));
+      return;
+    }
+    const go = make("button", { type: "button", className: "live-run" });
+    const mark = make("span", { className: "live-solved" });
+    const note = help();
+    note.setAttribute("role", "status");
+    const line = bar(go, mark, note);
+    const show = () => {
+      [go.textContent, mark.textContent] = label();
+      note.textContent = about;
+      line.hidden = false;
+    };
+    go.onclick = async () => {
+      go.textContent = "Loading …";
+      try {
+        await (await load(module)).open({ ...what, line }, () => (show(), go.focus()));
+        line.hidden = true;
+      } catch (error) {
+        console.warn(error);
+        go.textContent = "Try again";
+        note.textContent = LOST;
+      }
+    };
+    show();
+    place(line);
+  }
+
+  const runs = (size) => `Runs in your browser: loads Python once (${size}) and sends nothing.`;
+
+  for (const starter of document.querySelectorAll(".cell.live-starter")) {
+    const [, name] = starter.nextElementSibling.textContent.match(/check\(\s*"([\w-]+)"/);
+    const place = (line) => starter.querySelector(".cell_input").after(line);
+    offer(place, { starter, name }, "exercise.js", runs("about 9 MB"), () => [
+      has(`answer:${name}`) ? "Go on with your answer" : "Answer on this page",
+      has(`solved:${name}`) ? "✔ Solved" : "",
+    ]);
+  }
+
+  const cells = document.querySelectorAll(".cell.live-cell");
+  if (cells.length) {
+    const top = document.querySelector("article .callout-overview, article .callout") ?? document.querySelector("article h1");
+    const about = `${runs("about 18 MB")} It takes two to four times as long as stated above.`;
+    offer((line) => top.after(line), { cells }, "chapter.js", about, () => ["Run this page", ""]);
+  }
+
+  // Two pages that show what this browser keeps: one of them only if there is something.
+  const show = (id, module) => {
+    const section = document.querySelector(`article > section#${id}`);
+    if (section && served) load(module).then((page) => page.show(section), console.warn);
+  };
+  show("your-data", "yourdata.js");
+  if (Object.keys(stored()).some((key) => key.startsWith(`${PREFIX}solved:`))) show("exercises", "solved.js");
+})();
