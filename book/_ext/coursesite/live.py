@@ -52,8 +52,14 @@ POLICY = (
 
 
 def source(cell):
-    """Return the code of a cell."""
-    return next((b.astext() for b in cell.findall(nodes.literal_block)), "")
+    """Return the code of a cell, which may stand behind its outputs."""
+    parts = cell.findall(lambda node: is_part(node, "cell_code_source"))
+    blocks = (b for part in parts for b in part.findall(nodes.literal_block))
+    return next((block.astext() for block in blocks), "")
+
+
+def is_part(node, kind):
+    return isinstance(node, nodes.container) and node.get("nb_element") == kind
 
 
 def code_cells(document):
@@ -61,7 +67,7 @@ def code_cells(document):
     return [
         cell
         for cell in document.findall(nodes.container)
-        if cell.get("nb_element") == "cell_code"
+        if is_part(cell, "cell_code")
         and "remove-cell" not in cell["classes"]
     ]
 

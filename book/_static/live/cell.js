@@ -58,7 +58,7 @@ export async function edit(cell, text, { label, run, changed }) {
 export class Output {
   constructor(cell) {
     this.cell = cell;
-    this.stored = cell.querySelector(":scope > .cell_output");
+    this.stored = cell.querySelector(":scope > .cell_output, :scope > figure > .cell_output");
     this.alt = this.stored?.querySelector("img")?.alt ?? "What the cell has drawn";
     this.box = make("div", { className: "cell_output docutils container live-output" });
     this.clear();
@@ -74,8 +74,9 @@ export class Output {
   // The own output, or the published one.
   show(own) {
     this.own = own;
-    if (own) this.cell.append(this.box);
-    else this.box.remove();
+    if (!own) this.box.remove();
+    else if (this.stored) this.stored.after(this.box); // above the caption of a figure
+    else this.cell.append(this.box);
     if (this.stored) this.stored.hidden = own;
   }
 
