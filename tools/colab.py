@@ -84,7 +84,7 @@ class Room:
         return _call(*command, cwd=self.folder, env=self.env | env)
 
     def keep_package(self, folder):
-        """Move what a set-up cell has installed into a folder; return whether it had."""
+        """Move what a set-up cell has installed into a folder; say whether it had."""
         ours = [part for part in self._site.iterdir() if _is_ours(part)]
         for part in ours:
             shutil.move(part, folder)

@@ -7,8 +7,8 @@ Loaded with ``-p tools.nbval_plus``, beside ``--nbval``. It touches notebooks on
 - a stored warning, and a cell that was never executed, are failures;
 - kernels run in the exact environment, and a dead one is noticed within a second;
 - with ``--colab`` each runs in a room of its own (``tools.colab``): an empty folder and
-  an environment without bnlib, which the set-up cell of the first chapter of each worker
-  has to install, and those of the others have to find;
+  an environment without bnlib, which the set-up cell of the first chapter of each
+  worker has to install, and those of the others have to find;
 - with ``-n auto`` a chapter stays on one worker, and the longest begin;
 - a line per chapter says how long it ran.
 """
