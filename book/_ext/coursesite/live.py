@@ -67,8 +67,7 @@ def code_cells(document):
     return [
         cell
         for cell in document.findall(nodes.container)
-        if is_part(cell, "cell_code")
-        and "remove-cell" not in cell["classes"]
+        if is_part(cell, "cell_code") and "remove-cell" not in cell["classes"]
     ]
 
 
