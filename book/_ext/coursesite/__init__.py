@@ -8,6 +8,7 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * links from the first use of a term to the glossary (:mod:`.terms`),
 * the claims of the stored outputs as targets and links (:mod:`.claims`), and the ledger
   of all of them (:mod:`.ledger`),
+* explorables: pictures that can be dragged (:mod:`.explore`),
 * local copies of our own pictures, and a warning where words are missing
   (:mod:`.pictures`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
@@ -25,6 +26,7 @@ from . import (
     chapters,
     citations,
     claims,
+    explore,
     finish,
     icons,
     ledger,
@@ -44,6 +46,7 @@ PARTS = (
     claims,
     ledger,
     pictures,
+    explore,
     search,
     icons,
     finish,
