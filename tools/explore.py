@@ -7,18 +7,22 @@ Afterwards run the chapters that show a changed picture again.
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / "bnlib" / "lab" / "explore"
 SHARED = ("kit", "norms")  # modules that are no explorables
-NAMES = sorted({path.stem for path in FOLDER.glob("*.mjs")} - {*SHARED})
+NAMES = sorted(
+    path.stem
+    for path in FOLDER.glob("*.mjs")
+    if path.stem not in SHARED and not path.stem.startswith("measured_")
+)
 DRAW = """
 const { readFileSync } = await import("node:fs");
 const { folder, names } = JSON.parse(readFileSync(0, "utf8"));
 const { tag, rect } = await import(`${folder}/kit.mjs`);
-const style = readFileSync(new URL(`${folder}/picture.css`), "utf8");
 const drawn = {};
 for (const name of names) {
   const { title, size, start, draw, say } = await import(`${folder}/${name}.mjs`);
@@ -26,7 +30,7 @@ for (const name of names) {
   const frame = { xmlns: "http://www.w3.org/2000/svg", class: "bn-svg",
     width: width * 4 / 3, height: height * 4 / 3, viewBox: `0 0 ${width} ${height}` };
   drawn[name] = tag("svg", frame, tag("title", {}, title), tag("desc", {}, say(start)),
-    tag("style", {}, style), rect(0, 0, width, height, "bn-mat"), draw(start));
+    tag("style", {}, "STYLE"), rect(0, 0, width, height, "bn-mat"), draw(start));
 }
 console.log(JSON.stringify(drawn));
 """
@@ -56,8 +60,23 @@ def run_node(program, data):
 
 def pictures():
     """Return ``{path: text}`` of the pictures as they should be."""
-    drawn = run_node(DRAW, {"names": NAMES})
-    return {FOLDER / "pictures" / f"{name}.svg": f"{drawn[name]}\n" for name in NAMES}
+    style = (FOLDER / "picture.css").read_text("utf-8").splitlines()
+    found = {}
+    for name, drawn in run_node(DRAW, {"names": NAMES}).items():
+        classes = set(" ".join(re.findall(r'class="([^"]*)"', drawn)).split())
+        text = drawn.replace("STYLE", "\n".join(rules(style, classes)), 1)
+        found[FOLDER / "pictures" / f"{name}.svg"] = f"{text}\n"
+    return found
+
+
+def rules(style, classes):
+    """Return the rules that a picture needs: a new one for another changes nothing."""
+    return [
+        rule
+        for rule in style
+        if (named := set(re.findall(r"\.(bn-[\w-]+)", rule.partition("{")[0])))
+        and (named == {"bn-svg"} or (named - {"bn-svg"}) & classes)
+    ]
 
 
 def stale(wanted):

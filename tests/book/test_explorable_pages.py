@@ -50,6 +50,14 @@ def test_the_picture_stands_in_the_page_with_its_sentence(book):
         assert not re.search(r"<(style|title|desc|script)\b|base64", figure)
 
 
+def test_the_search_finds_it(book):
+    sections = (book.out / "_static" / "search" / "sections.js").read_text("utf8")
+    assert (
+        '"figure", "explore-push", "Try it · Push a point, move its mates"' in sections
+    )
+    assert "Value 4 was pushed by" in sections
+
+
 def test_a_link_leads_to_the_first_of_a_name(book):
     assert book.page("first").count('id="explore-push"') == 1
 

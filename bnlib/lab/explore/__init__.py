@@ -64,9 +64,9 @@ class Explorable:
         """Return the picture as HTML that survives GitHub and an untrusted notebook."""
         data = base64.b64encode(self._picture.encode()).decode()
         words = html.escape(f"{self.title}. {self.sentence}")
-        image = (
-            f'<img alt="{words}" width="480" src="data:image/svg+xml;base64,{data}">'
-        )
+        source = f"data:image/svg+xml;base64,{data}"
+        size = 'width="480" style="max-width:100%"'
+        image = f'<img alt="{words}" {size} src="{source}">'
         return f'<div data-explore="{self.name}" class="bn-explore">{image}</div>'
 
 

@@ -253,5 +253,7 @@ export function mount(root, it) {
   const picture = element("div", { class: "bn-picture" }, svg);
   root.replaceChildren(element("div", { class: "bn-inside" }, picture, side, said));
   root.classList.add("bn-explore", "bn-alive");
+  // JupyterLab would take the arrow keys for itself.
+  root.dataset.lmSuppressShortcuts = "true";
   show();
 }

@@ -4,20 +4,25 @@ export const sum = (values) => values.reduce((total, value) => total + value, 0)
 export const mean = (values) => sum(values) / values.length;
 export const dot = (a, b) => sum(a.map((value, i) => value * b[i]));
 
-/** Return the biased variance. */
-export function variance(values) {
-  const center = mean(values);
-  return mean(values.map((value) => (value - center) ** 2));
+/** Return the mean, and the values minus it; what rounding left of the mean goes as well. */
+function center(x) {
+  const first = mean(x);
+  const near = x.map((value) => value - first);
+  const rest = mean(near);
+  return { mean: first + rest, centered: near.map((value) => value - rest) };
 }
+
+/** Return the biased variance. */
+export const variance = (x) => mean(center(x).centered.map((value) => value ** 2));
 
 /** Normalize one feature over its batch; return the output and its statistics. */
 export function batchNorm(x, gamma, beta, eps) {
-  const center = mean(x);
-  const spread = variance(x);
+  const { mean: middle, centered } = center(x);
+  const spread = mean(centered.map((value) => value ** 2));
   const invStd = 1 / Math.sqrt(spread + eps);
-  const xHat = x.map((value) => (value - center) * invStd);
+  const xHat = centered.map((value) => value * invStd);
   const y = xHat.map((value) => gamma * value + beta);
-  return { y, xHat, mean: center, var: spread, invStd, gamma };
+  return { y, xHat, mean: middle, var: spread, invStd, gamma };
 }
 
 /** Return the gradients of a loss through `batchNorm`. */

@@ -7,6 +7,7 @@ colors of the theme, with its sentence below it, and publishes the scripts of
 """
 
 import base64
+import html
 import importlib.util
 import re
 from pathlib import Path
@@ -35,10 +36,15 @@ def bundle():
     return module
 
 
+def said(picture):
+    """Return title and sentence of a picture."""
+    put = bundle()
+    return html.unescape(put.title(picture)), html.unescape(put.sentence(picture))
+
+
 def figure(name, picture, identifier):
     """Return the figure of an explorable, as it is without a script."""
-    put = bundle()
-    title, sentence = put.title(picture), put.sentence(picture)
+    title, sentence = map(html.escape, said(picture))
     svg = LEFT_OUT.sub("", picture).strip()
     words = f'<svg role="img" aria-label="{title}. {sentence}"'
     return (
@@ -66,7 +72,9 @@ class Figures(SphinxPostTransform):
                 text = figure(name, picture, identifier)
                 # Not replace_self, which keeps the class text_html: in the dark the
                 # theme lays a gray ground under it.
-                node.parent.replace(node, nodes.raw("", text, format="html"))
+                drawn = nodes.raw("", text, format="html")
+                drawn["explorable"] = (f"explore-{name}", *said(picture))
+                node.parent.replace(node, drawn)
 
 
 def load(app, pagename, templatename, context, doctree):
