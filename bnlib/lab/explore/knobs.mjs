@@ -59,7 +59,7 @@ export function numbers(state) {
 
 const power = (exponent) => {
   const value = 10 ** exponent;
-  return value < 0.001 ? value.toExponential(0).replace("-", "−") : String(Number(value.toPrecision(2)));
+  return value < 0.001 ? value.toExponential(1).replace(".0", "").replace("-", "−") : String(Number(value.toPrecision(2)));
 };
 
 export const controls = [
@@ -67,7 +67,7 @@ export const controls = [
   { kind: "range", key: "scale", label: "Input: scale", min: -4, max: 0.5, step: 0.05, show: (v) => `× ${power(v)}` },
   { kind: "range", key: "gamma", label: "γ", min: -2.5, max: 2.5, step: 0.1, show: (v) => num(v, 1) },
   { kind: "range", key: "beta", label: "β", min: -3, max: 3, step: 0.1, show: (v) => num(v, 1) },
-  { kind: "range", key: "eps", label: "ε", min: -8, max: 0, step: 0.1, show: power },
+  { kind: "range", key: "eps", label: "ε", min: -8, max: 0, step: 0.5, show: power },
   {
     kind: "choice",
     key: "unit",
