@@ -146,6 +146,7 @@ UNMET = {
     "CovariateShift": "what covariate_shift returns",
     "EdgeOfGrid": "what best_of_grid raises",
     "Finding": "a part of what doctor returns",
+    "Explorable": "what explore returns",
     "FoldReport": "what fold tells",
     "Group": "a part of what plan returns",
     "History": "what train returns",

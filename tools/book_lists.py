@@ -15,6 +15,7 @@ KINDS = {
     "read a sweep": r"Run a sweep and read it\.",
 }
 LEVELS = ("● ○ ○", "● ● ○", "● ● ●")
+EXPLORE = re.compile(r'^explore\("(\w+)"\)$', re.MULTILINE)
 CAPTION = re.compile(r"^\*\*(Figure \d+\.\d+)\.\*\* (.*)", re.MULTILINE)
 SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z])")
 NARROW = "\N{NO-BREAK SPACE}"  # a phone must not part a number and its unit
@@ -153,7 +154,7 @@ def figure_list(notebooks):
     """
     captions = {file: list(figures(book)) for file, book in notebooks.items()}
     total = sum(map(len, captions.values()))
-    lines = [f"The chapters have {total} figures:"]
+    lines = touchable(notebooks) + [f"The chapters have {total} figures:"]
     for file, found in captions.items():
         if found:
             lines += ["", f"## {title(notebooks[file])}", ""]
@@ -166,6 +167,30 @@ def figures(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             yield from CAPTION.findall(cell.source)
+
+
+def touchable(notebooks):
+    """Return a list of the explorables, with links that only the site needs."""
+    found = [
+        f'- <a href="{file}.html#explore-{name}">{words}</a>'
+        for file, book in notebooks.items()
+        for name, words in explorables(book)
+    ]
+    if not found:
+        return []
+    many = NUMBERS[len(found)] if len(found) < len(NUMBERS) else len(found)
+    return [f"What can be dragged, {many} in all:", "", *found, ""]
+
+
+def explorables(notebook):
+    """Yield name and title of each explorable of a notebook, in order."""
+    for cell in notebook.cells:
+        called = cell.cell_type == "code" and EXPLORE.search(cell.source)
+        for output in cell.outputs if called else ():
+            shown = output.get("data", {}).get("text/html", "")
+            words = re.search(r'<img alt="(.*?)\. ', shown)
+            if words:
+                yield called[1], words[1]
 
 
 def beginning(caption):

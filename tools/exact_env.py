@@ -29,6 +29,8 @@ EXACT_ENV = {
     "SOURCE_DATE_EPOCH": "0",
     # Runs of the chapters are nobody's own exercises.
     "BNLIB_PROGRESS": "off",
+    # What is stored of an explorable is its picture; the site brings the script.
+    "BNLIB_EXPLORE": "still",
 }
 
 # MPLBACKEND=Agg, usual in CI, makes every inline figure vanish; the others would change

@@ -71,6 +71,24 @@ def test_counts_add_up():
     assert sums[3] == len(TASKS) == sum(sums[:3])
 
 
+def explorable_cell(shown):
+    cell = v4.new_code_cell('from bnlib.lab.explore import explore\n\nexplore("push")')
+    cell.outputs = [v4.new_output("execute_result", {"text/html": shown})]
+    return cell
+
+
+def test_an_explorable_is_listed_with_its_title_and_its_place():
+    cells = [
+        v4.new_markdown_cell("# Chapter 2: Two"),
+        explorable_cell("<div>old</div>"),
+    ]
+    cells.append(explorable_cell('<div><img alt="Push &amp; see. One moved."></div>'))
+    page = book_lists.figure_list({"02-two": v4.new_notebook(cells=cells)})
+    assert "What can be dragged, one in all:" in page
+    assert '- <a href="02-two.html#explore-push">Push &amp; see</a>' in page
+    assert page.count("explore-push") == 1
+
+
 def test_a_figure_is_listed_with_the_beginning_of_its_caption():
     said = "Short one. Then what a reader sees in the picture, on both of its sides."
     caption = f"**Figure 2.1.** {said} More."

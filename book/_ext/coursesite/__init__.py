@@ -11,6 +11,7 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * the claims of the stored outputs as targets and links (:mod:`.claims`), and the ledger
   of all of them (:mod:`.ledger`),
 * the slogans and buttons of the first page (:mod:`.landing`),
+* explorables: pictures that can be dragged (:mod:`.explore`),
 * local copies of our own pictures, and a warning where words are missing
   (:mod:`.pictures`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
@@ -33,6 +34,7 @@ from . import (
     chapters,
     citations,
     claims,
+    explore,
     figures,
     finish,
     head,
@@ -61,6 +63,7 @@ PARTS = (
     live,
     live_list,
     pictures,
+    explore,
     search,
     icons,
     head,

@@ -100,6 +100,9 @@ class Reader:
         figure = next(filter(FIGURE.fullmatch, ids), None)
         if isinstance(node, nodes.section):
             self.section(node, record)
+        elif isinstance(node, nodes.raw) and node.get("explorable"):
+            anchor, title, sentence = node["explorable"]
+            self.add("figure", anchor, f"Try it · {title}").say(sentence)
         elif isinstance(node, SILENT):
             pass
         elif figure:
