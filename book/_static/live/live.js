@@ -68,7 +68,7 @@
       } catch (error) {
         console.warn(error);
         go.textContent = "Try again";
-        note.textContent = LOST;
+        note.textContent = tries > 1 ? `${LOST} If there is, reload the page.` : LOST;
       }
     };
     show();
@@ -89,7 +89,7 @@
   const cells = document.querySelectorAll(".cell.live-cell");
   if (cells.length) {
     const top = document.querySelector("article .callout-overview, article .callout") ?? document.querySelector("article h1");
-    const about = `${runs("about 18 MB")} It takes two to four times as long as stated above.`;
+    const about = `${runs("about 18 MB")} It is two to four times slower there than in Colab.`;
     offer((line) => top.after(line), { cells }, "chapter.js", about, () => ["Run this page", ""]);
   }
 
