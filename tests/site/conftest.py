@@ -1,6 +1,7 @@
 """The built site, a server for it and a browser to look at it with."""
 
 import http.server
+import os
 import shutil
 import threading
 from functools import partial
@@ -92,6 +93,15 @@ def address(site):
 
 @pytest.fixture(scope="session")
 def browser():
+    """Return Chromium, or Firefox (Playwright's own build) where BROWSER=firefox."""
+    if os.environ.get("BROWSER") == "firefox":
+        from playwright.sync_api import sync_playwright
+
+        with sync_playwright() as playwright:
+            launched = playwright.firefox.launch()
+            yield launched
+            launched.close()
+        return
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.fail(f"the site tests need a browser: install one of {BROWSERS}")

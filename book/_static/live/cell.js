@@ -54,6 +54,9 @@ export async function edit(cell, text, { label, run, changed }) {
   return { ...editor, close };
 }
 
+// How verdicts, and what the page says itself, begin.
+const SENTENCES = /^([✔✘○] |Skipped|Left out|Python |MemoryError|This needs|The check )/m;
+
 // What a cell prints and draws stands in the place of its published output.
 export class Output {
   constructor(cell) {
@@ -90,7 +93,7 @@ export class Output {
     this.pre.append(text);
     // Sentences wrap, tables scroll; a claim looks as it does when it is published.
     const said = this.pre.textContent;
-    this.pre.classList.toggle("verdict", /^[✔✘○] |^Skipped|^Left out/m.test(said));
+    this.pre.classList.toggle("verdict", SENTENCES.test(said));
     this.pre.classList.toggle("claim", /^[✔✘] [A-Z]+\d+[.\w]* · /m.test(said));
     this.pre.tabIndex = this.pre.scrollWidth > this.pre.clientWidth ? 0 : -1;
   }

@@ -80,7 +80,7 @@
   for (const starter of document.querySelectorAll(".cell.live-starter")) {
     const [, name] = starter.nextElementSibling.textContent.match(/check\(\s*"([\w-]+)"/);
     const place = (line) => starter.querySelector(".cell_input").after(line);
-    offer(place, { starter, name }, "exercise.js", runs("about 9 MB"), () => [
+    offer(place, { starter, name }, "exercise.js", runs("about 10 MB"), () => [
       has(`answer:${name}`) ? "Go on with your answer" : "Answer on this page",
       has(`solved:${name}`) ? "✔ Solved" : "",
     ]);
@@ -89,7 +89,7 @@
   const cells = document.querySelectorAll(".cell.live-cell");
   if (cells.length) {
     const top = document.querySelector("article .callout-overview, article .callout") ?? document.querySelector("article h1");
-    const about = `${runs("about 18 MB")} It is two to four times slower there than in Colab.`;
+    const about = `${runs("about 20 MB")} It is two to four times slower there than in Colab.`;
     offer((line) => top.after(line), { cells }, "chapter.js", about, () => ["Run this page", ""]);
   }
 
