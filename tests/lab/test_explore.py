@@ -384,6 +384,35 @@ def test_the_numbers_are_those_of_bnlib(drawn, name):
             )
 
 
+def test_the_shared_layer_is_batch_norm():
+    """Also with γ and β, which not every explorable uses."""
+    program = """
+    const { readFileSync } = await import("node:fs");
+    const { folder, calls } = JSON.parse(readFileSync(0, "utf8"));
+    const { batchNorm, backward } = await import(`${folder}/norms.mjs`);
+    const answers = calls.map(({ x, dY, gamma, beta, eps }) => {
+      const layer = batchNorm(x, gamma, beta, eps);
+      return { ...layer, ...backward(dY, layer) };
+    });
+    console.log(JSON.stringify(answers));
+    """
+    rng = np.random.default_rng(1)
+    calls = []
+    for n in rng.integers(2, 20, STATES):
+        numbers = dict(zip(("gamma", "beta"), rng.normal(size=2).tolist(), strict=True))
+        x, d_y = rng.normal(3, 2, n).tolist(), rng.normal(size=n).tolist()
+        calls.append(numbers | {"x": x, "dY": d_y, "eps": 10 ** rng.uniform(-6, -1)})
+    answers = tool.run_node(program, {"calls": calls})
+    for call, found in zip(calls, answers, strict=True):
+        x, d_y = (np.array(call[key])[:, None] for key in ("x", "dY"))
+        y, cache = batch_norm(x, [call["gamma"]], [call["beta"]], eps=call["eps"])
+        d_x, d_gamma, d_beta = backward(d_y, cache)
+        wanted = {"y": y, "xHat": cache.x_hat, "mean": cache.mean, "var": cache.var}
+        wanted |= {"dX": d_x, "dGamma": d_gamma, "dBeta": d_beta}
+        for key, value in wanted.items():
+            np.testing.assert_allclose(found[key], np.ravel(value), 1e-11, 1e-12)
+
+
 @each
 def test_every_state_can_be_drawn_and_said(drawn, name):
     for state, answer in drawn[name]:

@@ -6,6 +6,7 @@ ROOM = "bnlib/lab/explore/"
 SITE = "book/_ext/coursesite/explore.py"
 TESTS = "tests/lab/test_explore.py"
 PAGES = "tests/book/test_explorable_pages.py"
+LAYER = f"{TESTS}::test_the_shared_layer_is_batch_norm"
 FRESH = f"{TESTS}::test_the_stored_pictures_are_fresh"
 
 
@@ -16,7 +17,7 @@ def bug(number, file, old, new, name):
 
 
 MUTANTS = [
-    bug(1, "norms.mjs", "gamma * invStd * (value", "invStd * (value", "graph"),
+    Mutant("X1", f"{ROOM}norms.mjs", "gamma * invStd * (", "invStd * (", LAYER),
     bug(2, "norms.mjs", "dot(dY, xHat) / dY.length;", "dot(dY, xHat);", "push"),
     bug(3, "norms.mjs", "Math.sqrt(spread + eps)", "(Math.sqrt(spread) + eps)", "push"),
     bug(4, "push.mjs", "(stretch / 100) * (value - center)", "value - center", "push"),
