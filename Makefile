@@ -22,7 +22,7 @@ TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 ROWS  ?= all
 MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
 
-.PHONY: help book test teacher bench exercise-report mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
+.PHONY: help book test teacher bench exercise-report studies mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -65,6 +65,12 @@ conventions: $(CONVENTIONS)/.ready
 zoo: $(ZOO)/.ready
 	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.report $(NETS)
 	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.checkups $(NETS)
+
+#: make studies   measure the claims of the chapters on other data and nets, what is not
+#:                stored yet; FAMILY=why takes one chapter's, Ctrl-C stops and goes on later
+studies: $(VENV)/.tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.studies $(FAMILY)
+	@$(BIN)/python -m tools.studies --page
 
 #: make exercise-report  how many of 300 plausible wrong answers the checker names
 exercise-report: $(VENV)/.tests

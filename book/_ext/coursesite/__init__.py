@@ -8,6 +8,7 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * links from the first use of a term to the glossary (:mod:`.terms`),
 * the claims of the stored outputs as targets and links (:mod:`.claims`), and the ledger
   of all of them (:mod:`.ledger`),
+* what came out of them on other data and other nets (:mod:`.far`),
 * local copies of our own pictures, and a warning where words are missing
   (:mod:`.pictures`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
@@ -25,6 +26,7 @@ from . import (
     chapters,
     citations,
     claims,
+    far,
     finish,
     icons,
     ledger,
@@ -43,6 +45,7 @@ PARTS = (
     terms,
     claims,
     ledger,
+    far,
     pictures,
     search,
     icons,

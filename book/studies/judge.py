@@ -1,0 +1,164 @@
+"""Hold the stored results against what the chapters say.
+
+For each quantity and setting the median over the seeds is held against the bound that
+the claim needs: it *holds*, it is *smaller* than the claim needs, or *reversed*, beyond
+the number that would mean no effect. A claim holds there too if all its panels do.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from statistics import median
+
+from book.studies.quantities import QUANTITIES
+
+__all__ = ["GROUPS", "Panel", "count", "of_claims", "panels", "verdict"]
+
+HOLDS, SMALLER, REVERSED = "holds", "smaller", "reversed"
+# The word for a claim, and the heading of those that get it.
+GROUPS = {
+    "holds there too": "Facts about batch norm",
+    "smaller": "True elsewhere, but less",
+    "reversed": "Facts about a small net",
+}
+WORDS = {HOLDS: "holds there too", SMALLER: "smaller", REVERSED: "reversed"}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A quantity in one setting.
+
+    Parameters
+    ----------
+    quantity, setting, data, net, optimizer, script : str
+    steps : int
+    values : tuple of float
+        One for each seed.
+    verdict : {"holds", "smaller", "reversed"}
+    """
+
+    quantity: str
+    setting: str
+    data: str
+    net: str
+    optimizer: str
+    script: str
+    steps: int
+    values: tuple
+    verdict: str
+
+    @property
+    def median(self):
+        """Median over the seeds."""
+        return median(self.values)
+
+
+def state(quantity, value, line):
+    """Say how a number relates to what a claim needs.
+
+    Parameters
+    ----------
+    quantity : Quantity
+    value : float
+    line : object with ``op``, ``bound``, ``tol``
+        Of the chapter; its bound counts where the quantity has none of its own.
+
+    Returns
+    -------
+    str
+        "holds", "smaller" or "reversed".
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from book.studies.quantities import Quantity
+    >>> line = SimpleNamespace(op=">", bound=4.0, tol=None)
+    >>> [state(Quantity("a ratio", 1), value, line) for value in (6, 2, 0.5)]
+    ['holds', 'smaller', 'reversed']
+    """
+    op = quantity.op or line.op
+    bound = line.bound if quantity.bound is None else quantity.bound
+    if op == "~":
+        return HOLDS if abs(value - bound) <= line.tol else SMALLER
+    if op == "==":
+        return HOLDS if value == bound else SMALLER
+    upper = op.startswith("<")
+    value, bound, neutral = (
+        -v if upper else v for v in (value, bound, quantity.neutral)
+    )
+    if value > bound or (value == bound and "=" in op):
+        return HOLDS
+    return REVERSED if value < neutral else SMALLER
+
+
+def panels(rows, lines):
+    """Return what was measured: ``{claim: {quantity: [Panel, ...]}}``.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Those of a course, with a step, are left out.
+    lines : dict
+        The chapters' lines by their keys.
+
+    Raises
+    ------
+    KeyError
+        If a quantity is not in the table, or no chapter prints a line of its key.
+    """
+    found, values = {}, {}
+    for row in rows:
+        if row.at is None and row.quantity in QUANTITIES:
+            values.setdefault((row.quantity, row.script, row.setting), []).append(row)
+    for (key, script, setting), same in values.items():
+        numbers = tuple(r.value for r in sorted(same, key=lambda r: r.seed))
+        how = QUANTITIES[key]
+        judged = state(how, median(numbers), lines[how.line or key])
+        one = same[0]
+        of_claim = found.setdefault(one.claim, {})
+        of_claim.setdefault(key, []).append(
+            Panel(
+                key,
+                setting,
+                one.data,
+                one.net,
+                one.optimizer,
+                script,
+                one.steps,
+                numbers,
+                judged,
+            )
+        )
+    order = list(QUANTITIES)
+    return {
+        claim: dict(sorted(by.items(), key=lambda pair: order.index(pair[0])))
+        for claim, by in found.items()
+    }
+
+
+def count(by_quantity):
+    """Count the verdicts of the panels that decide a claim."""
+    return Counter(
+        panel.verdict
+        for key, same in by_quantity.items()
+        if QUANTITIES[key].main
+        for panel in same
+    )
+
+
+def verdict(by_quantity):
+    """Return the word for a claim: that of its worst panel.
+
+    Examples
+    --------
+    >>> panel = Panel("W6.std", "", "", "", "", "", 1, (5.0,), "holds")
+    >>> verdict({"W6.std": [panel]})
+    'holds there too'
+    """
+    counts = count(by_quantity)
+    worst = next(word for word in (REVERSED, SMALLER, HOLDS) if counts[word])
+    return WORDS[worst]
+
+
+def of_claims(rows, lines):
+    """Return the word for each claim: {claim: word}."""
+    return {claim: verdict(by) for claim, by in panels(rows, lines).items()}
