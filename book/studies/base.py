@@ -139,7 +139,7 @@ def draw(setting, *, dtype=torch.float32, **options):
     known |= {k: setting.get(k) for k in known if k in setting.options} | options
     arrays = sets.per_seed(setting["set"], range(setting.seeds), **known)
     return tuple(
-        torch.tensor(a).to(dtype if a.dtype == np.float32 else torch.int64)
+        torch.tensor(a).to(dtype if a.dtype.kind == "f" else torch.int64)
         for a in arrays
     )
 

@@ -10,7 +10,6 @@ from torch import nn
 from bnlib.lab.models import mlp, residual_net
 from bnlib.lab.probe import gradients
 from book.studies.base import (
-    Setting,
     at_best,
     course,
     draw,
@@ -21,38 +20,9 @@ from book.studies.base import (
     sweep,
     trains,
 )
+from book.studies.tables import FASHION, SIGNALS, dense, net
 
-FASHION = "Fashion-MNIST 14x14, 2000 + 1000"
-SIGNALS = "MNIST-1D, 2500 + 1000"
-DIGITS = "digits 8x8, 1300 + 450"
-MNIST = "MNIST 14x14, 2000 + 1000"
-SET = {
-    FASHION: {"set": "fashion", "size": 14},
-    SIGNALS: {"set": "mnist1d", "train": 2500},
-    DIGITS: {"set": "digits", "train": 1300, "test": 450},
-    MNIST: {"set": "mnist", "size": 14},
-}
-INPUTS = {FASHION: 196, SIGNALS: 40, DIGITS: 64, MNIST: 196}
 ADAM = {"optimizer": "adam"}
-
-
-def dense(name, data, width, depth, optimizer, steps, seeds=8, **options):
-    """Return a setting with an MLP of so many hidden layers of this width."""
-    sizes = (INPUTS[data], *[width] * depth, 10)
-    net = f"MLP {INPUTS[data]}-{depth}x{width}-10"
-    options = SET[data] | {"sizes": sizes} | options
-    return Setting(name, data, net, optimizer, steps, seeds, options)
-
-
-def net(s, norm, activation, seed, gain=1.0):
-    """Return an MLP of the setting, whose hidden weights are gain times the usual."""
-    made = mlp(
-        s["sizes"], norm=norm, activation=activation, seed=seed, dtype=torch.float32
-    )
-    with torch.no_grad():
-        for layer in [part for part in made if isinstance(part, nn.Linear)][:-1]:
-            layer.weight *= gain
-    return made
 
 
 # --- W6: steps to a target ------------------------------------------------------------
@@ -169,7 +139,7 @@ FIRST = "SGD and Adam, each at its best rate"
     dense("signals, 6 layers", SIGNALS, 100, 6, FIRST, 150, 5),
 )
 def first_weights(s):
-    """Yield the range of gains within 10 points of the best, largest / smallest (W5)."""
+    """Yield how many times the smallest gain that trains the largest one is (W5)."""
     data = draw(s)
     for key, norm, grid, options in (
         ("sgd", None, (0.01, 0.03, 0.1, 0.3), {}),

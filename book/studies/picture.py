@@ -131,10 +131,8 @@ def _allowed(place, op, bound, tol, height):
     else:
         return ""
     left, right = max(left, 0.0), min(right, float(WIDTH))
-    return (
-        f'<rect class="far-allowed" x="{left}" y="0" width="{max(right - left, 0):.1f}" '
-        f'height="{height - 18}"/>'
-    )
+    size = f'width="{max(right - left, 0):.1f}" height="{height - 18}"'
+    return f'<rect class="far-allowed" x="{left}" y="0" {size}/>'
 
 
 def _chapter(place, line, ends):
