@@ -22,7 +22,7 @@ TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' requirements.txt)
 ROWS  ?= all
 MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
 
-.PHONY: help book test teacher bench exercise-report studies mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
+.PHONY: help book test teacher bench exercise-report studies studies-again mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -71,6 +71,11 @@ zoo: $(ZOO)/.ready
 studies: $(VENV)/.tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.studies $(FAMILY)
 	@$(BIN)/python -m tools.studies --page
+
+#: make studies-again  measure the studies of this month's chapter again, or of FAMILY,
+#:                and compare them with what is stored
+studies-again: $(VENV)/.tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.studies --compare $(FAMILY)
 
 #: make exercise-report  how many of 300 plausible wrong answers the checker names
 exercise-report: $(VENV)/.tests

@@ -6,8 +6,9 @@ runs only those. Ctrl-C stops it; what was finished is stored, and the next call
 from there. ``--list`` prints what is stored and what is not, ``--again`` measures
 stored settings anew, ``--only WORD`` takes settings whose name holds a word, and
 ``--sample COMMIT`` runs the cheap sample of this commit and compares it with what is
-stored. ``--page`` writes the verdicts into ``book/far.md``; with ``--check`` it changes
-nothing and exits with 1 if one differs.
+stored; ``--compare`` does so with all seeds of a whole family, by default that of the
+month, and stores nothing. ``--page`` writes the verdicts into ``book/far.md``; with
+``--check`` it changes nothing and exits with 1 if one differs.
 """
 
 import argparse
@@ -221,14 +222,14 @@ def _share(unit):
     return min(1.0, SAMPLE_SEEDS / unit.setting.seeds)
 
 
-def compare(unit, folder=results.FOLDER):
-    """Measure a unit with two seeds; return the numbers outside of the stored spread.
+def compare(unit, seeds=SAMPLE_SEEDS, folder=results.FOLDER):
+    """Measure a unit again; return the numbers outside of the stored spread.
 
     The spread is that of all stored seeds, widened on both sides by as much again and
     by a hundredth of the number: on another processor a training takes another way.
     """
     stored = [r for r in results.read(unit.family, folder) if r.unit == unit.key]
-    setting = unit.setting.with_seeds(min(SAMPLE_SEEDS, unit.setting.seeds))
+    setting = unit.setting.with_seeds(min(seeds, unit.setting.seeds))
     again = measure(Unit(unit.family, unit.study, setting))
     far = []
     for row in again:
@@ -241,6 +242,18 @@ def compare(unit, folder=results.FOLDER):
                 f"{low:.3g} to {high:.3g}"
             )
     return far
+
+
+def compare_all(wanted):
+    """Measure these units again with all seeds; return the exit status."""
+    from tqdm import tqdm
+
+    fetch(wanted)
+    far = []
+    for unit in tqdm(wanted, unit="setting"):
+        far += compare(unit, seeds=unit.setting.seeds)
+    print(*far, sep="\n", end="\n" * bool(far), file=sys.stderr)
+    return int(bool(far))
 
 
 def lines(root=ROOT):
@@ -307,6 +320,7 @@ def main(arguments=None):
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--sample", metavar="COMMIT")
+    parser.add_argument("--compare", action="store_true")
     parser.add_argument("--page", action="store_true")
     parser.add_argument("--check", action="store_true")
     asked = parser.parse_args(arguments)
@@ -324,6 +338,9 @@ def main(arguments=None):
         print(f"{unit}: {time.process_time() - began:.0f} CPU seconds")
         print(*far, sep="\n", end="\n" * bool(far), file=sys.stderr)
         return int(bool(far))
+    if asked.compare:
+        month = FAMILIES[time.gmtime().tm_mon % len(FAMILIES)]
+        return compare_all(units(asked.families or [month]))
     wanted = [u for u in units(asked.families or FAMILIES) if asked.only in str(u)]
     todo = wanted if asked.again else missing(wanted)
     if asked.list:

@@ -108,7 +108,7 @@ WIDE = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 
 @study(
     dense("fashion, 8 layers", FASHION, 64, 8, "SGD", 100, relu=60, tanh=65),
-    dense("signals, 6 layers", SIGNALS, 100, 6, "SGD", 150, relu=35, tanh=35),
+    dense("signals, 6 layers", SIGNALS, 100, 6, "SGD", 300, 5, relu=30, tanh=30),
     dense("fashion, 8 layers, longer", FASHION, 64, 8, "SGD", 300, 5, relu=65, tanh=70),
 )
 def rates(s):

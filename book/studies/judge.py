@@ -79,8 +79,6 @@ def state(quantity, value, line):
     bound = line.bound if quantity.bound is None else quantity.bound
     if op == "~":
         return HOLDS if abs(value - bound) <= line.tol else SMALLER
-    if op == "==":
-        return HOLDS if value == bound else SMALLER
     upper = op.startswith("<")
     value, bound, neutral = (
         -v if upper else v for v in (value, bound, quantity.neutral)

@@ -7,8 +7,9 @@ those of the text, and a word says the verdict, so that nothing rests on a color
 
 from html import escape
 from math import ceil, floor, isfinite, log10
+from statistics import median
 
-__all__ = ["numbers", "strips"]
+__all__ = ["curves", "numbers", "strips"]
 
 WIDTH, LEFT, RIGHT, HEAD, ROW = 340, 8, 8, 4, 42
 
@@ -44,6 +45,7 @@ class Scale:
 
     def __init__(self, values, log):
         values = [v for v in values if isfinite(v)]
+        self.least, self.most = min(values), max(values)
         self.log = log and min(values) > 0
         ends = [self._to(v) for v in (min(values), max(values))]
         room = 0.06 * (ends[1] - ends[0]) or 0.5
@@ -52,10 +54,13 @@ class Scale:
     def _to(self, value):
         return log10(value) if self.log else value
 
+    def share(self, value):
+        """Return the place of a number from 0, the low end, to 1."""
+        return (self._to(value) - self.low) / (self.high - self.low)
+
     def __call__(self, value):
         """Return the place of a number, in units of the picture."""
-        share = (self._to(value) - self.low) / (self.high - self.low)
-        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
+        return round(LEFT + self.share(value) * (WIDTH - LEFT - RIGHT), 1)
 
     def ticks(self):
         """Return three to six round numbers within the scale."""
@@ -88,15 +93,16 @@ def strips(quantity, line, panels):
     """
     op = quantity.op or line.op
     bound = line.bound if quantity.bound is None else quantity.bound
-    ends = [v for v in (line.low, line.high) if v is not None]
-    seen = [line.value, *ends, *(v for p in panels for v in p.values)]
-    if op not in ("==",):
-        seen.append(bound)
-    place = Scale(seen, quantity.log)
-    height = HEAD + ROW * (1 + len(panels)) + 20
+    there = [
+        quantity.scale * v for v in (line.value, line.low, line.high) if v is not None
+    ]
+    shown = there if quantity.scale else []
+    place = Scale([*shown, bound, *(v for p in panels for v in p.values)], quantity.log)
+    rows = len(panels) + bool(shown)
+    height = HEAD + ROW * rows + 20
     parts = [_allowed(place, op, bound, line.tol, height)]
-    parts += _chapter(place, line, ends)
-    for k, panel in enumerate(panels, start=1):
+    parts += _chapter(place, *shown) if shown else []
+    for k, panel in enumerate(panels, start=int(bool(shown))):
         parts += _strip(place, panel, HEAD + ROW * k)
     parts += _axis(place, height)
     words = escape(said(quantity, line, panels), quote=True)
@@ -107,9 +113,97 @@ def strips(quantity, line, panels):
     )
 
 
+PANEL, TALL = 164, 96  # width and height of a panel with curves
+
+
+def curves(course, rows):
+    """Return small pictures of a course, one for each setting, or "" without numbers.
+
+    Parameters
+    ----------
+    course : Course
+    rows : sequence of Row
+        Those of its quantities; the median over the seeds is drawn at each step.
+    """
+    settings = {}
+    for row in rows:
+        for word, quantity in course.series.items():
+            if row.quantity == quantity and row.at is not None:
+                of_setting = settings.setdefault((row.data, row.net), {})
+                of_setting.setdefault(word, {}).setdefault(row.at, []).append(row.value)
+    lines = {
+        key: {w: {at: median(v) for at, v in by.items()} for w, by in of.items()}
+        for key, of in settings.items()
+    }
+    if not lines:
+        return ""
+    height = ceil(len(lines) / 2) * (TALL + 34)
+    points = [p for of in lines.values() for by in of.values() for p in by.items()]
+    wide, tall = (
+        Scale([at for at, _ in points], course.log),
+        Scale([value for _, value in points], False),
+    )
+    parts = []
+    for k, ((data, _), of) in enumerate(lines.items()):
+        x, y = (k % 2) * (WIDTH - PANEL), (k // 2) * (TALL + 34)
+        parts.append(f'<g transform="translate({x} {y})">')
+        parts += _panel(wide, tall, f"{data.split(',')[0]}", of)
+        parts.append("</g>")
+    told = [f"{course.what} against {course.along}."]
+    for (data, net), of in lines.items():
+        for word, by in of.items():
+            first, last = min(by), max(by)
+            told.append(
+                f"{data}, {net}{', ' + word if word else ''}: {numbers(by[first])} at "
+                f"{first}, {numbers(by[last])} at {last}."
+            )
+    words = escape(" ".join(told), quote=True)
+    return (
+        f'<svg class="far-strips" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{words}" width="{WIDTH}" height="{height}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _panel(wide, tall, title, lines):
+    """Draw the lines of one setting in a box of its own."""
+    left, right, top, floor_ = 26, PANEL - 34, 18, 18 + TALL - 14
+
+    def at(x, y):
+        across = (wide.share(x)) * (right - left) + left
+        return f"{across:.1f} {floor_ - tall.share(y) * (floor_ - top):.1f}"
+
+    parts = [f'<text x="0" y="11">{escape(title)}</text>']
+    parts.append(f'<path class="far-base" d="M{left} {top}V{floor_}H{right}"/>')
+    for mark in tall.ticks()[:: max(1, len(tall.ticks()) - 1)]:
+        y = at(wide.least, mark).split()[1]
+        parts.append(
+            f'<text class="far-tick" x="{left - 3}" y="{float(y) + 4:.1f}" '
+            f'text-anchor="end">{_tick(mark)}</text>'
+        )
+    for mark, anchor in ((wide.least, "start"), (wide.most, "end")):
+        x = at(mark, tall.least).split()[0]
+        parts.append(
+            f'<text class="far-tick" x="{x}" y="{floor_ + 14}" text-anchor="{anchor}">'
+            f"{_tick(mark)}</text>"
+        )
+    for k, (word, by) in enumerate(sorted(lines.items())):
+        steps = sorted(by)
+        way = "L".join(at(step, by[step]) for step in steps)
+        dash = ' stroke-dasharray="4 3"' if k else ""
+        parts.append(f'<path d="M{way}"{dash}/>')
+        x, y = at(steps[-1], by[steps[-1]]).split()
+        parts.append(
+            f'<text x="{float(x) + 3:.1f}" y="{float(y) + 4:.1f}">{escape(word)}</text>'
+        )
+    return parts
+
+
 def said(quantity, line, panels):
     """Return in words what the picture shows."""
-    told = [f"{quantity.what}. In the chapter {numbers(line.value)}."]
+    told = [f"{quantity.what}."]
+    if quantity.scale:
+        told.append(f"In the chapter {numbers(quantity.scale * line.value)}.")
     for p in panels:
         spread = f"{numbers(min(p.values))} to {numbers(max(p.values))}"
         told.append(
@@ -135,18 +229,13 @@ def _allowed(place, op, bound, tol, height):
     return f'<rect class="far-allowed" x="{left}" y="0" {size}/>'
 
 
-def _chapter(place, line, ends):
-    y = HEAD + 28
-    spread = (
-        f'<path class="far-line" d="M{place(ends[0])} {y}H{place(ends[1])}"/>'
-        if len(ends) == 2
-        else ""
-    )
-    x = place(line.value)
+def _chapter(place, value, *ends):
+    y, x = HEAD + 28, place(value)
+    spread = f"M{place(ends[0])} {y}H{place(ends[1])}" if len(ends) == 2 else ""
     return [
         f'<text x="{LEFT}" y="{HEAD + 12}">in the chapter</text>',
-        _right(HEAD + 12, numbers(line.value)),
-        spread,
+        _right(HEAD + 12, numbers(value)),
+        f'<path class="far-line" d="{spread}"/>' if spread else "",
         f'<path class="far-chapter" d="M{x} {y - 6}l6 6-6 6-6-6z"/>',
     ]
 

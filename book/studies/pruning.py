@@ -1,4 +1,4 @@
-"""Chapter 11 elsewhere: does γ know which channels, or how many?"""
+"""Chapter 11 elsewhere: what γ knows of channels, and what of their number."""
 
 import copy
 

@@ -23,7 +23,7 @@ if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))
 
 from book.studies import judge, picture, results  # noqa: E402
-from book.studies.quantities import QUANTITIES  # noqa: E402
+from book.studies.quantities import COURSES, QUANTITIES  # noqa: E402
 
 FAR = "<!-- far -->"
 PAGE = "far"
@@ -46,15 +46,34 @@ def lines(env):
     return {key: line for key, line in known.items() if line}
 
 
-def measured(env):
-    """Return ``{claim: {quantity: panels}}``, {} where the book has no such page."""
+def stored(env):
+    """Return all rows, none where the book has no such page."""
     if far_page(env) is None:
-        return {}
-    stored = results.read_all(folder(env)).values()
-    return judge.panels([row for rows in stored for row in rows], lines(env))
+        return []
+    return [row for rows in results.read_all(folder(env)).values() for row in rows]
+
+
+def measured(env):
+    """Return ``{claim: {quantity: panels}}``."""
+    return judge.panels(stored(env), lines(env))
+
+
+def verdicts(env):
+    """Return what came out elsewhere, as numbers: {claim: word and counts}."""
+    found = {}
+    for name, by_quantity in measured(env).items():
+        counts = judge.count(by_quantity)
+        found[name] = {
+            "verdict": judge.verdict(by_quantity),
+            "panels": sum(counts.values()),
+            "holds": counts[judge.HOLDS],
+            "settings": sorted({p.data for same in by_quantity.values() for p in same}),
+        }
+    return found
 
 
 def anchor(name):
+    """Return the target of a claim on the page."""
     return f"far-{name.lower()}"
 
 
@@ -72,7 +91,8 @@ class Far(SphinxPostTransform):
             if path.is_file():
                 self.env.note_dependency(str(path))
         self.why, self.slogans = self.take_table(), self.read_slogans()
-        found = measured(self.env)
+        self.rows = stored(self.env)
+        found = judge.panels(self.rows, lines(self.env))
         groups = {word: [] for word in judge.GROUPS}
         order = letters(self.env.srcdir)
         for name in sorted(found, key=lambda n: (order.find(n[0]), int(n[1:]))):
@@ -157,6 +177,12 @@ class Far(SphinxPostTransform):
             drawn = picture.strips(how, known[how.line or key], panels)
             note = "" if how.main else " (beside the claim)"
             caption = f"<figcaption>{escape(how.what)}{note}</figcaption>"
+            made.append(f"<figure>{caption}{drawn}</figure>")
+        course = COURSES.get(name)
+        drawn = picture.curves(course, self.rows) if course else ""
+        if drawn:
+            words = f"{course.what}, against {course.along}"
+            caption = f"<figcaption>{escape(words)}</figcaption>"
             made.append(f"<figure>{caption}{drawn}</figure>")
         return f'<div class="far-panels">{"".join(made)}</div>'
 
