@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from book.studies.base import draw, found, study, sweep
-from book.studies.tables import FASHION, MNIST, SIGNALS, any_net, dense, images
+from book.studies.tables import FASHION, MNIST, SIGNALS, WARPED, any_net, dense, images
 
 
 class PartsNorm(nn.Module):
@@ -59,6 +59,7 @@ def averaged(sizes):
         "fashion, ResNet of 15 layers", FASHION, "residual", (7, 8), "SGD at 0.1", 5
     ),
     dense("signals, MLP", SIGNALS, 100, 4, "SGD at 0.1", 5),
+    images("warped, conv net", WARPED, "flatten", (8, 12), "SGD at 0.1", 5),
 )
 def in_parts(s):
     """Yield how far the weights end from those of the whole batch (S1)."""

@@ -20,7 +20,7 @@ from book.studies.base import (
     sweep,
     trains,
 )
-from book.studies.tables import FASHION, SIGNALS, dense, net
+from book.studies.tables import FASHION, SIGNALS, WARPED, dense, net
 
 ADAM = {"optimizer": "adam"}
 
@@ -175,6 +175,7 @@ def _skips(s, seed):
 @study(
     dense("fashion, 50 layers", FASHION, 100, 50, "SGD at 0.3", 1),
     dense("signals, 50 layers", SIGNALS, 64, 50, "SGD at 0.3", 1),
+    dense("warped, 40 layers", WARPED, 48, 40, "SGD at 0.3", 1),
 )
 def depth(s):
     """Yield how gradient and signal come through 50 layers (W7)."""
@@ -267,6 +268,7 @@ def _bands(nets, images):
 @study(
     dense("fashion, 8 layers", FASHION, 64, 8, "SGD, Adam, best rates", 120),
     dense("signals, 8 layers", SIGNALS, 64, 8, "SGD, Adam, best rates", 200),
+    dense("warped, 10 layers", WARPED, 48, 10, "SGD, Adam, best rates", 120),
 )
 def rescued(s):
     """Yield what trains eight layers with PyTorch's first weights (W10)."""

@@ -9,7 +9,16 @@ from torch import nn
 
 from bnlib.lab.ensemble import accuracies
 from book.studies.base import draw, found, scores, study, sweep
-from book.studies.tables import FASHION, MNIST, SIGNALS, any_net, dense, images, tokens
+from book.studies.tables import (
+    FASHION,
+    MNIST,
+    SIGNALS,
+    WARPED,
+    any_net,
+    dense,
+    images,
+    tokens,
+)
 
 SGD = "SGD with momentum"
 BATCH_NORMS = nn.BatchNorm1d, nn.BatchNorm2d
@@ -54,6 +63,7 @@ def _alone(model):
 @study(
     images("fashion, flatten", FASHION, "flatten", (8, 16), SGD, 150, lr=0.05),
     images("MNIST, flatten", MNIST, "flatten", (16, 16), SGD, 150, lr=0.05),
+    images("warped, flatten", WARPED, "flatten", (8, 12), SGD, 150, lr=0.05),
     images(
         "fashion, average",
         FASHION,
@@ -99,6 +109,7 @@ def one_image(s):
     dense("fashion, batches of 8", FASHION, 100, 3, SGD, 400, lr=0.02),
     dense("signals, batches of 8", SIGNALS, 64, 3, SGD, 400, lr=0.02),
     dense("MNIST, batches of 8", MNIST, 64, 3, SGD, 400, lr=0.02),
+    dense("warped, batches of 8", WARPED, 48, 4, SGD, 400, lr=0.02),
 )
 def which_variance(s):
     """Yield what the unbiased variance does in eval mode (I2)."""
@@ -178,6 +189,7 @@ def moving_average(s):
 
 @study(
     dense("fashion, 3 layers", FASHION, 100, 3, SGD, 200, lr=0.05),
+    dense("warped, 2 layers", WARPED, 64, 2, SGD, 200, lr=0.05),
     images("MNIST, conv net", MNIST, "flatten", (8, 16), SGD, 150, lr=0.05),
     tokens(
         "signals, transformer",

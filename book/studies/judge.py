@@ -2,7 +2,8 @@
 
 For each quantity and setting the median over the seeds is held against the bound that
 the claim needs: it *holds*, it is *smaller* than the claim needs, or *reversed*, beyond
-the number that would mean no effect. A claim holds there too if all its panels do.
+the number that would mean no effect, with three seeds of four. A claim holds there too
+if all its panels do.
 """
 
 from collections import Counter
@@ -52,40 +53,42 @@ class Panel:
         return median(self.values)
 
 
-def state(quantity, value, line):
-    """Say how a number relates to what a claim needs.
+def state(quantity, values, line):
+    """Say how the numbers of the seeds relate to what a claim needs.
 
     Parameters
     ----------
     quantity : Quantity
-    value : float
+    values : sequence of float
+        One for each seed.
     line : object with ``op``, ``bound``, ``tol``
         Of the chapter; its bound counts where the quantity has none of its own.
 
     Returns
     -------
     str
-        "holds", "smaller" or "reversed".
+        "holds" if the median does; "reversed" if it lies beyond the number of no
+        effect, and so do three seeds of four; otherwise "smaller".
 
     Examples
     --------
     >>> from types import SimpleNamespace
     >>> from book.studies.quantities import Quantity
     >>> line = SimpleNamespace(op=">", bound=4.0, tol=None)
-    >>> [state(Quantity("a ratio", 1), value, line) for value in (6, 2, 0.5)]
+    >>> [state(Quantity("a ratio", 1), [v], line) for v in (6, 2, 0.5)]
     ['holds', 'smaller', 'reversed']
     """
-    op = quantity.op or line.op
+    op, middle = quantity.op or line.op, median(values)
     bound = line.bound if quantity.bound is None else quantity.bound
     if op == "~":
-        return HOLDS if abs(value - bound) <= line.tol else SMALLER
-    upper = op.startswith("<")
-    value, bound, neutral = (
-        -v if upper else v for v in (value, bound, quantity.neutral)
-    )
-    if value > bound or (value == bound and "=" in op):
+        return HOLDS if abs(middle - bound) <= line.tol else SMALLER
+    sign = -1 if op.startswith("<") else 1
+    far = sign * (middle - bound)
+    if far > 0 or (far == 0 and "=" in op):
         return HOLDS
-    return REVERSED if value < neutral else SMALLER
+    beyond = [sign * (value - quantity.neutral) < 0 for value in values]
+    opposite = sign * (middle - quantity.neutral) < 0
+    return REVERSED if opposite and 4 * sum(beyond) >= 3 * len(beyond) else SMALLER
 
 
 def panels(rows, lines):
@@ -110,7 +113,7 @@ def panels(rows, lines):
     for (key, script, setting), same in values.items():
         numbers = tuple(r.value for r in sorted(same, key=lambda r: r.seed))
         how = QUANTITIES[key]
-        judged = state(how, median(numbers), lines[how.line or key])
+        judged = state(how, numbers, lines[how.line or key])
         one = same[0]
         of_claim = found.setdefault(one.claim, {})
         of_claim.setdefault(key, []).append(

@@ -71,6 +71,7 @@ def _mlp(s, norm, seed):
 @study(
     dense("fashion, 3 layers", FASHION, 64, 3, MOMENTUM, 100, lr=0.05),
     dense("signals, 4 layers", SIGNALS, 100, 4, MOMENTUM, 150, lr=0.05),
+    dense("warped, 2 layers", WARPED, 100, 2, MOMENTUM, 100, lr=0.05),
 )
 def company(s):
     """Yield how the scatter of a logit falls with the size of its batch (R1)."""

@@ -81,6 +81,7 @@ def order(s):
 @study(
     dense("fashion, 4 layers", FASHION, 64, 4, "SGD at 3", 80, dtype=torch.float64),
     dense("signals, 5 layers", SIGNALS, 100, 5, "SGD at 3", 120, dtype=torch.float64),
+    dense("warped, 3 layers", WARPED, 48, 3, "SGD at 3", 80, dtype=torch.float64),
 )
 def saturation(s):
     """Yield the share of saturated values of the last hidden layer (P3).

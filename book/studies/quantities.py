@@ -160,7 +160,7 @@ QUANTITIES = {
     "W9.start": Quantity("Loss barrier between two starts", 0),
     # chapter 7
     "P1.tanh": Quantity(
-        "Points of BN after tanh over BN before, rate 3", 0, "<", -30, scale=10
+        "Points of BN after tanh over BN before, rate 3", 0, "<", -10, scale=10
     ),
     "P1.tuned-relu": Quantity(
         "Points between the orders, ReLU, best rate each",

@@ -11,7 +11,7 @@ from bnlib.lab.models import mlp, nin, vgg
 from bnlib.lab.probe import filter_directions, landscape, loss_slice
 from bnlib.nn import LpBatchNorm, NoisyBatchNorm
 from book.studies.base import at_best, draw, found, scores, study, sweep
-from book.studies.tables import FASHION, MNIST, SIGNALS, dense, images, net
+from book.studies.tables import FASHION, MNIST, SIGNALS, WARPED, dense, images, net
 
 # --- W1, W3: noise behind the norm, and other norms -----------------------------------
 
@@ -102,6 +102,7 @@ def _vgg(s, norm, seed):
 @study(
     images("fashion, VGG", FASHION, "average", (8, "M", 16, 16), "Adam", 60),
     images("MNIST, VGG", MNIST, "average", (8, 8, "M", 16, "M", 16), "Adam", 60),
+    images("warped, VGG", WARPED, "average", (12, "M", 12, 12), "Adam", 60),
 )
 def slices(s):
     """Yield the highest loss on random lines through a trained net (W9)."""
@@ -126,6 +127,7 @@ def slices(s):
 @study(
     dense("fashion, 8 layers", FASHION, 64, 8, "none", 1),
     dense("signals, 8 layers", SIGNALS, 64, 8, "none", 1),
+    dense("warped, 10 layers", WARPED, 48, 10, "none", 1),
 )
 def plateau(s):
     """Yield the share of a plane in which an untrained net guesses (W9)."""

@@ -89,9 +89,9 @@ def test_no_effect_lies_on_the_other_side_of_the_bound():
         bound = line.bound if how.bound is None else how.bound
         assert op[0] in "<>~", key
         if op[0] != "~":
-            assert judge.state(how, how.neutral, line) != "holds", key
+            assert judge.state(how, [how.neutral], line) != "holds", key
             beyond = how.neutral + (1 if op[0] == "<" else -1)
-            assert judge.state(how, beyond, line) == "reversed", key
+            assert judge.state(how, [beyond], line) == "reversed", key
             assert bound != how.neutral
 
 
@@ -307,13 +307,19 @@ LINE = SimpleNamespace(value=6.0, low=5.0, high=7.0, op=">", bound=4.0, tol=None
 )
 def test_a_number_holds_is_smaller_or_reversed(op, bound, neutral, value, wanted):
     how = Quantity("a number", neutral, op, bound)
-    assert judge.state(how, value, LINE) == wanted
+    assert judge.state(how, [value] * 4, LINE) == wanted
+
+
+def test_an_effect_that_three_seeds_of_four_do_not_turn_round_is_not_reversed():
+    how = Quantity("points", 0)
+    assert judge.state(how, [-1.0, -2.0, -1.0, 1.0], LINE) == "reversed"
+    assert judge.state(how, [-1.0, -2.0, 0.5, 1.0], LINE) == "smaller"
 
 
 def test_a_number_that_should_equal_another_may_be_off_by_the_tolerance():
     line = SimpleNamespace(op="~", bound=0.5, tol=0.1)
     how = Quantity("a share", 0)
-    assert [judge.state(how, v, line) for v in (0.55, 0.65)] == ["holds", "smaller"]
+    assert [judge.state(how, [v], line) for v in (0.55, 0.65)] == ["holds", "smaller"]
 
 
 def test_the_worst_setting_decides_on_a_claim():
