@@ -49,28 +49,29 @@ def _net(s, order, activation, seed):
         5,
         early=60,
         activations=("tanh",),
+        rates=(0.03, 0.3, 1, 3, 10, 30),
     ),
 )
 def order(s):
     """Yield the points of BN after the activation over BN before (P1, P2)."""
-    data = draw(s)
+    data, grid = draw(s), s.get("rates", RATES)
     for activation in s.get("activations", ("relu", "tanh", "sigmoid")):
         table = {}
         for place in ORDERS:
             kind = partial(_net, s, place, activation)
             moments = (s["early"], s.steps - 1)
-            table[place] = course([kind], RATES, data, moments)[:, 0]
+            table[place] = course([kind], grid, data, moments)[:, 0]
         lead = table["after"] - table["before"]  # (moments, rates, seeds)
         for moment, row in zip((s["early"], s.steps), lead, strict=True):
-            for rate, points in zip(RATES, row, strict=True):
+            for rate, points in zip(grid, row, strict=True):
                 key = f"P2.{activation}-at-{rate:g}".replace("0.", "0")
                 yield from found(key, points, at=moment)
         if activation != "relu":
-            yield from found(f"P2.{activation}", lead[0, RATES.index(0.03)])
-            yield from found(f"P1.{activation}", lead[0, RATES.index(3)])
+            yield from found(f"P2.{activation}", lead[0, grid.index(0.03)])
+            yield from found(f"P1.{activation}", lead[0, grid.index(3)])
         if activation == "tanh":
-            yield from found("P2.later", lead[1, RATES.index(0.03)])
-        best = [at_best(RATES, table[place][1]) for place in ("after", "before")]
+            yield from found("P2.later", lead[1, grid.index(0.03)])
+        best = [at_best(grid, table[place][1]) for place in ("after", "before")]
         if activation != "sigmoid":
             yield from found(f"P1.tuned-{activation}", abs(best[0] - best[1]))
 

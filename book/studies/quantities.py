@@ -228,7 +228,7 @@ QUANTITIES = {
     "R6.tenfold": Quantity(
         "Largest rise of the loss in one step", 1, ">", 10, log=True, scale=0
     ),
-    "R6.none": Quantity("Jumps with decay of all else, or none", 4, "<", 1),
+    "R6.none": Quantity("Jumps with decay of all else, or none", 25, "<", 1),
     # chapter 9
     "S1.halves": Quantity(
         "Weights off, parts of 32 of 64, % of the way", 0, ">", 1, log=True

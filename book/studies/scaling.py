@@ -43,7 +43,7 @@ from book.studies.tables import FASHION, MNIST, dense
         300,
         train=600,
         goal=0.4,
-        grid=(0.01, 0.03, 0.1, 0.3, 1, 3),
+        grid=(0.1, 0.3, 1, 3, 10, 30),
     ),
 )
 def centering(s):
