@@ -2,8 +2,8 @@
 
 For each quantity and setting the median over the seeds is held against the bound that
 the claim needs: it *holds*, it is *smaller* than the claim needs, or *reversed*, beyond
-the number that would mean no effect, with three seeds of four. A claim holds there too
-if all its panels do.
+the number that would mean no effect, with three seeds of four. A quantity holds if it
+does in two settings of three and is reversed in none; the worst one decides on a claim.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ HOLDS, SMALLER, REVERSED = "holds", "smaller", "reversed"
 # The word for a claim, and the heading of those that get it.
 GROUPS = {
     "holds there too": "Facts about batch norm",
-    "smaller": "True elsewhere, but less",
+    "smaller": "Facts whose size belongs to the net",
     "reversed": "Facts about a small net",
 }
 WORDS = {HOLDS: "holds there too", SMALLER: "smaller", REVERSED: "reversed"}
@@ -147,7 +147,7 @@ def count(by_quantity):
 
 
 def verdict(by_quantity):
-    """Return the word for a claim: that of its worst panel.
+    """Return the word for a claim: that of its worst quantity.
 
     Examples
     --------
@@ -155,9 +155,19 @@ def verdict(by_quantity):
     >>> verdict({"W6.std": [panel]})
     'holds there too'
     """
-    counts = count(by_quantity)
-    worst = next(word for word in (REVERSED, SMALLER, HOLDS) if counts[word])
-    return WORDS[worst]
+    found = {
+        _of_quantity(panels)
+        for key, panels in by_quantity.items()
+        if QUANTITIES[key].main
+    }
+    return WORDS[next(word for word in (REVERSED, SMALLER, HOLDS) if word in found)]
+
+
+def _of_quantity(panels):
+    counts = Counter(panel.verdict for panel in panels)
+    if counts[REVERSED]:
+        return REVERSED
+    return HOLDS if 3 * counts[HOLDS] >= 2 * len(panels) else SMALLER
 
 
 def of_claims(rows, lines):

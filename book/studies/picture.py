@@ -5,6 +5,7 @@ chapter's number with its spread. All strips of a quantity share one scale. Colo
 those of the text, and a word says the verdict, so that nothing rests on a color.
 """
 
+import re
 from html import escape
 from math import ceil, floor, isfinite, log10
 from statistics import median
@@ -147,7 +148,7 @@ def curves(course, rows):
     for k, ((data, _), of) in enumerate(lines.items()):
         x, y = (k % 2) * (WIDTH - PANEL), (k // 2) * (TALL + 34)
         parts.append(f'<g transform="translate({x} {y})">')
-        parts += _panel(wide, tall, f"{data.split(',')[0]}", of)
+        parts += _panel(wide, tall, _short_data(data), of)
         parts.append("</g>")
     told = [f"{course.what} against {course.along}."]
     for (data, net), of in lines.items():
@@ -258,8 +259,20 @@ def _strip(place, panel, top):
 
 
 def short(panel):
-    """Return the setting in a few words: what is left of the comma of the data."""
-    return f"{panel.data.split(',')[0]}, {panel.net}"
+    """Return the setting in a few words, without sizes and what follows a net's comma.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> short(SimpleNamespace(data="MNIST 14x14, 9 + 9", net="conv net 8-8, flatten"))
+    'MNIST, conv net 8-8'
+    """
+    net = panel.net.partition(",")[0] if panel.net.startswith("conv") else panel.net
+    return f"{_short_data(panel.data)}, {net}"
+
+
+def _short_data(data):
+    return re.sub(r" \d+x\d+$", "", data.partition(",")[0])
 
 
 def _right(y, words, verdict=None):

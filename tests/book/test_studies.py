@@ -322,15 +322,28 @@ def test_a_number_that_should_equal_another_may_be_off_by_the_tolerance():
     assert [judge.state(how, [v], line) for v in (0.55, 0.65)] == ["holds", "smaller"]
 
 
-def test_the_worst_setting_decides_on_a_claim():
-    values = {"one": 5.0, "two": 3.0, "three": 0.5}
-    for count, wanted in ((1, "holds there too"), (2, "smaller"), (3, "reversed")):
-        rows = [
-            row(setting=name, value=values[name], seed=s)
-            for name in list(values)[:count]
-            for s in range(3)
-        ]
-        assert judge.of_claims(rows, {"W6.std": LINE}) == {"W6": wanted}
+@pytest.mark.parametrize(
+    "values, wanted",
+    [
+        ((5, 5), "holds there too"),
+        ((5, 5, 3), "holds there too"),
+        ((5, 3), "smaller"),
+        ((5, 3, 3), "smaller"),
+        ((5, 5, 5, 0.5), "reversed"),
+    ],
+)
+def test_two_settings_of_three_decide_on_a_number(values, wanted):
+    rows = [
+        row(setting=str(k), value=float(value), seed=s)
+        for k, value in enumerate(values)
+        for s in range(3)
+    ]
+    assert judge.of_claims(rows, {"W6.std": LINE}) == {"W6": wanted}
+
+
+def test_the_worst_number_decides_on_a_claim():
+    rows = [row(value=5.0), row("W6.adam", value=3.0)]
+    assert judge.of_claims(rows, {"W6.std": LINE, "W6.adam": LINE}) == {"W6": "smaller"}
 
 
 # --- the pictures ---------------------------------------------------------------------

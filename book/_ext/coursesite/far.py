@@ -184,7 +184,16 @@ class Far(SphinxPostTransform):
             words = f"{course.what}, against {course.along}"
             caption = f"<figcaption>{escape(words)}</figcaption>"
             made.append(f"<figure>{caption}{drawn}</figure>")
-        return f'<div class="far-panels">{"".join(made)}</div>'
+        first, *others = made
+        if not others:
+            return f'<div class="far-panels">{first}</div>'
+        hidden = f'<span class="visually-hidden"> of {name}</span>'
+        label = f"{len(others)} more picture{'s' * (len(others) > 1)}{hidden}"
+        return (
+            f'<div class="far-panels">{first}</div><details class="far-more">'
+            f"<summary>{label}</summary>"
+            f'<div class="far-panels">{"".join(others)}</div></details>'
+        )
 
 
 def badge(word):
