@@ -12,7 +12,7 @@ from statistics import median
 
 from book.studies.quantities import QUANTITIES
 
-__all__ = ["GROUPS", "Panel", "count", "of_claims", "panels", "verdict"]
+__all__ = ["GROUPS", "Panel", "count", "of_claims", "panels", "share", "verdict"]
 
 HOLDS, SMALLER, REVERSED = "holds", "smaller", "reversed"
 # The word for a claim, and the heading of those that get it.
@@ -144,6 +144,12 @@ def count(by_quantity):
         if QUANTITIES[key].main
         for panel in same
     )
+
+
+def share(by_quantity):
+    """Return the share of a claim's panels that hold."""
+    counts = count(by_quantity)
+    return counts[HOLDS] / sum(counts.values())
 
 
 def verdict(by_quantity):

@@ -140,10 +140,8 @@ def curves(course, rows):
         return ""
     height = ceil(len(lines) / 2) * (TALL + 34)
     points = [p for of in lines.values() for by in of.values() for p in by.items()]
-    wide, tall = (
-        Scale([at for at, _ in points], course.log),
-        Scale([value for _, value in points], False),
-    )
+    wide = Scale([at for at, _ in points], course.log)
+    tall = Scale([value for _, value in points], course.log_up)
     parts = []
     for k, ((data, _), of) in enumerate(lines.items()):
         x, y = (k % 2) * (WIDTH - PANEL), (k // 2) * (TALL + 34)

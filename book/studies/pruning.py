@@ -18,7 +18,7 @@ WORDS = "SGD with momentum, L1 on gamma"
 def _table(name, data, widths):
     """Return a setting; widths are those of the convolutions, "M" a pooling."""
     options = {"train": 3000, "test": 1500}
-    return images(name, data, "average", widths, WORDS, STEPS + TUNING, 3, **options)
+    return images(name, data, "average", widths, WORDS, STEPS + TUNING, 5, **options)
 
 
 def _rates(steps, peak=0.1):

@@ -61,12 +61,15 @@ class Course:
         Quantities by the word that stands at their line; at most two.
     log : bool, default=True
         Whether the horizontal scale is logarithmic.
+    log_up : bool, default=False
+        Whether the vertical one is.
     """
 
     what: str
     along: str
     series: dict
     log: bool = True
+    log_up: bool = False
 
 
 COURSES = {
@@ -80,6 +83,20 @@ COURSES = {
         "Accuracy in %, sigmoid and SGD, best rate each",
         "steps",
         {"plain": "W6.std-plain", "BN": "W6.std-bn"},
+    ),
+    "W8": Course(
+        "Range of a unit's input, in units of that at the start, sigmoid nets",
+        "steps",
+        {"plain": "W8.sigmoid-course", "BN": "W8.bn-course"},
+        log=False,
+        log_up=True,
+    ),
+    "R6": Course(
+        "Training loss with decay before the norms, and without",
+        "steps",
+        {"decay": "R6.loss-before", "none": "R6.loss-none"},
+        log=False,
+        log_up=True,
     ),
     "R1": Course(
         "Test accuracy in % with 20% wrong labels",
@@ -126,7 +143,7 @@ QUANTITIES = {
     "W5.adam": Quantity("The same without BN, with Adam", 1, log=True),
     "W6.std": Quantity("Steps to the target, plain / BN, sigmoid and SGD", 1, log=True),
     "W6.adam": Quantity("The same with sigmoid and Adam", 1, log=True),
-    "W6.relu": Quantity("The same with ReLU and Adam", 3, log=True),
+    "W6.relu": Quantity("The same with ReLU and Adam", 6.5, log=True),
     "W7.growth": Quantity(
         "Growth of the gradient for each ReLU layer, untrained", 1, ">", 1.18
     ),

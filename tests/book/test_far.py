@@ -23,8 +23,6 @@ FAR = """# How far?
 
 <!-- far -->
 
-## Why
-
 | Claim | Elsewhere | Why |
 |---|---|---|
 | **W6** | smaller | Because of the *other* net. |
@@ -57,6 +55,7 @@ def test_the_summary_names_each_claim_under_its_verdict(book):
     summary = summary.partition("</ul></li></ul>")[0]
     assert 'verdict-far-smaller">smaller</span>' in summary
     assert '<a class="reference internal" href="#far-w6">W6</a> It is faster' in summary
+    assert '<span class="far-share">50%</span>' in summary
     assert "W4" not in summary  # not measured elsewhere
 
 
@@ -69,7 +68,7 @@ def test_a_claim_has_its_reason_and_a_picture_for_each_quantity(book):
     assert claim.index("<svg") < claim.index('<details class="far-more">')
     assert "2 more pictures" in claim
     assert 'href="claims.html#ledger-w6"' in claim
-    assert "Why</h2>" not in page and "Elsewhere" not in page
+    assert "Elsewhere" not in page and "<table" not in page
 
 
 def test_every_picture_has_words(book):

@@ -95,7 +95,12 @@ class Far(SphinxPostTransform):
         found = judge.panels(self.rows, lines(self.env))
         groups = {word: [] for word in judge.GROUPS}
         order = letters(self.env.srcdir)
-        for name in sorted(found, key=lambda n: (order.find(n[0]), int(n[1:]))):
+        self.share = {name: judge.share(by) for name, by in found.items()}
+
+        def place_of(name):
+            return -self.share[name], order.find(name[0]), int(name[1:])
+
+        for name in sorted(found, key=place_of):
             groups[judge.verdict(found[name])].append(name)
         for place in places:
             place.replace_self(self.page(found, groups))
@@ -109,8 +114,8 @@ class Far(SphinxPostTransform):
                 strong = cells[0].next_node(nodes.strong)
                 if strong is not None:
                     why[strong.astext()] = cells[-1].children
-            if why:  # with its heading
-                table.parent.parent.remove(table.parent)
+            if why:
+                table.parent.remove(table)
         return why
 
     def read_slogans(self):
@@ -142,7 +147,8 @@ class Far(SphinxPostTransform):
                 continue
             links = "".join(
                 f'<li><a class="reference internal" href="#{anchor(n)}">{n}</a> '
-                f"{escape(self.slogans.get(n, n))}</li>"
+                f"{escape(self.slogans.get(n, n))} "
+                f'<span class="far-share">{self.share[n]:.0%}</span></li>'
                 for n in names
             )
             head = f"<b>{judge.GROUPS[word]}</b> ({len(names)})"
