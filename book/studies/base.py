@@ -285,8 +285,8 @@ def largest(rates, row, target):
 
     Examples
     --------
-    >>> largest([0.1, 1.0], np.array([80.0, 10.0]), 80)
-    0.1
+    >>> round(largest([0.1, 1.0], np.array([80.0, 10.0]), 45), 3)
+    0.316
     """
     row = np.nan_to_num(row)
     above = np.flatnonzero(row >= target)

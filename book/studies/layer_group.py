@@ -112,26 +112,27 @@ class Strided(nn.Sequential):
     ----------
     norm : callable
         Makes a norm for so many channels.
-    strides : tuple of int
+    widths, strides : tuple of int
+        Of the three convolutions.
     seed, side : int
     """
 
-    def __init__(self, norm, strides, seed, side):
+    def __init__(self, norm, widths, strides, seed, side):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             layers, channels = [], 1
-            for width, stride in zip((8, 16, 16), strides, strict=True):
+            for width, stride in zip(widths, strides, strict=True):
                 conv = nn.Conv2d(channels, width, 3, stride, padding=1)
                 layers += [conv, norm(width), nn.ReLU()]
                 channels, side = width, (side + stride - 1) // stride
-            super().__init__(*layers, nn.Flatten(), nn.Linear(16 * side**2, 10))
+            super().__init__(*layers, nn.Flatten(), nn.Linear(widths[-1] * side**2, 10))
 
 
 ADAM_RATES = (0.001, 0.004, 0.015, 0.06, 0.24)
 
 
 def _error(s, data, norm, rates, steps, strides):
-    kind = partial(Strided, norm, strides, side=s["side"])
+    kind = partial(Strided, norm, s["widths"], strides, side=s["side"])
     options = {"optimizer": "adam", "schedule": lambda step: 1 - step / steps}
     nets, _ = sweep([lambda seed: kind(seed=seed)], rates, data, steps=steps, **options)
     right = accuracies(nets, *(tile(d, len(rates)) for d in data[2:]), each=True)
@@ -154,7 +155,7 @@ def _error(s, data, norm, rates, steps, strides):
         "warped, 12 pixels",
         WARPED,
         "flatten",
-        (8, 16, 16),
+        (12, 16, 24),
         "Adam, rate falling to 0",
         120,
         side=12,
@@ -199,7 +200,7 @@ def pairs(s):
         "warped, 12 pixels",
         WARPED,
         "flatten",
-        (8, 16, 16),
+        (12, 16, 24),
         "Adam, rate falling to 0",
         100,
         side=12,
@@ -212,7 +213,8 @@ def sorted_ghosts(s):
     labeled = tuple(_with_label(*data[k : k + 2]) for k in (0, 2))
     data = (labeled[0], data[1], labeled[1], data[3])
     for name in ("mixed", "sorted"):
-        kind = partial(Ordered, s["strides"], s["side"], name == "sorted")
+        shape = s["widths"], s["strides"], s["side"]
+        kind = partial(Ordered, shape, name == "sorted")
         options = {"optimizer": "adam", "schedule": lambda step: 1 - step / s.steps}
         nets, _ = sweep([kind], [0.02], data, steps=s.steps, batch_size=64, **options)
         errors[name] = 100 * (1 - accuracies(nets, *data[2:], each=True))
@@ -229,15 +231,17 @@ class Ordered(nn.Module):
 
     Parameters
     ----------
-    strides : tuple of int
-    side : int
+    shape : tuple
+        Widths, strides and side of :class:`Strided`.
     by_class : bool
     seed : int
     """
 
-    def __init__(self, strides, side, by_class, seed):
+    def __init__(self, shape, by_class, seed):
         super().__init__()
-        self.net, self.by_class = Strided(ghost(8), strides, seed, side), by_class
+        widths, strides, side = shape
+        self.net = Strided(ghost(8), widths, strides, seed, side)
+        self.by_class = by_class
 
     def forward(self, x):
         """Return the outputs in the order in which the images came."""
@@ -351,8 +355,8 @@ TOWER = (0.00004, 0.00015, 0.0006, 0.0025, 0.01, 0.04, 0.16, 0.64, 2.5)
 
 
 @study(
-    dense("fashion, 6 blocks", FASHION, 64, 12, MOMENTUM, 100, 5, blocks=6),
-    dense("signals, 8 blocks", SIGNALS, 48, 16, MOMENTUM, 200, 5, blocks=8),
+    dense("fashion, 6 blocks", FASHION, 64, 12, MOMENTUM, 100, blocks=6),
+    dense("signals, 8 blocks", SIGNALS, 48, 16, MOMENTUM, 200, blocks=8),
 )
 def towers(s):
     """Yield what a residual net without any norm reaches (R5)."""

@@ -157,7 +157,6 @@ def few_images(s):
         (7, 8),
         "SGD with momentum",
         100,
-        5,
     ),
 )
 def frozen_backbone(s):
