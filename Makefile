@@ -32,7 +32,7 @@ MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
 # import PyTorch, and each would spend half of that time on compiling it again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help book test teacher bench exercise-report mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
+.PHONY: help book test teacher bench exercise-report studies studies-again mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -75,6 +75,17 @@ conventions: $(CONVENTIONS)/.ready
 zoo: $(ZOO)/.ready
 	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.report $(NETS)
 	@OMP_NUM_THREADS=1 $(ZOO)/bin/python -m tests.zoo.checkups $(NETS)
+
+#: make studies   measure the claims of the chapters on other data and nets, what is not
+#:                stored yet; FAMILY=why takes one chapter's, Ctrl-C stops and goes on later
+studies: $(VENV)/.tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.studies $(FAMILY)
+	@$(BIN)/python -m tools.studies --page
+
+#: make studies-again  measure the studies of this month's chapter again, or of FAMILY,
+#:                and compare them with what is stored
+studies-again: $(VENV)/.tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.studies --compare $(FAMILY)
 
 #: make exercise-report  how many of 300 plausible wrong answers the checker names
 exercise-report: $(VENV)/.tests

@@ -85,9 +85,11 @@ def test_the_weekly_rows_are_the_readers_the_newest_and_the_oldest():
     assert all(row.python for row in chosen)
 
 
-def test_a_weekly_run_that_fails_opens_an_issue():
-    report = jobs(ROOT / ".github/workflows/weekly.yml")["report"]
-    others = set(jobs(ROOT / ".github/workflows/weekly.yml")) - {"report"}
+@pytest.mark.parametrize("name", ["weekly", "monthly"])
+def test_a_run_by_the_clock_that_fails_opens_an_issue(name):
+    path = ROOT / ".github/workflows" / f"{name}.yml"
+    report, others = jobs(path)["report"], set(jobs(path)) - {"report"}
+    assert "schedule" in path.read_text(encoding="utf-8")
     assert (report["if"], set(report["needs"])) == ("failure()", others)
     assert report["permissions"] == {"issues": "write"}
 

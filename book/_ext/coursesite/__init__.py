@@ -12,6 +12,7 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
   of all of them (:mod:`.ledger`),
 * the slogans and buttons of the first page (:mod:`.landing`),
 * explorables: pictures that can be dragged (:mod:`.explore`),
+* what came out of them on other data and other nets (:mod:`.far`),
 * local copies of our own pictures, and a warning where words are missing
   (:mod:`.pictures`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
@@ -36,6 +37,7 @@ from . import (
     claims,
     explore,
     figures,
+    far,
     finish,
     head,
     icons,
@@ -62,6 +64,7 @@ PARTS = (
     landing,
     live,
     live_list,
+    far,
     pictures,
     explore,
     search,

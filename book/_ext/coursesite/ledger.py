@@ -20,6 +20,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
+from . import far
 from . import ledger_data as data
 from .chapters import chapters, letters
 from .claims import PLACE, all_claims, holds, ledger_page, row_id
@@ -51,6 +52,7 @@ class Ledger(SphinxPostTransform):
         if places:
             self.verdicts = self.take_verdicts()
             self.told = self.read_articles()
+            self.far = far.verdicts(self.env)
             claims = self.in_order()
             self.entries = []
             for place in places:
@@ -178,6 +180,7 @@ class Ledger(SphinxPostTransform):
             words = nodes.Text(f"Measured on: {scope.astext()}")
             parts.append(nodes.paragraph("", "", words, classes=["scope-again"]))
         parts += self.articles(claims[0].name)
+        parts += self.elsewhere(claims[0].name)
         items = (nodes.list_item("", *self.line(claim)) for claim in claims)
         parts.append(nodes.bullet_list("", *items, classes=["ledger-lines"]))
         return [*parts, raw("</details>")]
@@ -194,6 +197,18 @@ class Ledger(SphinxPostTransform):
             label = nodes.inline("", title)
             words += nodes.Text(", ") if n else []
             words += make_refnode(builder, here, page, anchor, label)
+        return [words]
+
+    def elsewhere(self, name):
+        """Return a paragraph on other data and nets, none where it was not measured."""
+        if name not in self.far:
+            return []
+        label = nodes.inline("", "On other data and nets")
+        page, ident = far.far_page(self.env), far.anchor(name)
+        here, builder = self.env.docname, self.app.builder
+        words = nodes.paragraph("", "", classes=["elsewhere"])
+        words += make_refnode(builder, here, page, ident, label)
+        words += nodes.Text(f": {self.far[name]['verdict']}")
         return [words]
 
     def line(self, claim):
@@ -231,12 +246,23 @@ class Ledger(SphinxPostTransform):
                 "explanation": words(verdict),
                 "scope": words(scope),
                 "articles": self.told.get(claims[0].name, []),
+                "elsewhere": self.elsewhere_data(claims[0].name),
                 "row": f"{Path(self.app.builder.get_target_uri(here)).name}"
                 f"#{row_id(claims[0].name)}",
                 "shown": first.label,
                 "lines": [data.line_data(c, f"{page}#{c.anchor}") for c in claims],
             }
         )
+
+    def elsewhere_data(self, name):
+        """Return what came out on other data and nets, None where nothing did."""
+        known = self.far.get(name)
+        if known is None:
+            return None
+        page = self.app.builder.get_relative_uri(
+            self.env.docname, far.far_page(self.env)
+        )
+        return {**known, "address": f"{page}#{far.anchor(name)}"}
 
     # Links
 

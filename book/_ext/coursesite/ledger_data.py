@@ -131,6 +131,13 @@ def articles(text):
     return found
 
 
+def slogans(text):
+    """Return ``{identifier: what one reads}`` from the ledger's page, without marks."""
+    plain = re.compile(r"\[([^\]]*)\]\([^)]*\)|[*`]")
+    rows = re.findall(r"(?m)^\| \*\*([A-Z]\d+)\*\* \| ([^|]+?) \|", text)
+    return {name: plain.sub(lambda m: m[1] or "", said) for name, said in rows}
+
+
 def line_data(claim, address):
     """Return one line for ``ledger.json``."""
     known = numbers(claim.measured, claim.needs)
