@@ -8,11 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from bnlib.lab.noisy import NoisyBatchNorm
 from bnlib.nn import (
     BatchNorm,
     GhostBatchNorm,
     LpBatchNorm,
-    NoisyBatchNorm,
     reestimate,
 )
 from tests.oracles import spread
