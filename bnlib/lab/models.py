@@ -1,9 +1,9 @@
 """The small networks of the chapters, each made from a seed and sized for a CPU.
 
 Every one is an ``nn.Sequential``, so that it prints, slices and folds (the blocks of a
-residual one and of a transformer are ``Residual`` modules in it). The first weights depend on the seed
-alone: the same seed gives the same weights with and without normalization and in every
-dtype, and PyTorch's global generator is left as it was.
+residual one and of a transformer are ``Residual`` modules in it). The first weights
+depend on the seed alone: the same seed gives the same weights with and without
+normalization and in every dtype, and PyTorch's global generator is left as it was.
 """
 
 import math
