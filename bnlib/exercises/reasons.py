@@ -332,7 +332,7 @@ REASONS = {
     "leaky_layer": (
         "One pair of an output and a token says nothing about the others. Change each "
         "token in turn and look at all earlier outputs.",
-        "x + np.roll(x, -1, axis=1) * (np.arange(x.shape[1]) < x.shape[1] - 1)[:, None]",
+        "np.concatenate([x[:, 1:], x[:, :1]], axis=1)",
     ),
     "tokens_worth": (
         "A mean of correlated values scatters like one of fewer values. Beyond 1 / r "

@@ -534,8 +534,8 @@ def test_transformer_weights_are_those_of_the_seed_whatever_the_norm():
         assert torch.equal(a, b) and not torch.equal(a, d)
         torch.testing.assert_close(a, c, rtol=0, atol=1e-6)
     wide = transformer(500, width=64, depth=1)
-    assert wide[0].what.weight.std() == pytest.approx(1, rel=0.02)
-    assert wide[2].branch[1].weight.std() == pytest.approx(1 / 8, rel=0.05)
+    assert wide[0].what.weight.std().item() == pytest.approx(1, rel=0.02)
+    assert wide[2].branch[1].weight.std().item() == pytest.approx(1 / 8, rel=0.05)
 
 
 def test_a_learned_scale_begins_at_nothing_and_learns():
