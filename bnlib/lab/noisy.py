@@ -13,8 +13,9 @@ __all__ = ["NoisyBatchNorm"]
 class NoisyBatchNorm(BatchNorm):
     """Put noise behind batch norm that has another mean and scale at every step.
 
-    In training the output ``y`` of :class:`BatchNorm` becomes ``scale * y + shift``.
-    At each step each channel draws the noise's own mean and scale::
+    In training the output ``y`` of :class:`bnlib.nn.BatchNorm` becomes
+    ``scale * y + shift``. At each step each channel draws the noise's own mean and
+    scale::
 
         mu ~ U(-n_mu, n_mu)        sigma ~ U(1, n_sigma)
 
@@ -30,18 +31,19 @@ class NoisyBatchNorm(BatchNorm):
     Parameters
     ----------
     num_features : int
-        As in :class:`BatchNorm`.
+        As in :class:`bnlib.nn.BatchNorm`.
     n_mu, n_sigma : float, default=0.5 and 1.25
         Range of the noise's mean and scale over steps; ``n_sigma`` at least 1.
     r_mu, r_sigma : float, default=0.1
         Spread over the values within a step.
     **options : optional
-        The other arguments of :class:`BatchNorm`, by name.
+        The other arguments of :class:`bnlib.nn.BatchNorm`, by name.
 
     Raises
     ------
     TypeError, ValueError
-        As :class:`BatchNorm`, and if a range is negative or ``n_sigma`` below 1.
+        As :class:`bnlib.nn.BatchNorm`, and if a range is negative or ``n_sigma`` below
+        1.
 
     References
     ----------
