@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from bnlib import nn as ours
+from bnlib.lab.noisy import NoisyBatchNorm
 from bnlib.modules import (
     Tracer,
     as_inputs,
@@ -51,7 +52,7 @@ BATCH_NORMS = [
     ours.BatchNorm(3),
     ours.BatchNorm(3, track_running_stats=False),
     ours.GhostBatchNorm(4, 2),
-    ours.NoisyBatchNorm(3),
+    NoisyBatchNorm(3),
     ours.SyncBatchNorm(3),
     OwnNorm(3),
 ]

@@ -919,6 +919,89 @@ SLIM_STEP = Repair(
     ),
 )
 
+# --- H.12 -----------------------------------------------------------------------------
+
+
+def _filters(w, eps, *, axes=(1, 2, 3), ddof=0, center=True, out=False, scaled=False):
+    mean = w.mean(axis=axes, keepdims=True)
+    var = w.var(axis=axes, keepdims=True, ddof=ddof)
+    size = np.sqrt(var) + eps if out else np.sqrt(var + eps)
+    size = size * np.sqrt(w[0].size) if scaled else size
+    return (w - mean * center) / size
+
+
+def _filter_cases():
+    rng = np.random.default_rng(93)
+
+    def case(c_out, c_in, k, eps):
+        shape = c_out, c_in, k, k
+        loc = rng.normal(0, 1, size=(c_out, c_in, 1, 1))
+        w = rng.normal(loc, np.arange(1, c_out + 1).reshape(-1, 1, 1, 1), size=shape)
+        return Case((w, eps), f"w of shape {shape}, eps={eps:g}")
+
+    return [case(3, 2, 3, 0.1), case(4, 3, 2, 0.01), case(2, 2, 2, 0.5)]
+
+
+_STANDARD_FILTERS_STARTER = '''\
+def standard_filters(w, eps):
+    """Return the standardized filters, of the shape of w, (C_out, C_in, k, k)."""
+    mean = w.mean()
+    var = w.var()
+    return (w - mean) / np.sqrt(var + eps)
+'''
+
+STANDARD_FILTERS = Repair(
+    number="H.12",
+    name="standard_filters",
+    title="Filters by themselves",
+    signature="standard_filters(w, eps)",
+    reference=_filters,
+    starter=_STANDARD_FILTERS_STARTER,
+    cases=_filter_cases,
+    misconceptions=(
+        Misconception(
+            "one statistic for the whole array",
+            "Then a loud filter stays louder than the others, and the layer keeps what "
+            "standardizing should take away. Each filter, w[i], is one set.",
+            wrong=partial(_filters, axes=(0, 1, 2, 3)),
+        ),
+        Misconception(
+            "a statistic for every kernel",
+            "A filter reaches over all input channels: axis 1 is among the averaged "
+            "ones. Per kernel, channels would lose their weight beside each other.",
+            wrong=partial(_filters, axes=(2, 3)),
+        ),
+        Misconception(
+            "along the inputs",
+            "The outputs are axis 0 and stay apart. Here each input channel is "
+            "standardized over all filters.",
+            wrong=partial(_filters, axes=(0, 2, 3)),
+        ),
+        Misconception(
+            "the mean left in",
+            "Subtracting the mean is half of it: a filter with a mean passes on the "
+            "mean of its input.",
+            wrong=partial(_filters, center=False),
+        ),
+        Misconception(
+            "variance divided by one less",
+            "The biased variance, divided by the number of weights, makes the squares "
+            "add up to that number. Leave ddof at 0.",
+            wrong=partial(_filters, ddof=1),
+        ),
+        Misconception(
+            "eps outside of the root",
+            "eps is added to the variance, under the root.",
+            wrong=partial(_filters, out=True),
+        ),
+    ),
+    hints=(
+        "Give it one filter, and then two of very unlike size, and look at the "
+        "variance of each of the two.",
+        "axes = (1, 2, 3), with keepdims=True, for mean and variance.",
+    ),
+)
+
 EXERCISES = (
     STANDARDIZE,
     IMAGE_NORM,
@@ -931,4 +1014,5 @@ EXERCISES = (
     MERGED,
     REESTIMATE,
     SLIM_STEP,
+    STANDARD_FILTERS,
 )

@@ -323,6 +323,32 @@ REASONS = {
         "constant factor, and the rate that works falls by it.",
         "",
     ),
+    "past_only": (
+        "Each row uses rows up to itself and no other, so what is still to come cannot "
+        "change it. The last row alone may use them all, and so looks right either "
+        "way.",
+        "",
+    ),
+    "leaky_layer": (
+        "One pair of an output and a token says nothing about the others. Change each "
+        "token in turn and look at all earlier outputs.",
+        "np.concatenate([x[:, 1:], x[:, :1]], axis=1)",
+    ),
+    "tokens_worth": (
+        "A mean of correlated values scatters like one of fewer values. Beyond 1 / r "
+        "tokens, a longer document adds next to nothing.",
+        "",
+    ),
+    "tanh_backward": (
+        "Every number goes its own way, so no sum over others enters d_x: what batch "
+        "norm takes away from a gradient, two directions, is left in it here.",
+        "",
+    ),
+    "clip_units": (
+        "A step then moves no unit by more than a share of itself, whatever the size "
+        "of its weights. Only long gradients are touched.",
+        "",
+    ),
     "lucky_parts": (
         "A norm sees a batch through its mean and its spread. Parts that agree in both "
         "are normalized alone as in the whole.",
@@ -397,5 +423,11 @@ REASONS = {
         "The gradient of |gamma| is its sign, as strong near 0 as far from it. That of "
         "gamma**2 fades with gamma, and nothing ever arrives.",
         "gamma - lr * grad - lr * strength * np.sign(gamma)",
+    ),
+    "standard_filters": (
+        "A filter is what makes one output channel. Standardized by itself it has no "
+        "say in the size of its output, however large its weights are.",
+        "(w - w.mean((1, 2, 3), keepdims=True))\n"
+        "/ np.sqrt(w.var((1, 2, 3), keepdims=True) + eps)",
     ),
 }

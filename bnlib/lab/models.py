@@ -1,9 +1,9 @@
 """The small networks of the chapters, each made from a seed and sized for a CPU.
 
 Every one is an ``nn.Sequential``, so that it prints, slices and folds (the blocks of a
-residual one are ``Residual`` modules in it). The first weights depend on the seed
-alone: the same seed gives the same weights with and without normalization and in every
-dtype, and PyTorch's global generator is left as it was.
+residual one and of a transformer are ``Residual`` modules in it). The first weights
+depend on the seed alone: the same seed gives the same weights with and without
+normalization and in every dtype, and PyTorch's global generator is left as it was.
 """
 
 import math
@@ -12,7 +12,16 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-__all__ = ["Residual", "conv_net", "depthwise_net", "mlp", "nin", "residual_net", "vgg"]
+__all__ = [
+    "Residual",
+    "conv_net",
+    "depthwise_net",
+    "mlp",
+    "nin",
+    "residual_net",
+    "transformer",
+    "vgg",
+]
 
 _ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -350,6 +359,161 @@ def residual_net(
     return _build(layers, "relu", seed, dtype)
 
 
+def transformer(
+    inputs=12,
+    classes=12,
+    *,
+    task="next",
+    length=12,
+    width=16,
+    depth=4,
+    order="pre",
+    norm=nn.LayerNorm,
+    scale=1.0,
+    seed=0,
+    dtype=torch.float64,
+):
+    """Make a small transformer, with attention of one head and ReLU.
+
+    A block is two residual branches: attention, and two linear layers with a ReLU and
+    ``2 * width`` units between. Each token is a vector of ``width`` features, the sum
+    of what it is and where it stands.
+
+    Parameters
+    ----------
+    inputs : int, default=12
+        Kinds of tokens for the task "next", features of a token for "class".
+    classes : int, default=12
+        Number of outputs, of each token or of each sequence.
+    task : {"next", "class"}, default="next"
+        "next": scores for the token behind each one, which sees itself and those before
+        it. "class": scores for the sequence from the mean over its tokens, which all
+        see each other.
+    length : int, default=12
+        Tokens of the longest sequence.
+    width, depth : int, default=16, 4
+        Features of a token; number of blocks.
+    order : {"pre", "post"}, default="pre"
+        "pre": x + branch(norm(x)), and a norm before the scores. "post":
+        norm(x + branch(x)), as first published.
+    norm : callable or None, default=torch.nn.LayerNorm
+        Makes the norm of (N, T, width) from the width; None for no norm at all.
+    scale : float or "learned", default=1.0
+        Factor of each branch; "learned" is a parameter that begins at 0.
+    seed : int, default=0
+        Seed of the weights: normal with variance 1 / fan_in, and 1 for tokens and
+        places; biases start at 0.
+    dtype : torch.dtype, default=torch.float64
+        Type of the parameters.
+
+    Returns
+    -------
+    nn.Sequential
+        Network in training mode. For "next" it takes integers, (N, T), and returns
+        (N, classes, T); for "class" it takes (N, T, inputs) and returns (N, classes).
+
+    Raises
+    ------
+    ValueError
+        If ``order`` or ``task`` is not one of the names.
+
+    References
+    ----------
+    Vaswani et al. (2017), section 3. https://arxiv.org/abs/1706.03762
+    Xiong et al. (2020), figure 1, for the orders. https://arxiv.org/abs/2002.04745
+
+    Examples
+    --------
+    >>> net = transformer(5, 5, depth=1, norm=torch.nn.RMSNorm)
+    >>> net(torch.tensor([[0, 3, 1]])).shape
+    torch.Size([1, 5, 3])
+    """
+    for name, value, known in (
+        ("order", order, ("pre", "post")),
+        ("task", task, ("next", "class")),
+    ):
+        if value not in known:
+            raise ValueError(
+                f"{name} must be {known[0]!r} or {known[1]!r}, got {value!r}; "
+                "choose one"
+            )
+    norms, following = norm or (lambda width: nn.Identity()), task == "next"
+
+    def block(*layers):
+        branch = [*layers] if scale == 1 else [*layers, _Scale(scale)]
+        if order == "pre":
+            return Residual(nn.Sequential(norms(width), *branch))
+        return Residual(nn.Sequential(*branch), norms(width))
+
+    def layers():
+        kind = nn.Embedding if following else nn.Linear
+        yield _Placed(kind(inputs, width), nn.Embedding(length, width))
+        for _ in range(depth):
+            yield block(_Attention(width, following))
+            wide = nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width)
+            yield block(*wide)
+        yield norms(width) if order == "pre" else nn.Identity()
+        if not following:
+            yield _MeanOverTokens()
+        yield nn.Linear(width, classes)
+        if following:
+            yield _ClassesFirst()
+
+    return _build(layers, "linear", seed, dtype)
+
+
+class _Placed(nn.Module):
+    """The sum of what a token is and of where it stands."""
+
+    def __init__(self, what, where):
+        super().__init__()
+        self.what, self.where = what, where
+
+    def forward(self, x):
+        return self.what(x) + self.where.weight[: x.shape[1]]
+
+
+class _Attention(nn.Module):
+    """Each token takes in a weighted mean of the tokens that it sees."""
+
+    def __init__(self, width, only_earlier):
+        super().__init__()
+        self.ask, self.answer = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.only_earlier = only_earlier
+
+    def forward(self, x):
+        query, key, value = self.ask(x).chunk(3, dim=-1)
+        match = query @ key.transpose(-2, -1) / math.sqrt(x.shape[-1])
+        if self.only_earlier:
+            later = torch.ones(x.shape[-2:-1] * 2, dtype=torch.bool, device=x.device)
+            match = match.masked_fill(later.triu(1), -math.inf)
+        return self.answer(match.softmax(-1) @ value)
+
+
+class _Scale(nn.Module):
+    """A factor, fixed or learned."""
+
+    def __init__(self, factor):
+        super().__init__()
+        learned = factor == "learned"
+        self.factor = nn.Parameter(torch.zeros(1)) if learned else factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
+class _MeanOverTokens(nn.Module):
+    def forward(self, x):
+        return x.mean(1)
+
+
+class _ClassesFirst(nn.Module):
+    """(N, T, classes) as (N, classes, T), the order that cross-entropy asks for."""
+
+    def forward(self, x):
+        return x.transpose(1, 2)
+
+
 class Residual(nn.Module):
     """Add a branch to its own input: ``last(x + branch(x))``.
 
@@ -482,13 +646,16 @@ def _build(layers, activation, seed, dtype):
         model = nn.Sequential(*layers())
     finally:
         torch.set_rng_state(state)
-    weighted = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    kinds = nn.Linear | nn.Conv2d | nn.Embedding
+    weighted = [m for m in model.modules() if isinstance(m, kinds)]
     generator = torch.Generator().manual_seed(seed)
     for layer in weighted:
         gain = (
             2 if activation in ("relu", "leaky_relu") and layer is not model[-1] else 1
         )
-        _draw(layer, math.sqrt(gain / layer.weight[0].numel()), generator)
+        table = isinstance(layer, nn.Embedding)  # each row of it is an output
+        std = 1.0 if table else math.sqrt(gain / layer.weight[0].numel())
+        _draw(layer, std, generator)
     return model.to(dtype)
 
 
@@ -497,5 +664,5 @@ def _draw(layer, std, generator):
     """Draw a layer's weights in float64, so that no dtype changes the sequence."""
     normal = torch.randn(layer.weight.shape, generator=generator, dtype=torch.float64)
     layer.weight.data = normal * std
-    if layer.bias is not None:
+    if getattr(layer, "bias", None) is not None:
         layer.bias.zero_()

@@ -9,16 +9,16 @@ statistics anew.
 from bnlib.nn.layers import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from bnlib.nn.statistics import heal, reestimate
 from bnlib.nn.sync import SyncBatchNorm, convert_sync_batch_norm
-from bnlib.nn.variants import GhostBatchNorm, LpBatchNorm, NoisyBatchNorm
+from bnlib.nn.variants import DynamicTanh, GhostBatchNorm, LpBatchNorm
 
 __all__ = [
     "BatchNorm",
+    "DynamicTanh",
     "GhostBatchNorm",
     "GroupNorm",
     "InstanceNorm",
     "LayerNorm",
     "LpBatchNorm",
-    "NoisyBatchNorm",
     "RMSNorm",
     "SyncBatchNorm",
     "convert_sync_batch_norm",

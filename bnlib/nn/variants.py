@@ -1,9 +1,10 @@
-"""Batch norms that PyTorch does not have, each one idea away from ``BatchNorm``.
+"""Layers that PyTorch does not have, each one idea away from one that it has.
 
-Ghost batches, injected noise, other norms than L2: each class changes
-one step of :class:`bnlib.nn.BatchNorm` and inherits the rest, and with it the
-``state_dict`` keys, so that weights move between all of them. PyTorch's own converter
-to synchronized layers takes them for plain batch norm, ours refuses them.
+Ghost batches, other norms than L2: each class changes one step of
+:class:`bnlib.nn.BatchNorm` and inherits the rest, and with it the ``state_dict`` keys,
+so that weights move between all of them. PyTorch's own converter to synchronized layers
+takes them for plain batch norm, ours refuses them. Dynamic Tanh stands where
+:class:`bnlib.nn.LayerNorm` does, and measures nothing.
 """
 
 from math import inf, isfinite, log, pi, sqrt
@@ -11,11 +12,11 @@ from math import inf, isfinite, log, pi, sqrt
 import torch
 from torch import nn
 
-from bnlib.nn.base import batch_axes, moments, normalize
-from bnlib.nn.layers import BatchNorm
+from bnlib.nn.base import batch_axes, moments, normalize, scale_and_shift
+from bnlib.nn.layers import BatchNorm, LayerNorm
 from bnlib.refuse import whole_number
 
-__all__ = ["GhostBatchNorm", "LpBatchNorm", "NoisyBatchNorm"]
+__all__ = ["DynamicTanh", "GhostBatchNorm", "LpBatchNorm"]
 
 
 class GhostBatchNorm(BatchNorm):
@@ -96,95 +97,6 @@ class GhostBatchNorm(BatchNorm):
         return x_hat, mean, var * (count / (count - 1))
 
 
-class NoisyBatchNorm(BatchNorm):
-    """Put noise behind batch norm that has another mean and scale at every step.
-
-    In training the output ``y`` of :class:`BatchNorm` becomes ``scale * y + shift``.
-    At each step each channel draws the noise's own mean and scale::
-
-        mu ~ U(-n_mu, n_mu)        sigma ~ U(1, n_sigma)
-
-    and around these each value of each example draws::
-
-        shift ~ U(mu - r_mu, mu + r_mu)        scale ~ N(sigma, r_sigma)
-
-    with ``r_sigma`` a standard deviation. So the next layer sees a distribution that
-    jumps, although batch norm was there. The noise is a child module, ``noise``, with
-    a mode of its own: ``layer.noise.train()`` after ``layer.eval()`` keeps it on. It
-    is drawn from PyTorch's global generator.
-
-    Parameters
-    ----------
-    num_features : int
-        As in :class:`BatchNorm`.
-    n_mu, n_sigma : float, default=0.5 and 1.25
-        Range of the noise's mean and scale over steps; ``n_sigma`` at least 1.
-    r_mu, r_sigma : float, default=0.1
-        Spread over the values within a step.
-    **options : optional
-        The other arguments of :class:`BatchNorm`, by name.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :class:`BatchNorm`, and if a range is negative or ``n_sigma`` below 1.
-
-    References
-    ----------
-    Santurkar, Tsipras, Ilyas & Madry (2018), section 2.1 and appendix A.
-    https://arxiv.org/abs/1805.11604
-
-    Examples
-    --------
-    >>> norm = NoisyBatchNorm(1)
-    >>> x = torch.tensor([[1.0], [3.0]])
-    >>> torch.equal(norm(x), norm(x))
-    False
-    >>> torch.equal(norm.eval()(x), norm(x))
-    True
-    """
-
-    def __init__(
-        self, num_features, n_mu=0.5, n_sigma=1.25, r_mu=0.1, r_sigma=0.1, **options
-    ):
-        super().__init__(num_features, **options)
-        self.noise = _Noise(n_mu, n_sigma, r_mu, r_sigma)
-
-    def forward(self, x):
-        """Normalize as batch norm does and add noise while ``noise`` is training."""
-        return self.noise(super().forward(x))
-
-
-class _Noise(nn.Module):
-    """The noise of :class:`NoisyBatchNorm`; a module, so that it has a mode."""
-
-    def __init__(self, n_mu, n_sigma, r_mu, r_sigma):
-        super().__init__()
-        ranges = n_mu, n_sigma, r_mu, r_sigma
-        if not all(map(isfinite, ranges)) or min(ranges) < 0 or n_sigma < 1:
-            raise ValueError(
-                "n_mu, r_mu and r_sigma must be at least 0 and n_sigma at least 1, got "
-                f"{n_mu}, {r_mu}, {r_sigma} and {n_sigma}; 0, 0, 0 and 1 is no noise"
-            )
-        self.n_mu, self.n_sigma, self.r_mu, self.r_sigma = ranges
-
-    def extra_repr(self):
-        """Describe the noise for ``print``."""
-        names = "n_mu", "n_sigma", "r_mu", "r_sigma"
-        return ", ".join(f"{name}={getattr(self, name)}" for name in names)
-
-    def forward(self, y):
-        """Scale and shift ``y`` at random in training mode."""
-        if not self.training:
-            return y
-        channel = y.new_empty(1, y.shape[1], *[1] * (y.ndim - 2))
-        mu = torch.empty_like(channel).uniform_(-self.n_mu, self.n_mu)
-        sigma = torch.empty_like(channel).uniform_(1, self.n_sigma)
-        shift = mu + torch.empty_like(y).uniform_(-self.r_mu, self.r_mu)
-        scale = sigma + torch.randn_like(y) * self.r_sigma
-        return scale * y + shift
-
-
 class LpBatchNorm(BatchNorm):
     """Measure the spread of a batch by another norm than L2.
 
@@ -247,3 +159,61 @@ class LpBatchNorm(BatchNorm):
             constant = (1 + sqrt(pi * log(4))) / (2 * sqrt(2 * log(count)))
             var = (constant * size.amax(axes, keepdim=True)).square()
         return mean, var
+
+
+class DynamicTanh(LayerNorm):
+    """Squash each number by ``tanh(alpha * x)`` where a layer norm would stand.
+
+    ``y = weight * tanh(alpha * x) + bias``, with one learned ``alpha`` for the whole
+    layer and a scale and a shift per feature. No mean and no variance is taken, so no
+    number depends on another one, in either mode; what is large is cut off at 1, which
+    is what layer norm does to tokens with a few large features.
+
+    Parameters
+    ----------
+    normalized_shape : int or sequence of int
+        Shape of the last axes of the input, and of ``weight`` and ``bias``.
+    alpha : float, default=0.5
+        Where the learned slope at 0 begins; larger ones ask for smaller rates.
+    **options : optional
+        The other arguments of :class:`LayerNorm` but eps, by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :class:`LayerNorm`, and if ``alpha`` is not a finite number above 0.
+
+    References
+    ----------
+    Zhu, Chen, He, LeCun & Liu (2025), section 4. https://arxiv.org/abs/2503.10622
+
+    Examples
+    --------
+    >>> layer = DynamicTanh(2, alpha=1.0)
+    >>> layer(torch.tensor([[0.1, -40.0]])).detach().round(decimals=3)
+    tensor([[ 0.1000, -1.0000]])
+    >>> sorted(layer.state_dict())
+    ['alpha', 'bias', 'weight']
+    """
+
+    def __init__(self, normalized_shape, alpha=0.5, **options):
+        super().__init__(normalized_shape, None, **options)
+        if not (isfinite(alpha) and alpha > 0):
+            raise ValueError(
+                f"alpha must be a finite number above 0, got {alpha}; begin at 0.5"
+            )
+        self.start = alpha
+        kind = {name: options.get(name) for name in ("device", "dtype")}
+        self.alpha = nn.Parameter(torch.full((1,), float(alpha), **kind))
+
+    def reset_parameters(self):
+        """Set scale and shift to 1 and 0 and alpha to where it began, in place."""
+        super().reset_parameters()
+        nn.init.constant_(self.alpha, self.start)
+
+    def extra_repr(self):
+        """Describe the layer for ``print``."""
+        return f"{super().extra_repr()}, alpha={self.start}"
+
+    def _normalized(self, x):
+        return scale_and_shift(torch.tanh(self.alpha * x), self.weight, self.bias)

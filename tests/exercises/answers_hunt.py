@@ -427,7 +427,47 @@ def outside(gamma, grad, lr, strength):
     return gamma - lr * grad - strength * np.sign(gamma)
 
 
+# --- H.12 standard_filters
+
+
+def filter_by_filter(w, eps):
+    return np.stack([(f - f.mean()) / np.sqrt(f.var() + eps) for f in w])
+
+
+def flat_filters(w, eps):
+    rows = w.reshape(len(w), -1)
+    d = rows - rows.mean(1, keepdims=True)
+    return (d / np.sqrt((d * d).mean(1, keepdims=True) + eps)).reshape(w.shape)
+
+
+def everything_at_once(w, eps):
+    d = w - w.mean()
+    return d / np.sqrt((d**2).mean() + eps)
+
+
+def kernel_by_kernel(w, eps):
+    d = w - w.mean((2, 3), keepdims=True)
+    return d / np.sqrt((d * d).mean((2, 3), keepdims=True) + eps)
+
+
+def input_by_input(w, eps):
+    return filter_by_filter(w.swapaxes(0, 1), eps).swapaxes(0, 1)
+
+
+def only_divided_filters(w, eps):
+    return np.stack([f / np.sqrt(f.var() + eps) for f in w])
+
+
+def sample_filters(w, eps):
+    return np.stack([(f - f.mean()) / np.sqrt(f.var(ddof=1) + eps) for f in w])
+
+
+def eps_beside_the_root(w, eps):
+    return np.stack([(f - f.mean()) / (f.std() + eps) for f in w])
+
+
 RIGHT = {
+    "standard_filters": [filter_by_filter, flat_filters],
     "standardize": [both_at_once, test_first],
     "image_norm": [two_passes, with_var, in_float64],
     "staged_backward": [cubed, closed_form],
@@ -442,6 +482,14 @@ RIGHT = {
 }
 
 MUTANTS = {
+    "standard_filters": {
+        "one statistic for the whole array": [everything_at_once],
+        "a statistic for every kernel": [kernel_by_kernel],
+        "along the inputs": [input_by_input],
+        "the mean left in": [only_divided_filters],
+        "variance divided by one less": [sample_filters],
+        "eps outside of the root": [eps_beside_the_root],
+    },
     "standardize": {
         "the test set scaled with its own statistics": [each_its_own],
         "statistics of both sets": [pooled],

@@ -11,6 +11,7 @@ from torch.nn.utils import fusion, parametrizations
 from bnlib import nn as bnlib_nn
 from bnlib.fold import fold, fold_batch_norm, fold_into_next
 from bnlib.lab.models import conv_net, depthwise_net, mlp, vgg
+from bnlib.lab.noisy import NoisyBatchNorm
 
 C_IN, C_OUT = 4, 8
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -332,7 +333,7 @@ def test_look_alike_that_is_no_bn_in_eval_mode_is_refused():
     [
         lambda: bnlib_nn.GhostBatchNorm(8, 2),
         lambda: bnlib_nn.LpBatchNorm(8, p=1),
-        lambda: bnlib_nn.NoisyBatchNorm(8),
+        lambda: NoisyBatchNorm(8),
         lambda: nn.SyncBatchNorm(8),
         lambda: nn.InstanceNorm2d(8, affine=True, track_running_stats=True),
     ],
@@ -348,7 +349,7 @@ def test_relatives_that_are_bn_in_eval_mode_fold(make):
 
 
 def test_noise_that_is_on_in_eval_mode_keeps_its_bn():
-    pair = lived(nn.Sequential(nn.Conv2d(4, 8, 3), bnlib_nn.NoisyBatchNorm(8)))
+    pair = lived(nn.Sequential(nn.Conv2d(4, 8, 3), NoisyBatchNorm(8)))
     pair[1].noise.train()
     assert "got NoisyBatchNorm, which does not" in fold(pair)[1].left["1"]
 

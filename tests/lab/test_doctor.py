@@ -17,6 +17,7 @@ from bnlib import doctor
 from bnlib import nn as ours
 from bnlib.lab.doctor.report import ADVICE, SITE
 from bnlib.lab.models import conv_net
+from bnlib.lab.noisy import NoisyBatchNorm
 from bnlib.lab.train import train
 from bnlib.nn import reestimate
 from tools import normal_form
@@ -669,7 +670,7 @@ def test_what_is_certain_comes_first():
         nn.SyncBatchNorm,
         ours.BatchNorm,
         ours.SyncBatchNorm,
-        ours.NoisyBatchNorm,
+        NoisyBatchNorm,
         lambda channels: ours.GhostBatchNorm(channels, 4),
     ],
 )

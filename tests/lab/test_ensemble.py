@@ -10,6 +10,7 @@ from torch import nn
 from bnlib import nn as bnn
 from bnlib.lab.ensemble import Ensemble, accuracies, train_many
 from bnlib.lab.models import conv_net, mlp
+from bnlib.lab.noisy import NoisyBatchNorm
 from bnlib.lab.train import accuracy, train
 from bnlib.nn import reestimate
 
@@ -230,7 +231,7 @@ REESTIMATED = {
     "torch": "batch",
     "ours": bnn.BatchNorm,
     "ghost": lambda width: bnn.GhostBatchNorm(width, 4),
-    "noisy": bnn.NoisyBatchNorm,
+    "noisy": NoisyBatchNorm,
 }
 
 
@@ -248,7 +249,7 @@ def test_reestimate_merges_batches_for_every_kind_of_batch_norm(norm):
 
 
 def test_members_draw_different_noise_and_the_seed_repeats_it():
-    norms = [bnn.NoisyBatchNorm, lambda width: nn.Dropout(0.5)]
+    norms = [NoisyBatchNorm, lambda width: nn.Dropout(0.5)]
     for norm in norms:
         same = [mlp((6, 12, 3), norm=norm, seed=1) for _ in range(2)]
         first, again = Ensemble(same), Ensemble(same)

@@ -8,7 +8,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from bnlib import nn as bnlib_nn
-from bnlib.lab.models import conv_net, depthwise_net, mlp, nin, residual_net, vgg
+from bnlib.lab.models import (
+    conv_net,
+    depthwise_net,
+    mlp,
+    nin,
+    residual_net,
+    transformer,
+    vgg,
+)
 
 MAKERS = {"mlp": mlp, "conv": conv_net, "vgg": vgg, "nin": nin}
 MAKERS["depthwise"] = depthwise_net
@@ -454,3 +462,97 @@ def test_nin_has_two_1x1_convolutions_after_each_3x3():
     norms = [m.num_features for m in net if isinstance(m, torch.nn.BatchNorm2d)]
     assert norms == [4, 4, 4, 5, 5, 5]
     assert net(torch.zeros(2, 3, 8, 8, dtype=torch.float64)).shape == (2, 7)
+
+
+# --- transformer ----------------------------------------------------------------------
+
+
+def sequences(kinds=12, length=7):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(kinds, (3, length), generator=generator)
+
+
+def attention_in_full(layer, x, only_earlier):
+    q, k, v = (layer.ask(x)[..., i * 8 : (i + 1) * 8] for i in range(3))
+    out = torch.zeros_like(x)
+    for n, t in torch.cartesian_prod(torch.arange(len(x)), torch.arange(x.shape[1])):
+        end = t + 1 if only_earlier else x.shape[1]
+        weight = (k[n, :end] @ q[n, t] / math.sqrt(8)).exp()
+        out[n, t] = (weight / weight.sum()) @ v[n, :end]
+    return layer.answer(out)
+
+
+@pytest.mark.parametrize("task", ["next", "class"])
+@pytest.mark.parametrize("order", ["pre", "post"])
+def test_transformer_is_the_formula(order, task):
+    options = {"order": order, "task": task, "depth": 1, "width": 8, "scale": 0.3}
+    net, following = transformer(12, 5, **options), task == "next"
+    x = sequences() if following else F.one_hot(sequences(), 12).double()
+    placed, attend, feed, last, *_ = net
+    h = placed.what(x) + placed.where.weight[:7]
+    for block, run in (
+        (attend, lambda layer, z: attention_in_full(layer[0], z, following)),
+        (feed, lambda layer, z: layer[2](layer[0](z).clamp(min=0))),
+    ):
+        inner = list(block.branch)
+        if order == "pre":
+            h = h + 0.3 * run(inner[1:], F.layer_norm(h, (8,)))
+        else:
+            h = F.layer_norm(h + 0.3 * run(inner, h), (8,))
+    h = F.layer_norm(h, (8,)) if order == "pre" else h
+    head = [m for m in net if isinstance(m, nn.Linear)][0]
+    want = head(h).transpose(1, 2) if following else head(h.mean(1))
+    assert net(x).shape == ((3, 5, 7) if following else (3, 5))
+    torch.testing.assert_close(net(x), want, rtol=0, atol=1e-12)
+
+
+def test_no_output_of_a_transformer_depends_on_a_later_token():
+    net, x = transformer(depth=2), sequences()
+    for t in range(1, 7):
+        other = x.clone()
+        other[:, t] = (x[:, t] + 1) % 12
+        moved = (net(other) - net(x)).abs().amax(1)
+        assert not moved[:, :t].any() and moved[:, t].all()
+
+
+def test_transformer_weights_are_those_of_the_seed_whatever_the_norm():
+    torch.manual_seed(11)
+    before = torch.get_rng_state()
+    nets = [
+        transformer(seed=3),
+        transformer(seed=3, norm=None, scale="learned"),
+        transformer(seed=3, norm=nn.RMSNorm, order="post", dtype=torch.float32),
+        transformer(seed=4),
+    ]
+    assert torch.equal(torch.get_rng_state(), before)
+    kinds = nn.Linear | nn.Embedding
+    first, second, third, other = (
+        [m.weight.double() for m in net.modules() if isinstance(m, kinds)]
+        for net in nets
+    )
+    for a, b, c, d in zip(first, second, third, other, strict=True):
+        assert torch.equal(a, b) and not torch.equal(a, d)
+        torch.testing.assert_close(a, c, rtol=0, atol=1e-6)
+    wide = transformer(500, width=64, depth=1)
+    assert wide[0].what.weight.std().item() == pytest.approx(1, rel=0.02)
+    assert wide[2].branch[1].weight.std().item() == pytest.approx(1 / 8, rel=0.05)
+
+
+def test_a_learned_scale_begins_at_nothing_and_learns():
+    net, x = transformer(scale="learned", norm=None, depth=2), sequences()
+    start = net[0](x)
+    torch.testing.assert_close(net[1:5](start), start, rtol=0, atol=0)
+    net(x).square().sum().backward()
+    assert all(block.branch[-1].factor.grad.abs() > 0 for block in net[1:5])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"order": "both"}, "order must be 'pre' or 'post', got 'both'"),
+        ({"task": "translate"}, "task must be 'next' or 'class', got 'translate'"),
+    ],
+)
+def test_a_transformer_of_no_known_kind_is_refused(options, said):
+    with pytest.raises(ValueError, match=said):
+        transformer(**options)

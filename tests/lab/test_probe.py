@@ -11,7 +11,7 @@ from torch import nn
 
 from bnlib.lab import probe
 from bnlib.lab.models import conv_net, mlp
-from bnlib.nn import NoisyBatchNorm
+from bnlib.lab.noisy import NoisyBatchNorm
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(2, 3, size=(40, 6))

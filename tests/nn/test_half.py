@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from bnlib import nn as ours
+from bnlib.lab.noisy import NoisyBatchNorm
 from tests.oracles import spread
 
 torch.set_num_threads(1)
@@ -170,7 +171,7 @@ def test_a_net_trains_under_autocast_as_with_torchs_layer(dtype, sync):
 
 VARIANTS = {
     "ghost": lambda **k: ours.GhostBatchNorm(6, 4, **k),
-    "noisy": lambda **k: ours.NoisyBatchNorm(6, 0, 1, 0, 0, **k),
+    "noisy": lambda **k: NoisyBatchNorm(6, 0, 1, 0, 0, **k),
     "L1": lambda **k: ours.LpBatchNorm(6, 1, **k),
     "Linf": lambda **k: ours.LpBatchNorm(6, math.inf, **k),
 }

@@ -7,6 +7,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 from bnlib import nn as ours
+from bnlib.lab.noisy import NoisyBatchNorm
 
 torch.set_num_threads(1)
 FAMILY = {
@@ -14,7 +15,7 @@ FAMILY = {
     "SyncBatchNorm": lambda: ours.SyncBatchNorm(4),
     "GhostBatchNorm": lambda: ours.GhostBatchNorm(4, 8),
     "LpBatchNorm": lambda: ours.LpBatchNorm(4),
-    "NoisyBatchNorm": lambda: ours.NoisyBatchNorm(4),
+    "NoisyBatchNorm": lambda: NoisyBatchNorm(4),
 }
 
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from bnlib.lab.noisy import NoisyBatchNorm
 from bnlib.nn import (
     BatchNorm,
+    DynamicTanh,
     GhostBatchNorm,
     LpBatchNorm,
-    NoisyBatchNorm,
     reestimate,
 )
 from tests.oracles import spread
@@ -429,3 +430,95 @@ def test_functional_reference_is_in_training_mode():
     close(
         GhostBatchNorm(3, 12, dtype=F64)(x), F.batch_norm(x, None, None, training=True)
     )
+
+
+# Dynamic Tanh
+
+
+def tanh_layer(**options):
+    """A layer for 3 features whose parameters are all off their start."""
+    layer = DynamicTanh(3, 0.7, dtype=F64, **options)
+    for seed, p in enumerate(layer.parameters()):
+        p.data += torch.rand(p.shape, generator=torch.Generator().manual_seed(seed))
+    return layer
+
+
+def test_tanh_is_the_formula_and_so_are_its_gradients():
+    layer, x = tanh_layer(), draw((4, 5, 3)).requires_grad_()
+    upstream = draw(x.shape, seed=50) - 3
+    y = layer(x)
+    y.backward(upstream)
+    alpha, gamma, z = layer.alpha.item(), layer.weight.detach(), x.detach()
+    h = torch.tensor(np.tanh(alpha * z.numpy()))
+    inner = upstream * gamma * (1 - h**2)
+    close(y, gamma * h + layer.bias.detach())
+    close(x.grad, alpha * inner)
+    close(layer.alpha.grad, (inner * z).sum()[None])
+    close(layer.weight.grad, (upstream * h).sum((0, 1)))
+    close(layer.bias.grad, upstream.sum((0, 1)))
+    assert x.grad.abs().max() > 1e-2 and layer.alpha.grad.abs() > 1e-2
+
+
+def test_tanh_takes_no_statistics_in_either_mode():
+    layer, x = tanh_layer(), draw((4, 5, 3))
+    other = x.clone()
+    other[1:] += 10
+    other[0, :, 1:] -= 4
+    for mode in (True, False):
+        close(layer.train(mode)(x)[0, :, 0], layer(other)[0, :, 0], atol=0)
+    assert not list(layer.buffers())
+
+
+def test_tanh_has_the_names_of_the_authors_layer_and_one_slope():
+    shapes = {name: tuple(v.shape) for name, v in DynamicTanh(3).state_dict().items()}
+    assert shapes == {"alpha": (1,), "weight": (3,), "bias": (3,)}
+    bare = DynamicTanh((2, 3), elementwise_affine=False)
+    assert [name for name, _ in bare.named_parameters()] == ["alpha"]
+    assert DynamicTanh(3, bias=False).bias is None
+    assert DynamicTanh(3).alpha.item() == 0.5
+
+
+def test_tanh_goes_back_to_its_own_start():
+    layer = tanh_layer()
+    layer.reset_parameters()
+    assert layer.alpha.item() == 0.7
+    close(layer.weight, torch.ones(3))
+    close(layer.bias, torch.zeros(3))
+
+
+def test_tanh_computes_half_precision_in_float32():
+    layer, x = tanh_layer().float(), draw((4, 3)).half()
+    y = layer(x)
+    assert y.dtype == torch.float16
+    close(y, layer(x.float()).half(), atol=0)
+
+
+def test_tanh_says_what_it_is():
+    shown = repr(DynamicTanh(3, 0.7))
+    assert "(3,)" in shown and "alpha=0.7" in shown
+
+
+@pytest.mark.parametrize("alpha", [0, -0.5, math.nan, math.inf])
+def test_tanh_refuses_a_slope_that_is_none(alpha):
+    with pytest.raises(ValueError, match=f"alpha must be .* got {alpha}; begin at 0.5"):
+        DynamicTanh(3, alpha)
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "said"),
+    [
+        (torch.ones(4, 2), ValueError, r"must end in the shape \(3,\), got .*\(4, 2\)"),
+        (torch.ones(4, 3, dtype=torch.int64), TypeError, "floating point numbers"),
+        (torch.ones(4, 3, dtype=F64), TypeError, "must have the layer's dtype"),
+        (np.ones((4, 3)), TypeError, "must be a tensor"),
+    ],
+    ids=["shape", "integers", "dtype", "array"],
+)
+def test_tanh_refuses_what_layer_norm_does(x, error, said):
+    with pytest.raises(error, match=said):
+        DynamicTanh(3)(x)
+
+
+def test_tanh_has_no_eps():
+    with pytest.raises(TypeError, match="eps"):
+        DynamicTanh(3, eps=1e-5)
