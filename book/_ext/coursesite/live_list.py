@@ -61,7 +61,10 @@ def exercises(docname, cells):
         if about:
             parts.setdefault(about["name"], {})[about["role"]] = source(cell)
     for name, part in parts.items():
-        number, title = HEADING.search(part["task"]).groups()
+        heading = HEADING.search(part.get("task", ""))
+        if heading is None or not {"starter", "check"} <= part.keys():
+            continue  # not one that a page could keep an answer to
+        number, title = heading.groups()
         anchor = f"exercise-{number.lower().replace('.', '-')}"
         yield {
             "name": name,

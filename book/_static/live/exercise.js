@@ -124,7 +124,7 @@ export async function open({ starter, name }, closed) {
   }
 
   // The later writing wins, and what the other tab wrote is offered.
-  function heard(key, entry) {
+  function heard(key = name, entry = store.answer(name)) {
     mark();
     if (key !== name || entry?.code === editor.text()) return;
     const keep = button("Keep this one", () => (changed(), note(""), editor.focus()));
