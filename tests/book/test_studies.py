@@ -83,8 +83,9 @@ def test_each_quantity_is_stored_and_stands_beside_a_line_of_its_claim():
 
 
 def test_no_effect_lies_on_the_other_side_of_the_bound():
+    lines = studies.lines()
     for key, how in QUANTITIES.items():
-        line = studies.lines()[how.line or key]
+        line = lines[how.line or key]
         op = how.op or line.op
         bound = line.bound if how.bound is None else how.bound
         assert op[0] in "<>~", key
