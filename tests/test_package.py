@@ -21,6 +21,7 @@ NUMPY_PART = [
     "bnlib.running",
     "bnlib.lab.claims",
     "bnlib.lab.data",
+    "bnlib.lab.explore",
 ]
 DOCUMENTED = [
     "bnlib",
@@ -45,6 +46,7 @@ DOCUMENTED = [
     "bnlib.lab.data",
     "bnlib.lab.doctor",
     "bnlib.lab.ensemble",
+    "bnlib.lab.explore",
     "bnlib.lab.launch",
     "bnlib.lab.models",
     "bnlib.lab.plot",

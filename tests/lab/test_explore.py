@@ -612,6 +612,10 @@ def test_only_the_word_still_keeps_the_script_away(bundle_of):
         assert "<script" in bundle_of("push", word)["text/html"]
 
 
+def test_the_docstring_names_them_all():
+    assert {*re.findall(r'``"(\w+)"``', explore.__doc__)} == {*bundle.NAMES}
+
+
 @pytest.mark.parametrize("name", ["pushes", "", None, 3])
 def test_an_unknown_name_is_refused_with_those_that_exist(name):
     with pytest.raises(ValueError, match=r"name must be one of .*push.*, got .*choose"):

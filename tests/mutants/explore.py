@@ -13,11 +13,11 @@ FRESH = f"{TESTS}::test_the_stored_pictures_are_fresh"
 def bug(number, file, old, new, name):
     """Plant one in a formula; the numbers of an explorable should differ."""
     test = f"{TESTS}::test_the_numbers_are_those_of_bnlib[{name}]"
-    return Mutant(f"X{number}", f"{ROOM}{file}", old, new, test)
+    return Mutant(f"E{number}", f"{ROOM}{file}", old, new, test)
 
 
 MUTANTS = [
-    Mutant("X1", f"{ROOM}norms.mjs", "gamma * invStd * (", "invStd * (", LAYER),
+    Mutant("E1", f"{ROOM}norms.mjs", "gamma * invStd * (", "invStd * (", LAYER),
     bug(2, "norms.mjs", "dot(dY, xHat) / dY.length;", "dot(dY, xHat);", "push"),
     bug(3, "norms.mjs", "Math.sqrt(spread + eps)", "(Math.sqrt(spread) + eps)", "push"),
     bug(4, "push.mjs", "(stretch / 100) * (value - center)", "value - center", "push"),
@@ -33,16 +33,16 @@ MUTANTS = [
     bug(
         14, "batches.mjs", "sorted: sorted[index],", "sorted: mixed[index],", "batches"
     ),
-    Mutant("X15", f"{ROOM}push.mjs", "198 - value * 15", "198 - value * 14", FRESH),
-    Mutant("X16", f"{ROOM}picture.css", "font-size: 12px", "font-size: 13px", FRESH),
-    Mutant("X17", f"{ROOM}__init__.py", '!= "still"', '== "alive"', TESTS),
+    Mutant("E15", f"{ROOM}push.mjs", "198 - value * 15", "198 - value * 14", FRESH),
+    Mutant("E16", f"{ROOM}picture.css", "font-size: 12px", "font-size: 13px", FRESH),
+    Mutant("E17", f"{ROOM}__init__.py", '!= "still"', '== "alive"', TESTS),
     Mutant(
-        "X18", f"{ROOM}bundle.py", "for one in modules(other)", "for one in []", TESTS
+        "E18", f"{ROOM}bundle.py", "for one in modules(other)", "for one in []", TESTS
     ),
-    Mutant("X19", "tools/explore.py", 'named == {"bn-svg"}', "named", TESTS),
-    Mutant("X20", SITE, '"" if name in seen else ', "", PAGES),
+    Mutant("E19", "tools/explore.py", 'named == {"bn-svg"}', "named", TESTS),
+    Mutant("E20", SITE, '"" if name in seen else ', "", PAGES),
     Mutant(
-        "X21",
+        "E21",
         SITE,
         "node.parent.replace(node, drawn)",
         "node.replace_self(drawn)",

@@ -79,7 +79,8 @@ def explore(name):
     Parameters
     ----------
     name : str
-        ``"push"``.
+        ``"knobs"`` (chapter 2), ``"push"`` and ``"graph"`` (3), ``"batches"`` and
+        ``"average"`` (4), ``"cells"`` (8) or ``"prune"`` (11).
 
     Returns
     -------
