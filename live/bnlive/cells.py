@@ -169,7 +169,8 @@ def _output(send):
 
 
 def _show(value):
-    if value is not None:
+    # What shows itself, an explorable, stands in the page already and is alive.
+    if value is not None and not hasattr(value, "_repr_mimebundle_"):
         print(repr(value))
     plt = sys.modules.get("matplotlib.pyplot")
     if plt and plt.get_fignums():

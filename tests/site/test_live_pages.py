@@ -55,6 +55,8 @@ def test_a_chapter_runs_and_says_what_is_published(visit, expect, whole):
             assert text_difference(was.strip(), said.strip()) is None
         claims = re.findall(r"^✔ (\S+) · ", was, re.M) if not torch else []
         assert re.findall(r"^✔ (\S+) · ", said, re.M) == claims
+    for picture in page.locator(".live-cell [data-explore]").all():
+        assert picture.is_visible(), "what can be dragged stays"
     # Figures have the size and the words of the published ones.
     look = "all => all.map(it => [it.alt, it.width, it.height])"
     drawn = page.locator(".live-cell .live-output img").evaluate_all(look)

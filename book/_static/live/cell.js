@@ -74,6 +74,10 @@ export class Output {
     this.show(true);
   }
 
+  isEmpty() {
+    return !this.box.children.length;
+  }
+
   // The own output, or the published one.
   show(own) {
     this.own = own;

@@ -97,6 +97,11 @@ export function open({ cells, line }, closed) {
       // A cell that compares with PyTorch may do nothing where there is none.
       if (went === "ok" && !output.text && cell.matches(".live-torch"))
         output.print("Skipped: it needs PyTorch, which does not run in a browser.\n");
+      // A picture that can be dragged is alive as it was published.
+      if (went === "ok" && output.isEmpty() && cell.querySelector("[data-explore]")) {
+        output.show(false);
+        published.hidden = true;
+      }
       state.textContent = TEXT[went];
       if ((went === "ok" || went === "skipped") && task.code === (editor?.text() ?? original)) ran.add(own);
       return went;
