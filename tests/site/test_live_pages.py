@@ -62,8 +62,9 @@ def test_a_chapter_runs_and_says_what_is_published(visit, expect, whole):
     drawn = page.locator(".live-cell .live-output img").evaluate_all(look)
     show = page.get_by_role("button", name="Show the published output")
     show.evaluate_all("all => all.forEach(it => it.click())")
-    both = ".live-cell:has(> .cell_output:not(.live-output)) > .live-output"
-    assert page.locator(both).count() == 0
+    both = ":has(> .cell_output:not(.live-output)) > .live-output"
+    figure = ".live-cell > figure > .live-output"
+    assert page.locator(f".live-cell{both}, {figure}").count() == 0
     published = page.locator(".live-cell .cell_output img").evaluate_all(look)
     assert drawn == published and len(drawn) >= 4
     assert trouble.foreign == trouble.failed == trouble.console == []
