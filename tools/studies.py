@@ -215,7 +215,7 @@ def sample(commit, folder=results.FOLDER):
             "got none; run make studies"
         )
     order = hashlib.sha256(commit.encode()).digest()
-    return cheap[int.from_bytes(order[:8]) % len(cheap)]
+    return cheap[int.from_bytes(order[:8], "big") % len(cheap)]
 
 
 def _share(unit):

@@ -1,5 +1,6 @@
 """The studies: complete, with all that is known of each number, and still true."""
 
+import doctest
 import subprocess
 from collections import Counter
 from types import SimpleNamespace
@@ -106,6 +107,12 @@ def test_a_sample_of_this_commit_is_measured_again():
     # Without git, as in a downloaded archive, one sample serves for all.
     unit = studies.sample(done.stdout.strip() or "no commit")
     assert studies.compare(unit) == []
+
+
+@pytest.mark.parametrize("module", [base, data, judge, picture, results])
+def test_the_examples_of_the_shared_parts_run(module):
+    done = doctest.testmod(module)
+    assert done.attempted > 0 and done.failed == 0
 
 
 # --- the runner -----------------------------------------------------------------------
