@@ -12,6 +12,7 @@ from statistics import median
 
 __all__ = ["curves", "numbers", "strips"]
 
+SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 WIDTH, LEFT, RIGHT, HEAD, ROW = 340, 8, 8, 4, 42
 
 
@@ -264,9 +265,12 @@ def short(panel):
     >>> from types import SimpleNamespace
     >>> short(SimpleNamespace(data="MNIST 14x14, 9 + 9", net="conv net 8-8, flatten"))
     'MNIST, conv net 8-8'
+    >>> short(SimpleNamespace(data="MNIST, 9", net="ResNet, 7 blocks of 8 channels"))
+    'MNIST, ResNet, 7 blocks of 8'
     """
-    net = panel.net.partition(",")[0] if panel.net.startswith("conv") else panel.net
-    return f"{_short_data(panel.data)}, {net}"
+    parts = panel.net.removesuffix(" channels").split(",")
+    kept = parts[:1] if panel.net.startswith("conv") else parts[:2]
+    return f"{_short_data(panel.data)}, {','.join(kept)}"
 
 
 def _short_data(data):
@@ -291,4 +295,7 @@ def _axis(place, height):
 
 
 def _tick(value):
+    if abs(value) >= 1e5:
+        digits = str(floor(log10(abs(value)))).translate(SUPERSCRIPT)
+        return f"10{digits}" if log10(value) == floor(log10(value)) else f"{value:.0e}"
     return f"{round(value, 6):g}".replace("-", "−")

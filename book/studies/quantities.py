@@ -34,8 +34,6 @@ class Quantity:
     scale : float, default=1
         What the chapter's number is multiplied by, where it counts in other units; 0
         where it is a yes or a no and does not stand beside the dots.
-    note : str
-        What is special here, for the reader.
     """
 
     what: str
@@ -46,7 +44,6 @@ class Quantity:
     main: bool = True
     line: str | None = None
     scale: float = 1.0
-    note: str = ""
 
 
 @dataclass(frozen=True)

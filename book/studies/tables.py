@@ -8,18 +8,15 @@ from book.studies.base import Setting
 
 FASHION = "Fashion-MNIST 14x14, 2000 + 1000"
 SIGNALS = "MNIST-1D, 2500 + 1000"
-DIGITS = "digits 8x8, 1300 + 450"
 MNIST = "MNIST 14x14, 2000 + 1000"
 WARPED = "warped digits 12x12, 2000 + 1000"
 SET = {
     FASHION: {"set": "fashion", "size": 14},
     SIGNALS: {"set": "mnist1d", "train": 2500},
-    DIGITS: {"set": "digits", "train": 1300, "test": 450},
     MNIST: {"set": "mnist", "size": 14},
     WARPED: {"set": "warped", "size": 12},
 }
-INPUTS = {FASHION: 196, SIGNALS: 40, DIGITS: 64, MNIST: 196, WARPED: 144}
-SIDE = {FASHION: 14, DIGITS: 8, MNIST: 14, WARPED: 12}
+INPUTS = {FASHION: 196, SIGNALS: 40, MNIST: 196, WARPED: 144}
 
 
 def dense(name, data, width, depth, optimizer, steps, seeds=8, **options):
@@ -58,7 +55,7 @@ def conv(s, norm, seed, **options):
     """Return a convolutional net of the setting."""
     how = {"norm": norm, "seed": seed, "dtype": torch.float32, **options}
     if s["kind"] == "flatten":
-        left = (s.get("size") or 8) >> len(s["widths"])  # 14 halves to 7 and 3
+        left = s["size"] >> len(s["widths"])  # 14 halves to 7 and 3
         return conv_net(s["widths"], size=left << len(s["widths"]), **how)
     if s["kind"] == "residual":
         blocks, channels = s["widths"]

@@ -1,5 +1,6 @@
 """The studies: complete, with all that is known of each number, and still true."""
 
+import doctest
 import subprocess
 from collections import Counter
 from types import SimpleNamespace
@@ -108,6 +109,12 @@ def test_a_sample_of_this_commit_is_measured_again():
     assert studies.compare(unit) == []
 
 
+@pytest.mark.parametrize("module", [base, data, judge, picture, results])
+def test_the_examples_of_the_shared_parts_run(module):
+    done = doctest.testmod(module)
+    assert done.attempted > 0 and done.failed == 0
+
+
 # --- the runner -----------------------------------------------------------------------
 
 
@@ -203,6 +210,21 @@ def test_a_number_outside_of_the_stored_spread_is_named(monkeypatch, tmp_path):
         again = [row(seed=0, value=value)]
         monkeypatch.setattr(studies, "measure", lambda unit, again=again: again)
         assert len(studies.compare(one, folder=tmp_path)) == count
+
+
+def test_two_seeds_at_the_edge_of_a_grid_give_way_to_all(monkeypatch, tmp_path):
+    one, asked = unit(seeds=3), []
+    stored = [row(seed=s, digest=one.setting.digest) for s in range(3)]
+    studies.store(one, stored, tmp_path)
+
+    def measure(unit):
+        asked.append(unit.setting.seeds)
+        if unit.setting.seeds < 3:
+            raise base.EdgeOfGrid("the best of a grid must lie inside it")
+        return stored
+
+    monkeypatch.setattr(studies, "measure", measure)
+    assert studies.compare(one, folder=tmp_path) == [] and asked == [2, 3]
 
 
 def test_an_unknown_family_is_refused(capsys):
@@ -383,6 +405,15 @@ def test_dots_stand_in_the_order_of_their_numbers_within_the_picture():
         places = [place(v) for v in (0.5, 2.0, 40.0)]
         assert 0 < places[0] < places[1] < places[2] < picture.WIDTH
         assert 2 <= len(place.ticks()) <= 6
+
+
+def test_a_large_number_at_the_axis_is_a_power_of_ten():
+    assert [picture._tick(v) for v in (1e7, 1000.0, 0.1, -10)] == [
+        "10⁷",
+        "1000",
+        "0.1",
+        "−10",
+    ]
 
 
 def test_a_course_has_a_line_for_each_series_in_each_setting():
