@@ -8,8 +8,9 @@ import torch
 
 from bnlib.lab.ensemble import Ensemble, train_many
 from bnlib.lab.models import mlp, nin, vgg
+from bnlib.lab.noisy import NoisyBatchNorm
 from bnlib.lab.probe import filter_directions, landscape, loss_slice
-from bnlib.nn import LpBatchNorm, NoisyBatchNorm
+from bnlib.nn import LpBatchNorm
 from book.studies.base import at_best, draw, found, scores, study, sweep
 from book.studies.tables import FASHION, MNIST, SIGNALS, WARPED, dense, images, net
 

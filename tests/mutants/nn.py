@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 BASE, LAYERS = "bnlib/nn/base.py", "bnlib/nn/layers.py"
 VARIANTS, SYNC = "bnlib/nn/variants.py", "bnlib/nn/sync.py"
+NOISY = "bnlib/lab/noisy.py"
 STATISTICS = "bnlib/nn/statistics.py"
 OF_LAYERS, OF_VARIANTS = "tests/nn/test_layers.py", "tests/nn/test_variants.py"
 CONVERTED = "tests/nn/test_sync.py -k convert"
@@ -148,10 +149,10 @@ MUTANTS = [
     ),
     Mutant("V3", VARIANTS, "var = (sqrt(pi / 2)", "var = (sqrt(2 / pi)", OF_VARIANTS),
     Mutant("V4", VARIANTS, "sqrt(pi * log(4))", "sqrt(pi * log(2))", OF_VARIANTS),
-    Mutant("V5", VARIANTS, "* self.r_sigma", "* self.r_sigma * 1.05", OF_VARIANTS),
+    Mutant("V5", NOISY, "* self.r_sigma", "* self.r_sigma * 1.05", OF_VARIANTS),
     Mutant(
         "V6",
-        VARIANTS,
+        NOISY,
         "if not self.training:\n            return y",
         "if False:\n            return y",
         OF_VARIANTS,
@@ -161,7 +162,7 @@ MUTANTS = [
     ),
     Mutant(
         "V8",
-        VARIANTS,
+        NOISY,
         "shift = mu + torch.empty_like(y)",
         "shift = mu + torch.empty_like(channel)",
         OF_VARIANTS,

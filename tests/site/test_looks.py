@@ -25,7 +25,7 @@ def meta(html, name):
 
 def test_each_figure_is_one_element_with_picture_and_words(site, chapter):
     html = (site / f"{chapter}.html").read_text("utf8")
-    whole = re.findall(r"<figure .*?</figure>", html, re.S)
+    whole = re.findall(r'<figure class="course-figure".*?</figure>', html, re.S)
     named = [re.search(r'id="(figure-\d+-\d+)"', figure)[1] for figure in whole]
     captions = figures(normal_form.read(ROOT / f"{chapter}.ipynb"))
     assert named == [re.sub(r"\W+", "-", name.lower()) for name, _ in captions]
