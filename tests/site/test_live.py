@@ -233,6 +233,7 @@ def test_an_exercise_is_accessible_in_each_look(visit):
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
         for view, size in VIEWS.items():
             page.set_viewport_size(size)
+            page.wait_for_timeout(500)  # the theme then looks for what scrolls
             assert broken_rules(page) == [], (theme, view, "before")
             # With a note, an open hint, a verdict, and a button that is held down.
             forward.open()
