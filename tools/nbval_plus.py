@@ -13,6 +13,7 @@ Loaded with ``-p tools.nbval_plus``, beside ``--nbval``. It touches notebooks on
 - a line per chapter says how long it ran.
 """
 
+import atexit
 import os
 import re
 import tempfile
@@ -84,8 +85,11 @@ def _tear_down(self, stop=nbval.plugin.IPyNbFile.teardown):
         room = _rooms.pop()
         if _package is None:
             folder = tempfile.TemporaryDirectory(prefix="bnlib-")
+            atexit.register(folder.cleanup)
             if room.keep_package(Path(folder.name)):
                 _package = folder
+            else:
+                folder.cleanup()
         room.close()
 
 
