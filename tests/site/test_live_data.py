@@ -224,15 +224,13 @@ def test_an_import_overwrites_nothing_unasked(data, expect, tmp_path):
     other.write_text("print('no answers')\n")
     before = kept(data)
     file.set_input_files(other)
-    expect(data.locator(".live-notes")).to_contain_text(
-        "No answers were found in other.py"
-    )
+    said = data.locator(".live-notes")
+    expect(said.filter(has_text="No answers were found in other.py")).to_have_count(1)
     broken = tmp_path / "broken.ipynb"
     broken.write_text("{")
     file.set_input_files(broken)
-    expect(data.locator(".live-notes")).to_contain_text(
-        "No answers were found in broken.ipynb"
-    )
+    broke = said.filter(has_text="No answers were found in broken.ipynb")
+    expect(broke).to_have_count(1)
     assert kept(data) == before
 
 
