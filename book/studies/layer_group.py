@@ -131,6 +131,22 @@ class Strided(nn.Sequential):
 ADAM_RATES = (0.001, 0.004, 0.015, 0.06, 0.24)
 
 
+def _small(name, data, widths, side, strides):
+    def setting(steps, **more):
+        how = {"side": side, "strides": strides, **more}
+        adam = "Adam, rate falling to 0"
+        return images(name, data, "flatten", widths, adam, steps, **how)
+
+    return setting
+
+
+# Two nets of three layers; a study says for how many steps.
+SMALL_IMAGES = (
+    _small("fashion, 14 pixels", FASHION, (8, 16, 16), 14, (2, 2, 2)),
+    _small("warped, 12 pixels", WARPED, (12, 16, 24), 12, (2, 2, 1)),
+)
+
+
 def _error(s, data, norm, rates, steps, strides):
     kind = partial(Strided, norm, s["widths"], strides, side=s["side"])
     options = {"optimizer": "adam", "schedule": lambda step: 1 - step / steps}
@@ -139,30 +155,7 @@ def _error(s, data, norm, rates, steps, strides):
     return 100 * (1 - right).reshape(len(rates), -1)
 
 
-@study(
-    images(
-        "fashion, 14 pixels",
-        FASHION,
-        "flatten",
-        (8, 16, 16),
-        "Adam, rate falling to 0",
-        120,
-        side=14,
-        strides=(2, 2, 2),
-        one=(2, 4, 2),
-    ),
-    images(
-        "warped, 12 pixels",
-        WARPED,
-        "flatten",
-        (12, 16, 24),
-        "Adam, rate falling to 0",
-        120,
-        side=12,
-        strides=(2, 2, 1),
-        one=(2, 2, 3),
-    ),
-)
+@study(SMALL_IMAGES[0](120, one=(2, 4, 2)), SMALL_IMAGES[1](120, one=(2, 2, 3)))
 def pairs(s):
     """Yield what statistics of 2 examples cost, beside group norm (R2)."""
     data = draw(s)
@@ -185,28 +178,7 @@ def pairs(s):
     yield from found("R2.one", one["2"] - one["32"])
 
 
-@study(
-    images(
-        "fashion, 14 pixels",
-        FASHION,
-        "flatten",
-        (8, 16, 16),
-        "Adam, rate falling to 0",
-        100,
-        side=14,
-        strides=(2, 2, 2),
-    ),
-    images(
-        "warped, 12 pixels",
-        WARPED,
-        "flatten",
-        (12, 16, 24),
-        "Adam, rate falling to 0",
-        100,
-        side=12,
-        strides=(2, 2, 1),
-    ),
-)
+@study(*(setting(100) for setting in SMALL_IMAGES))
 def sorted_ghosts(s):
     """Yield what ghosts of one or two classes cost (R5)."""
     data, errors = draw(s), {}

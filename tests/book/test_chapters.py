@@ -134,7 +134,15 @@ def test_a_chapter_marks_its_imports(path):
     assert "imports" in normal_form.tags(cells[1])
 
 
-@each_notebook
+@each_chapter
+def test_a_cell_of_nothing_but_imports_is_marked(path):
+    for cell in normal_form.code_cells(normal_form.read(path)):
+        kinds = {type(node) for node in ast.parse(cell.source).body}
+        if kinds and kinds <= {ast.Import, ast.ImportFrom}:
+            assert "imports" in normal_form.tags(cell), cell.id
+
+
+@each_chapter
 def test_the_claims_of_a_chapter_are_measured(path):
     printed = "".join(
         output.text

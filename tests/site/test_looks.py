@@ -57,6 +57,12 @@ def test_the_code_of_a_figure_is_one_click_away(visit, expect):
     expect(code).to_be_visible()
     expect(code).to_contain_text("plt.show()")
     assert page.get_by_text("Show the imports").count() == 1
+    words = cell.locator("figcaption p").evaluate(
+        "it => getComputedStyle(it).fontWeight"
+    )
+    assert words == page.locator("article p").last.evaluate(
+        "it => getComputedStyle(it).fontWeight"
+    )
 
 
 def test_dark_pictures_have_the_values_of_light_ones(visit):
