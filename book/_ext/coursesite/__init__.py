@@ -23,8 +23,8 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * the reference of a package, from its docstrings, and links between its names and the
   pages that use them (:mod:`.api`, :mod:`.uses`),
 * what a page says of itself to those who list or share it (:mod:`.head`),
-* small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`),
-  in one stylesheet and script (:mod:`.bundles`).
+* small fonts of icons and formulas (:mod:`.icons`, :mod:`.fonts`) and accessible theme
+  parts (:mod:`.finish`), in one stylesheet and script (:mod:`.bundles`).
 """
 
 from . import (
@@ -39,6 +39,7 @@ from . import (
     far,
     figures,
     finish,
+    fonts,
     head,
     icons,
     landing,
@@ -69,6 +70,7 @@ PARTS = (
     explore,
     search,
     icons,
+    fonts,
     head,
     finish,
     bundles,
