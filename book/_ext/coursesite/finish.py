@@ -25,7 +25,7 @@ REPAIRS = [
         (r'(<div) role="list"( class="citation-list">)', r"\1\2"),
         (r'(<div class="citation" id="[^"]*") role="doc-biblioentry"', r"\1"),
         (
-            r'<div id="pst-primary-sidebar"',
+            r'<div id="pst-primary-sidebar"(?! role)',
             r'<div id="pst-primary-sidebar" role="complementary" aria-label="Chapters"',
         ),
         (r'\s*<script defer src="[^"]*fontawesome\.js[^"]*"></script>', ""),
