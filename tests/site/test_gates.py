@@ -48,6 +48,16 @@ def test_a_link_to_any_figure_shows_its_picture(look_at, chapter):
         assert share > 0.98, f"of {name} only {share:.0%} are seen"
 
 
+def test_a_figure_that_comes_alive_leaves_what_was_asked_for_in_place(visit):
+    page, _ = visit(f"{CHAPTERS[2]}.html")
+    heading = page.locator("#the-graph h2").first
+    page.locator(".bd-sidebar-secondary").get_by_text("The graph").click()
+    page.locator("#explore-push.bn-alive").wait_for()
+    page.wait_for_timeout(300)
+    bar = page.locator(".bd-header-article").bounding_box()
+    assert bar["height"] <= heading.bounding_box()["y"] < 120
+
+
 # Of each kind of what the keyboard stops at, one: its ring while it has the focus.
 STOPS = """() => {
     const kinds = new Map();
