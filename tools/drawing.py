@@ -32,6 +32,7 @@ LOOKS = (
     "stroke-opacity",
     "opacity",
 )
+MANY = 200  # marks that may be drawn in another order
 BLACK, NONE = "currentColor", "none"
 
 
@@ -369,23 +370,34 @@ def merged(shapes, needed):
 
     Not where they let something shine through: where two of them overlap, both count.
     """
-    last = None
-    for look, clip, steps in shapes:
+    last, alike = None, []
+    for look, clip, steps in [*shapes, ({}, None, [])]:
         look = {k: v for k, v in look.items() if v and (k != "stroke" or v != NONE)}
         if look.get("fill") == NONE:
             del look["fill"]
-        if not look.get("fill") and not look.get("stroke"):
+        if steps and not look.get("fill") and not look.get("stroke"):
             continue
         clip = needed(clip, steps)
         clear = any(look.get(k, "1") != "1" for k in LOOKS if k.endswith("opacity"))
-        if last and not clear and last[:2] == (clip, look):
-            last[2].extend(steps)
-            continue
-        if last:
-            yield last
-        last = (clip, look, list(steps))
-    if last:
-        yield last
+        if last != (clip, look) or clear:
+            if alike:
+                yield *last, joined_up(alike)
+            last, alike = (clip, look), []
+        alike.append(steps)
+
+
+def joined_up(shapes):
+    """Return the steps of some shapes; hundreds of marks come row by row, each once."""
+    if len(shapes) < MANY or any(len(steps) != 2 for steps in shapes):
+        return [step for steps in shapes for step in steps]
+    ends = {tuple(sorted(points[0] for _, points in steps)) for steps in shapes}
+    found, here = [], (0, 0)
+    for mark in sorted(ends, key=lambda mark: (mark[0][1], mark)):
+        # From the end that is nearer: the way there then takes fewer letters.
+        start, end = sorted(mark, key=lambda at: abs(at[1] - here[1]))
+        found += [("m", [start]), ("L", [end])]
+        here = end
+    return found
 
 
 def written(steps):
@@ -396,12 +408,12 @@ def written(steps):
             out.append("z")
             here, before = start, "z"
             continue
-        if name == "M":
-            here = start = points[0]
-            out.append("M" + joined(points[0]))
-            before = "M"
-            continue
         moved = [(a - here[0], b - here[1]) for a, b in points]
+        if name in "Mm":
+            here = start = points[0]
+            out.append(name + joined(points[0] if name == "M" else moved[0]))
+            before = name
+            continue
         here, letter, numbers = (
             points[-1],
             name.lower(),

@@ -42,7 +42,7 @@ def paths(svg):
 def walked(d):
     """Return the points of a path, as a browser goes along it."""
     at, points = np.zeros(2), []
-    for name, numbers in re.findall(r"([MlhvzcqL])([^MlhvzcqL]*)", d):
+    for name, numbers in re.findall(r"([Mmlhvzcq])([^Mmlhvzcq]*)", d):
         flat = [float(n) for n in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", numbers)]
         if name in "hv":
             flat = [pair for n in flat for pair in ((n, 0) if name == "h" else (0, n))]
@@ -127,6 +127,21 @@ def test_a_turned_word_is_turned_where_it_stands():
     (word,) = (it for it in ET.fromstring(svg).iter("text") if it.text == "loss")
     place = f"rotate(-90 {word.get('x')} {word.get('y')})"
     assert word.get("transform") == place
+
+
+@pytest.mark.parametrize("marker", ["|", "o"])
+def test_hundreds_of_marks_are_each_drawn_once(marker):
+    x = np.random.default_rng(0).uniform(size=600).round(2)
+    svg = curve((x, 0 * x), marker, color="#0072B2")
+    (marks,) = (it for it in paths(svg) if it.get("stroke") == "#0072b2")
+    drawn = walked(marks.get("d"))[::2, 0]
+    assert len(drawn) == len(set(x)) and (np.diff(drawn) > 0).all()
+    few = curve((x[:100], 0 * x[:100]), marker, color="#0072B2")
+    (marks,) = (it for it in paths(few) if it.get("stroke") == "#0072b2")
+    some = walked(marks.get("d"))[::2, 0]
+    ends = [np.polyfit(x[:100], some, 1), np.polyfit(np.unique(x), drawn, 1)]
+    assert np.abs(np.polyval(ends[1], np.unique(x)) - drawn).max() < 0.2
+    assert np.abs(np.polyval(ends[0], x[:100]) - some).max() < 0.2
 
 
 def test_points_that_shine_through_stay_single():
