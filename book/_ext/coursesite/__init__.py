@@ -14,7 +14,8 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * explorables: pictures that can be dragged (:mod:`.explore`),
 * what came out of them on other data and other nets (:mod:`.far`),
 * local copies of our own pictures, and a warning where words are missing
-  (:mod:`.pictures`),
+  (:mod:`.pictures`), and drawings in the place of those that have one
+  (:mod:`.drawings`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
 * the order of the ledger and the earlier addresses of chapters (:mod:`.chapters`),
 * cells that run on the page, by Python in the browser (:mod:`.live`), and a list of the
@@ -22,7 +23,8 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * the words of every section, for the search (:mod:`.search`),
 * the reference of a package, from its docstrings, and links between its names and the
   pages that use them (:mod:`.api`, :mod:`.uses`),
-* what a page says of itself to those who list or share it (:mod:`.head`),
+* what a page says of itself to those who list or share it (:mod:`.head`), and the font
+  of its text before its styles (:mod:`.typeface`),
 * small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`),
   in one stylesheet and script (:mod:`.bundles`).
 """
@@ -35,6 +37,7 @@ from . import (
     chapters,
     citations,
     claims,
+    drawings,
     explore,
     far,
     figures,
@@ -49,6 +52,7 @@ from . import (
     pictures,
     search,
     terms,
+    typeface,
     uses,
 )
 
@@ -66,10 +70,12 @@ PARTS = (
     live_list,
     far,
     pictures,
+    drawings,
     explore,
     search,
     icons,
     head,
+    typeface,
     finish,
     bundles,
     chapters,
@@ -83,7 +89,7 @@ def setup(app):
         part.setup(app)
     return {
         "version": "1",
-        "env_version": 3,
+        "env_version": 4,
         "parallel_read_safe": True,
         "parallel_write_safe": False,
     }
