@@ -2,7 +2,6 @@
 
 import http.server
 import os
-import shutil
 import threading
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from tests.site.course import (
     CHAPTERS,
+    KINDS,
     LAPTOP,
     LOOKS,
     MEASURED,
@@ -21,21 +21,7 @@ from tests.site.course import (
     TOC_PAGES,
     UNLIKE,
 )
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-# A browser without a sandbox runs in containers; the rest keeps it from phoning home.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # No page may leave this machine; what tries to is recorded all the same.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-
+from tools.chromium import chromium
 
 NAMES = {
     "page_name": PAGES,
@@ -44,7 +30,27 @@ NAMES = {
     "chapter": CHAPTERS,
     "measured_page": MEASURED,
     "narrow_page": NARROW,
+    "kind_of_page": KINDS,
 }
+
+
+# What has been fetched, with the pictures that a browser fetches next because they are
+# near; from now on window.courseShifts says how far what is shown has shifted.
+FIRST_VISIT = """async () => {
+    await document.fonts.ready;
+    window.courseShifts = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries())
+            if (!entry.hadRecentInput) window.courseShifts += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    const near = (it) => it.getBoundingClientRect().top < innerHeight + 1250;
+    const shown = [...document.images].filter((it) => it.checkVisibility());
+    const fetched = performance.getEntriesByType("resource").map((entry) => entry.name);
+    const next = shown.filter(near).map((it) => it.src);
+    const files = [location.href, ...fetched, ...next];
+    return { files: [...new Set(files)], shifted: window.courseShifts };
+}"""
 
 
 def pytest_generate_tests(metafunc):
@@ -102,15 +108,8 @@ def browser():
             yield launched
             launched.close()
         return
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.fail(f"the site tests need a browser: install one of {BROWSERS}")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="session")
@@ -165,14 +164,18 @@ def expect():
 def look_at(tab):
     """Return a function that shows a page in a look, loaded once for all its tests.
 
-    So a test leaves the page as it was, or is the last one in its file.
+    So a test leaves the page as it was, or is the last one in its file. What a first
+    visit fetches, and how far the page shifts meanwhile, is kept in ``trouble.first``.
     """
     shown = {}
 
     def look_at(name, look="light"):
         if look not in shown or shown[look][0] != name:
             shown.pop(look, None)
-            shown[look] = (name, *tab("look", f"{name}.html", **LOOKS[look]))
+            page, trouble = tab("look", f"{name}.html", **LOOKS[look])
+            if look == "light":
+                trouble.first.update(page.evaluate(FIRST_VISIT))
+            shown[look] = name, page, trouble
         _, page, trouble = shown[look]
         return page, trouble
 
@@ -181,7 +184,7 @@ def look_at(tab):
 
 def watch(page, address):
     """Collect foreign requests, failures and complaints."""
-    trouble = SimpleNamespace(foreign=[], failed=[], console=[])
+    trouble = SimpleNamespace(foreign=[], failed=[], console=[], first={})
 
     def check_request(request):
         if not request.url.startswith((address, "file:", "data:", "blob:")):
@@ -192,8 +195,7 @@ def watch(page, address):
             trouble.failed.append(f"{response.status} {response.url}")
 
     def check_message(message):
-        if message.type in ("error", "warning"):
-            trouble.console.append(message.text)
+        trouble.console.append(message.text)
 
     page.on("request", check_request)
     page.on("response", check_response)

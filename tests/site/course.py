@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
 PHONE = {"width": 390, "height": 844}
+NARROWEST = {"width": 320, "height": 640}
 LAPTOP = {"width": 1280, "height": 800}
 LOOKS = {
     "light": {"color_scheme": "light"},
@@ -18,6 +19,7 @@ LOOKS = {
     "phone": {"color_scheme": "light", "viewport": PHONE},
     "disk": {"offline": True},
     "no script": {"java_script_enabled": False},
+    "no script, dark": {"java_script_enabled": False, "color_scheme": "dark"},
 }
 
 TOC_PAGES = [TOC["root"]] + [
@@ -32,3 +34,5 @@ CHAPTERS = [page for page in TOC_PAGES if re.match(r"book/\d\d-", page)]
 NARROW = [f"book/{name}" for name in ("use", "notation", "exercises", "license")]
 # Those whose claims stand in the ledger.
 MEASURED = [f"book/{name}" for name in measured()]
+# One page for each kind of what stands on them.
+KINDS = [TOC["root"], CHAPTERS[3], *API[:1], "book/claims", "book/far", "search"]

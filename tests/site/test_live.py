@@ -317,4 +317,5 @@ def test_a_page_from_the_disk_says_how_to_serve_it(visit):
 def test_a_page_without_a_script_has_no_dead_button(visit):
     page, _ = visit(f"{FORWARD}.html", java_script_enabled=False)
     assert page.locator(".live-bar").count() == 0
+    assert not page.locator(".live-place").is_visible()
     assert page.locator(".live-starter pre").first.is_visible()

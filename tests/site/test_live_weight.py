@@ -19,6 +19,7 @@ OURS = [
     r'<meta http-equiv="Content-Security-Policy"[^>]*>\n',
     r"<script [^>]*/live\.js[^>]*></script>\s*",
     r'<p class="live-elsewhere">.*?</p>\n',
+    r'<div class="live-place [^"]*">.*?</div>\n',
     r"(?<=[\w-]) live-(?:starter|check|solution|hints|imports|cell|torch)\b",
 ]
 RULES = re.compile(r"[^{}]*\.live-[^{}]*\{[^{}]*\}")

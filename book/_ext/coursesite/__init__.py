@@ -23,10 +23,10 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * the words of every section, for the search (:mod:`.search`),
 * the reference of a package, from its docstrings, and links between its names and the
   pages that use them (:mod:`.api`, :mod:`.uses`),
-* what a page says of itself to those who list or share it (:mod:`.head`), and the font
-  of its text before its styles (:mod:`.typeface`),
-* small icon fonts and accessible theme parts (:mod:`.icons`, :mod:`.finish`),
-  in one stylesheet and script (:mod:`.bundles`).
+* what a page says of itself to those who list or share it (:mod:`.head`),
+* small fonts of icons, and those of words and formulas at once (:mod:`.icons`,
+  :mod:`.fonts`), accessible theme parts (:mod:`.finish`), in one stylesheet and script
+  (:mod:`.bundles`).
 """
 
 from . import (
@@ -42,6 +42,7 @@ from . import (
     far,
     figures,
     finish,
+    fonts,
     head,
     icons,
     landing,
@@ -52,7 +53,6 @@ from . import (
     pictures,
     search,
     terms,
-    typeface,
     uses,
 )
 
@@ -74,8 +74,8 @@ PARTS = (
     explore,
     search,
     icons,
+    fonts,
     head,
-    typeface,
     finish,
     bundles,
     chapters,

@@ -12,7 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 from posixpath import normpath, relpath
 
-LINK = re.compile(r'\s*<link (?=[^>]*rel="stylesheet")[^>]*href="([^"?]+)[^"]*"[^>]*>')
+# None that an earlier build has made: the one for want of scripts is for nobody else.
+LINK = re.compile(
+    r'\s*<link (?=[^>]*rel="stylesheet")[^>]*href="'
+    r'((?![^"]*/(?:site|noscript)-[0-9a-f]{10}\.css)[^"?]+)[^"]*"[^>]*>'
+)
 # Those of Sphinx and the theme that belong to every page; others may look for their own
 # address.
 SCRIPT = re.compile(

@@ -10,6 +10,7 @@ from pathlib import Path
 # any landmark, list roles without list items. What nobody needs: a slot for
 # advertising, the title once more for a print that has it already, the viewport three
 # times. What makes a page wait: pictures below the screen, scripts before the text.
+# What makes it move: a logo without a size, and once more until a script hides one.
 REPAIRS = [
     (re.compile(pattern, re.DOTALL), replacement)
     for pattern, replacement in [
@@ -38,30 +39,73 @@ REPAIRS = [
             r'<img \1 width="\2" height="\3" loading="lazy" decoding="async" />',
         ),
         (
+            r'<img src="([^"]*)" class="logo__image only-light" alt="([^"]*)"/>\s*'
+            r'<img src="\1" class="logo__image only-dark pst-js-only" alt="[^"]*"/>',
+            r'<img src="\1" class="logo__image" width="44" height="44" alt="\2"/>',
+        ),
+        # In a menu that is closed.
+        (r'(<img alt="Colab logo") src', r'\1 loading="lazy" src'),
+        (
             r'<script (src="[^"]*/_static/(?!documentation_options))',
             r"<script defer \1",
         ),
         (r'<script (src="_static/(?!documentation_options))', r"<script defer \1"),
     ]
 ]
+# The theme asks only after the whole page has come which colors the system wants: until
+# then neither those of the light nor those of the dark page fit. Where nothing may be
+# stored, the system decides as well.
+THEME = re.compile(
+    r'<script data-cfasync="false">\s*document\.doc.*?</script>', re.DOTALL
+)
+THEME_AT_ONCE = """<script data-cfasync="false">
+    (() => {
+      let mode;
+      try { mode = localStorage.getItem("mode"); } catch { /* blocked */ }
+      const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+      const { dataset } = document.documentElement;
+      dataset.mode = mode || "auto";
+      dataset.theme = /^(light|dark)$/.test(mode) ? mode : isDark ? "dark" : "light";
+    })();
+  </script>"""
+# What the theme tells its authors on every page: which colors it took, and the like.
+CHATTER = re.compile(r"""console\.log\(([`"'])\[PST\].*?\1\)""")
+SCRIPTS = Path("_static", "scripts")
+TALKING = ("pydata-sphinx-theme.js", "sphinx-book-theme.js")
 
 
 def repair(page):
     """Return the HTML of a page with the theme's faults mended."""
     for pattern, replacement in REPAIRS:
         page = pattern.sub(replacement, page)
-    return page
+    return silence(THEME.sub(lambda found: THEME_AT_ONCE, page))
+
+
+def silence(script):
+    """Return a script of the theme that does not say what it does."""
+    return CHATTER.sub("void 0", script)
 
 
 def repair_pages(app, error):
     if error is not None or app.builder.format != "html":
         return
-    for path in Path(app.outdir).rglob("*.html"):
+    outdir = Path(app.outdir)
+    scripts = [outdir / SCRIPTS / name for name in TALKING]
+    todo = [(path, silence) for path in scripts if path.is_file()]
+    todo += [(path, repair) for path in outdir.rglob("*.html")]
+    for path, mend in todo:
         before = path.read_text("utf8")
-        after = repair(before)
+        after = mend(before)
         if after != before:
             path.write_text(after, "utf8")
 
 
+def forget_silenced(app):
+    """Remove the scripts of an earlier build: Sphinx reports what it overwrites."""
+    for name in TALKING:
+        Path(app.outdir, SCRIPTS, name).unlink(missing_ok=True)
+
+
 def setup(app):
+    app.connect("builder-inited", forget_silenced)
     app.connect("build-finished", repair_pages)

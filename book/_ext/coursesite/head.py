@@ -47,8 +47,18 @@ def picture(doctree):
     return next((name for name in names if name.endswith(".png")), None)
 
 
+# What pages are for that are made of no text of ours.
+MADE = {
+    "search": "Find a word, a question or a number in any section of the course.",
+    "genindex": "All names of the reference, in the order of the alphabet.",
+    "404": "There is no page at this address.",
+}
+
+
 def describe(app, pagename, templatename, context, doctree):
     if doctree is None:
+        tag = meta("name", "description", MADE[pagename]) if pagename in MADE else ""
+        context["metatags"] = (context.get("metatags") or "") + tag
         return
     base, text = website(app.config), description(doctree)
     title = app.env.titles[pagename].astext() if pagename in app.env.titles else ""

@@ -53,7 +53,8 @@ def used_code_points(outdir):
 
 
 def write_subset(source, target, code_points):
-    options = Options(flavor="woff2", notdef_outline=True)
+    # Without hints for screens of few pixels, which no browser of today follows.
+    options = Options(flavor="woff2", notdef_outline=True, hinting=False)
     font = load_font(source, options)
     subsetter = Subsetter(options)
     subsetter.populate(unicodes=code_points)

@@ -23,7 +23,7 @@
         load(target);
       }
     },
-    { rootMargin: "800px" },
+    { rootMargin: "1500px" },
   );
 
   function look(node) {

@@ -88,9 +88,10 @@
 
   const cells = document.querySelectorAll(".cell.live-cell");
   if (cells.length) {
-    const top = document.querySelector("article .callout-overview, article .callout") ?? document.querySelector("article h1");
-    const about = `${runs("about 20 MB")} It is two to four times slower there than in Colab.`;
-    offer((line) => top.after(line), { cells }, "chapter.js", about, () => ["Run this page", ""]);
+    // The button stands there already, so that nothing moves: now it is made to work.
+    const place = document.querySelector(".live-place");
+    const [name, about] = ["button", ".live-help"].map((part) => place.querySelector(part).textContent);
+    offer((line) => place.replaceWith(line), { cells }, "chapter.js", about, () => [name, ""]);
   }
 
   // Two pages that show what this browser keeps: one of them only if there is something.
