@@ -3,7 +3,9 @@
 Colab, GitHub and Jupyter show the sources as they are; on the site they also get
 
 * colored boxes for ``> **Note.** ...`` and the like (:mod:`.callouts`),
+* questions that take an answer, and show it beside what was measured (:mod:`.predict`),
 * links from "(2.1)", "Figure 2.1" and "Exercise 2.1" to the thing (:mod:`.numbers`),
+* exercises in a frame that ends where they end (:mod:`.cards`),
 * pictures joined with their captions, and the code that draws them folded
   (:mod:`.figures`),
 * links from a cited address to the bibliography, and back (:mod:`.citations`),
@@ -34,6 +36,7 @@ from . import (
     api,
     bundles,
     callouts,
+    cards,
     chapters,
     citations,
     claims,
@@ -51,6 +54,7 @@ from . import (
     live_list,
     numbers,
     pictures,
+    predict,
     search,
     terms,
     uses,
@@ -60,6 +64,7 @@ PARTS = (
     address,
     callouts,
     numbers,
+    predict,
     figures,
     citations,
     terms,
@@ -68,6 +73,7 @@ PARTS = (
     landing,
     live,
     live_list,
+    cards,
     far,
     pictures,
     drawings,
