@@ -68,6 +68,16 @@ def test_a_curve_stays_where_it_is_to_a_sixth_of_a_point():
     assert distance(there, drawn) < 0.16
 
 
+def test_only_points_on_a_straight_line_are_left_out():
+    def points(d):
+        return [at for _, some in drawing.outline(d) for at in some]
+
+    assert points("M 0 0 L 5 1 L 10 2") == [(0, 0), (100, 20)]
+    assert points("M 0 0 L 5 1.1 L 10 2") == [(0, 0), (50, 11), (100, 20)]
+    assert points("M 0 0 L 5 1 L 2.5 0.5") == [(0, 0), (50, 10), (25, 5)]  # and back
+    assert points("M 0 0 L 5 1 L 5.01 1") == [(0, 0), (50, 10)]
+
+
 def distance(points, line):
     """Return how far the farthest point is from a line through other points."""
     steps = np.linspace(0, 1, 500)[:, None, None]
