@@ -68,11 +68,11 @@
       const ask = element.querySelector("legend, span");
       const asked = ask.className ? "" : `${ask.textContent}: `;
       const unit = near ? element.querySelector("label").lastChild.textContent : "";
-      const words = [`${asked}you said ${values.join(", ")}${unit}`];
+      const words = [`${asked}you said ${near ? values[0] + unit : `“${values.join(", ")}”`}`];
       const number = Number(values[0]);
       const fits = near ? near[0] <= number && number <= near[1] : right?.join() === values.join();
       if (measured) words.push(`measured ${measured}`);
-      else if (right && !fits) words.push(`the answer is ${right.join(", ")}`);
+      else if (right && !fits) words.push(`the answer is “${right.join(", ")}”`);
       if (near || right) words.push(fits ? (near ? "close" : "as it came out") : "not what you expected");
       const text = words.join(" · ");
       const link = claim ? [" · ", make("a", { href: `#${at}` }, `claim ${claim}`)] : [];
@@ -150,7 +150,7 @@
   const sections = (bar ? all("a[href^='#']", bar) : [])
     .map((link) => ({ link, element: document.getElementById(decodeURIComponent(link.hash.slice(1))), seconds: 0 }))
     .filter(({ element }) => element);
-  const top = () => (header?.getBoundingClientRect().bottom ?? 0) + 48;
+  const top = () => (header?.getBoundingClientRect().bottom ?? 0) + 100; // where a link lands
   let current = null;
 
   // The innermost section that stands at the top of the view. The last ones may be too
@@ -189,7 +189,7 @@
   };
   if (sections.length) {
     for (const event of ["scroll", "resize", "hashchange"]) addEventListener(event, soon, { passive: true });
-    mark();
+    new ResizeObserver(soon).observe(document.querySelector("article")); // and calls it now
   }
 
   // --- sections that were read ----------------------------------------------------------
@@ -217,18 +217,18 @@
     link.querySelector(".reader-read")?.remove();
     if (!text) return;
     const mark = make("span", { className: "reader-read", role: "img", ariaLabel: label, title: label }, text);
-    link.append(" ", mark);
+    link.append(mark);
   }
 
   function paint() {
     const entry = read(key);
     if (entry !== undefined) known = new Set(entry?.read); // else nothing can be kept
     for (const { link } of sections) put(link, known.has(link.hash) && "✓", "read");
-    for (const link of all(".bd-links a, .course-path a")) {
+    for (const link of all(".bd-links a")) {
       const { read: done, of } = read(`read:${name(link.href)}`) ?? {};
       if (!done?.length) put(link);
       else if (done.length >= of) put(link, "✓", "read");
-      else put(link, `${done.length}/${of}`, `${done.length} of ${of} sections read`);
+      else put(link, "◐", `${done.length} of ${of} sections read`);
     }
   }
 

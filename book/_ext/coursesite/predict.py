@@ -182,7 +182,7 @@ def outcome(part, claims, outputs):
         if part["kind"] == "number":
             made["near"] = [float(f"{end:.6g}") for end in closeness(part, found)]
         if all(re.fullmatch(NUMBER, option) for option in part.get("options", ())):
-            made["measured"] = found["text"] + part.get("unit", "")
+            made["measured"] = found["text"] + unit(part)
         if "claim" in found:
             made |= {"claim": found["claim"], "at": found["at"]}
     return made
@@ -207,10 +207,9 @@ def row(name, part, outcome):
     data = escape(json.dumps(outcome, ensure_ascii=False, separators=(",", ":")))
     ask = escape(part.get("ask", "Your answer"))
     hidden = "" if "ask" in part else ' class="visually-hidden"'
-    unit = escape(part.get("unit", ""))
     inner = {
         "number": f'<label><span{hidden}>{ask}</span> <input type="number" step="any" '
-        f"required>{unit}</label>",
+        f"required>{escape(unit(part))}</label>",
         "words": f"<label><span{hidden}>{ask}</span> "
         '<input type="text" maxlength="200" required></label>',
     }
@@ -220,6 +219,12 @@ def row(name, part, outcome):
         make = choice if part["kind"] == "choice" else ranks
         body = f"<fieldset><legend{hidden}>{ask}</legend>{make(name, part)}</fieldset>"
     return f"<div data-part='{data}'>{body}</div>\n"
+
+
+def unit(part):
+    """Return the unit as it follows a number: "%" closely, a word after a space."""
+    text = part.get("unit", "")
+    return f"\N{NO-BREAK SPACE}{text}" if text[:1].isalpha() else text
 
 
 def choice(name, part):
@@ -233,7 +238,7 @@ def choice(name, part):
 
 def ranks(name, part):
     """Return one list to choose from for each place."""
-    options = "".join(f"<option>{escape(option)}</option>" for option in part["options"])
+    options = "".join(f"<option>{escape(text)}</option>" for text in part["options"])
     return " ".join(
         f"<label>{place} <select required><option></option>{options}</select></label>"
         for place in ("First", "then", "then", "then", "then")[: len(part["options"])]
