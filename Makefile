@@ -32,7 +32,7 @@ MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
 # import PyTorch, and each would spend half of that time on compiling it again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help book test teacher bench exercise-report studies studies-again mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
+.PHONY: help book test lighthouse teacher bench exercise-report studies studies-again mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -60,6 +60,13 @@ define stage
 	@begin=$$(date +%s); $(2) && mkdir -p $(VENV) && \
 	printf '%5d s  %s\n' $$(($$(date +%s) - begin)) '$(1)' >> $(STAGES)
 endef
+
+#: make lighthouse  measure every page, let Lighthouse judge it three times, and write
+#:                tests/pages.md; it fails below 95 or below 100; PAGES="03 claims" chooses
+RUNS  ?= 3
+PAGES ?=
+lighthouse: chromium $(VENV)/.locked $(SITE) tools/lighthouse/node_modules/.ready
+	@$(BIN)/python -m tools.page_metrics --lighthouse $(RUNS) --pages $(PAGES)
 
 #: make mutants   plant bugs, one at a time, and show those that no test notices
 mutants: $(VENV)/.tests
@@ -224,6 +231,11 @@ $(ZOO)/.ready: requirements-zoo.txt
 	@$(PYTHON) -m venv $(ZOO)
 	@$(ZOO)/bin/python $(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
 	@$(ZOO)/bin/python $(PIP) -r requirements-zoo.txt
+	@touch $@
+
+tools/lighthouse/node_modules/.ready: tools/lighthouse/package-lock.json
+	@echo "Setting up Lighthouse in tools/lighthouse ..."
+	@cd tools/lighthouse && npm ci --silent --ignore-scripts --no-audit
 	@touch $@
 
 # On a contributor's machine nothing is installed as root without a word.

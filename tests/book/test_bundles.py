@@ -57,3 +57,12 @@ def test_the_words_of_pages_and_scripts_are_known(tmp_path):
     (tmp_path / "a.html").write_text('<p class="one two-x">')
     (tmp_path / "b.js").write_text('it.classList.add("three")')
     assert {"one", "two-x", "three"} <= bundles.words(tmp_path)
+
+
+def test_what_an_earlier_build_has_joined_is_not_joined_again():
+    link = '<link rel="stylesheet" href="../_static/{}">'
+    assert bundles.LINK.search(link.format("course.css?v=1"))[1] == (
+        "../_static/course.css"
+    )
+    for name in ("site-0123456789.css", "noscript-0123456789.css"):
+        assert not bundles.LINK.search(link.format(f"styles/{name}"))

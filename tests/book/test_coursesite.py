@@ -660,6 +660,26 @@ def test_page_is_described_by_its_first_paragraph(tmp_path):
             '<div class="citation" id="id1">',
         ),
         (
+            '<div id="pst-primary-sidebar" class="bd">',
+            '<div id="pst-primary-sidebar" role="complementary" '
+            'aria-label="Chapters" class="bd">',
+        ),
+        (
+            '<div class="highlight"><pre><span></span><span class="n">a</span>'
+            '<span class="o">=</span></pre></div>',
+            '<div class="highlight"><pre><span></span>a<span class="o">=</span>'
+            "</pre></div>",
+        ),
+        (
+            'console.log("[PST]: it scrolled");console.log("more")',
+            'void 0;console.log("more")',
+        ),
+        (
+            '<img src="l.svg" class="logo__image only-light" alt=""/>\n'
+            '<img src="l.svg" class="logo__image only-dark pst-js-only" alt=""/>',
+            '<img src="l.svg" class="logo__image" width="44" height="44" alt=""/>',
+        ),
+        (
             '\n  <script src="../_static/searchtools.js"></script>'
             '\n<script src="../searchindex.js?v=1"></script>',
             "",
@@ -670,6 +690,7 @@ def test_faults_of_the_theme_are_mended(before, after):
     from coursesite.finish import repair
 
     assert repair(f"<p>{before}</p>") == f"<p>{after}</p>"
+    assert repair(f"<p>{after}</p>") == f"<p>{after}</p>"
 
 
 def test_icons_are_found_in_pages_scripts_and_stylesheets(tmp_path):

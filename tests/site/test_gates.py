@@ -1,5 +1,6 @@
 """What every page costs a first visit, and what every reader must be able to see."""
 
+import re
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -162,3 +163,17 @@ def test_without_a_script_both_themes_read_well(look_at, kind_of_page, look):
     assert len(pairs) >= 3
     for contrast, is_large, text in pairs:
         assert contrast >= (OF_LARGE if is_large else LEAST_CONTRAST), text
+
+
+def test_code_has_elements_for_colors_only(site):
+    css = (site / "_static" / "pygments.css").read_text("utf8")
+    html = (site / f"{CHAPTERS[2]}.html").read_text("utf8")
+    for theme in ("light", "dark"):
+        rule = rf'html\[data-theme="{theme}"\] \.highlight(| \.\w+) \{{([^}}]*)\}}'
+        styles = {name.strip(" ."): style for name, style in re.findall(rule, css)}
+        ink = re.search(r"(?<!-)color: #\w+", styles[""])[0]
+        for name in ("n", "nn", "nx", "p", "w"):
+            assert styles[name].strip() == ink, name
+            assert f'<span class="{name}">' not in html
+        assert styles["k"].strip() != ink
+        assert '<span class="k">' in html

@@ -260,12 +260,12 @@ def test_the_styles_are_the_same_on_every_phone(site):
 def test_a_pale_word_of_code_or_formula_would_be_seen(visit, look, color):
     page, _ = visit("book/bug-hunt.html", **LOOKS[look])
     page.add_style_tag(
-        content=f".highlight .n, .katex .mord {{ color: {color} !important }}"
+        content=f".highlight .k, .katex .mord {{ color: {color} !important }}"
     )
     (violation,) = violations(page, look)
     assert violation["id"] == "color-contrast"
-    found = [re.search(r"\.mord|\.n\b", str(it["target"])) for it in violation["nodes"]]
-    assert {kind and kind[0] for kind in found} == {".mord", ".n"}
+    found = [re.search(r"\.mord|\.k\b", str(it["target"])) for it in violation["nodes"]]
+    assert {kind and kind[0] for kind in found} == {".mord", ".k"}
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "phone"])

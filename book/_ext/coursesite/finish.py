@@ -25,7 +25,7 @@ REPAIRS = [
         (r'(<div) role="list"( class="citation-list">)', r"\1\2"),
         (r'(<div class="citation" id="[^"]*") role="doc-biblioentry"', r"\1"),
         (
-            r'<div id="pst-primary-sidebar"',
+            r'<div id="pst-primary-sidebar"(?! role)',
             r'<div id="pst-primary-sidebar" role="complementary" aria-label="Chapters"',
         ),
         (r'\s*<script defer src="[^"]*fontawesome\.js[^"]*"></script>', ""),
@@ -76,10 +76,22 @@ SCRIPTS = Path("_static", "scripts")
 TALKING = ("pydata-sphinx-theme.js", "sphinx-book-theme.js")
 
 
+CODE = re.compile(r'<div class="highlight"><pre>.*?</pre>', re.DOTALL)
+# Names, signs and blanks have the color of all code; there is an element for each, and
+# they are a third of a page.
+PLAIN = re.compile(r'<span class="(?:n|nn|nx|p|w)">([^<]*)</span>')
+
+
+def lighten(found):
+    """Return a block of code without needless elements."""
+    return PLAIN.sub(r"\1", found[0])
+
+
 def repair(page):
     """Return the HTML of a page with the theme's faults mended."""
     for pattern, replacement in REPAIRS:
         page = pattern.sub(replacement, page)
+    page = CODE.sub(lighten, page)
     return silence(THEME.sub(lambda found: THEME_AT_ONCE, page))
 
 

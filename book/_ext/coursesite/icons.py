@@ -55,11 +55,11 @@ def used_code_points(outdir):
 def write_subset(source, target, code_points):
     # Without hints for screens of few pixels, which no browser of today follows.
     options = Options(flavor="woff2", notdef_outline=True, hinting=False)
-    font = load_font(source, options)
-    subsetter = Subsetter(options)
-    subsetter.populate(unicodes=code_points)
-    subsetter.subset(font)
-    save_font(font, target, options)
+    with load_font(source, options) as font:
+        subsetter = Subsetter(options)
+        subsetter.populate(unicodes=code_points)
+        subsetter.subset(font)
+        save_font(font, target, options)
 
 
 def slim_icons(app, error):
