@@ -80,7 +80,7 @@ def joined(root=ROOT):
         pages = []
         for name in names:
             path = f"book/{name}.html"
-            html = (site / path).read_text("utf-8")
+            html = BLOCK.sub("", (site / path).read_text("utf-8"))
             styles += [s for s in STYLESHEET.findall(html) if s not in styles]
             pages.append(book.page(name, html))
             book.files(pages[-1].section, path, "html/")

@@ -110,6 +110,10 @@ def all_tags(path=PATH):
     return found
 
 
+def test_it_is_sound(pdf):
+    assert pdf.check_pdf_syntax() == []
+
+
 def test_it_is_small_enough_to_send():
     assert PATH.stat().st_size < 8e6
 
