@@ -23,7 +23,7 @@
         load(target);
       }
     },
-    { rootMargin: "1500px" },
+    { rootMargin: "800px" },
   );
 
   function look(node) {
