@@ -99,7 +99,7 @@ CONTRASTS = """() => {
 
 @pytest.mark.parametrize("look", ["light", "dark"])
 def test_drawings_are_seen_on_both_grounds(visit, look):
-    for name in ("book/03-backward", "book/06-why", "book/10-new-data"):
+    for name in ("book/01-scaling", "book/03-backward", "book/10-new-data"):
         page, _ = visit(f"{name}.html", **LOOKS[look])
         found = page.evaluate(CONTRASTS)
         assert len(found) >= 6, found
