@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from nbformat import v4
 
 from tests.book.tiny_book import ROOT, build
 from tests.tools.samples import code, text
@@ -92,7 +93,8 @@ def test_a_claim_gives_its_number_its_spread_and_its_line(tmp_path):
     [
         ("N = 2: too large by _%", 'unit: "%"', "41.4%", [33.12, 49.68]),
         ("N = 8: too large by _%", 'unit: "%", close: 1', "−6.9%", [-7.9, -5.9]),
-        ("# left: _", "", None, None),
+        ("N … 8 … _%", 'unit: "%"', "−6.9%", [-8.28, -5.52]),
+        ("N = # too _%", "", None, None),
         ("left: _", 'unit: "%", times: 100, close: x2', "8%", [4, 16]),
     ],
 )
@@ -106,6 +108,14 @@ def test_a_printed_number_is_found(tmp_path, pattern, more, shown, near):
     else:
         assert made.warnings == []
         assert parts(made.page("one"))["a"] == [{"near": near, "measured": shown}]
+
+
+def test_a_number_of_a_table_is_found_in_its_text(tmp_path):
+    table = v4.new_output("display_data", data={"text/plain": "net  loss\nours  2.5"})
+    part = 'a\n- {kind: number, measured: "net loss ours _"}'
+    cells = [text(f"# One\n\n{QUESTION.format(part)}"), code("1", table)]
+    made = build(tmp_path, {"one.ipynb": cells})
+    assert parts(made.page("one"))["a"] == [{"near": [2, 3], "measured": "2.5"}]
 
 
 def test_choice_order_and_words_become_fields(tmp_path):

@@ -168,15 +168,17 @@ def coded(text):
 def fill(app, error):
     """Put the cards into the first page, once the ledger has been made."""
     page, entries = getattr(app, "course_ledger", (None, []))
-    if error is not None or app.builder.format != "html" or page is None:
+    if error is not None or app.builder.format != "html":
         return
     path = Path(app.outdir, app.builder.get_target_uri(app.config.root_doc))
-    text = path.read_text("utf8")
-    filled = SLOGANS.sub(lambda found: wall(found[1].split(), entries), text)
+    text = filled = path.read_text("utf8")
+    if page is not None:
+        filled = SLOGANS.sub(lambda found: wall(found[1].split(), entries), filled)
     for mark, make in ((PATH, path_picture), (GOALS, goals)):
         if mark in filled:
             filled = filled.replace(mark, make(app.srcdir))
-    path.write_text(filled, "utf8")
+    if filled != text:
+        path.write_text(filled, "utf8")
 
 
 def setup(app):

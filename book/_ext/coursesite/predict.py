@@ -22,8 +22,8 @@ browser keeps the answer. Then comes a list of what is to be filled in:
 ``options`` of a choice or an order, as they are shown
 ``right``  the option that comes out, or the options in their right order
 ``measured`` what came out: a claim of the page, as "N2.outlier", or a text that its
-           cells have printed, in which ``_`` stands for the number and ``#`` for
-           numbers before it
+           cells have printed, in which ``_`` stands for the number, ``#`` for other
+           numbers and ``…`` for any text; spaces and ends of lines are alike
 ``times``  what a printed share is multiplied with, 100 for percent
 ``close``  how far off a number may be and still be called close (a fifth of what was
            measured, without), or as a factor: "x3"
@@ -36,6 +36,7 @@ So no number stands there that a cell has measured. The box gets a form, which
 import json
 import re
 from html import escape
+from pathlib import Path
 
 import yaml
 from docutils import nodes
@@ -119,14 +120,15 @@ def number(text):
 
 def printed(pattern, outputs):
     """Return the number in the place of ``_`` in what the cells have printed."""
-    words = []
-    for word in pattern.split():
-        word = re.escape(word).replace("_", f"({NUMBER})").replace(r"\#", NUMBER)
-        words.append(word)
     if pattern.count("_") != 1:
         raise Fault(f"measured must be a claim or a text with one _, got {pattern!r}")
+    signs = {"_": f"({NUMBER})", "\\#": NUMBER, "…": ".*?"}
+    words = [re.escape(word) for word in pattern.split()]
+    for sign, meaning in signs.items():
+        words = [word.replace(sign, meaning) for word in words]
+    wanted = re.compile(r"\s+".join(words).replace(r"\s+.*?\s+", r"\s*.*?\s*"), re.S)
     for output in outputs:
-        found = re.search(r"\s+".join(words), output)
+        found = wanted.search(output)
         if found:
             return found[1]
     raise Fault(f"measured must be printed by a cell of the page, got {pattern!r}")
@@ -286,9 +288,17 @@ class Predictions(SphinxTransform):
         return {identifier for box in boxes for identifier in box["ids"]}
 
     def outputs(self):
-        """Return what the cells of the page have printed."""
-        blocks = self.document.findall(nodes.literal_block)
-        return [block.astext() for block in blocks if "stream" in block["classes"]]
+        """Return what the cells of the page have printed, tables as text."""
+        path = Path(self.env.doc2path(self.env.docname))
+        if path.suffix != ".ipynb":
+            return []
+        cells = json.loads(path.read_text("utf8"))["cells"]
+        found = [output for cell in cells for output in cell.get("outputs", ())]
+        texts = [
+            output.get("text") or output.get("data", {}).get("text/plain", "")
+            for output in found
+        ]
+        return ["".join(text) for text in texts]
 
 
 def names(env):
