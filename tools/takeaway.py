@@ -1,8 +1,8 @@
-"""Make what a reader takes away: the book as one PDF, and the site as an archive.
+"""Make what a reader takes away: the book as PDF and EPUB, the site as an archive.
 
-``python -m tools.takeaway pdf`` and ``… zip`` read the built site, write their file
-into its folder ``takeaway`` and name it on the first page, with its size. So a link is
-there exactly when its file is; the next build of the site begins without both.
+``python -m tools.takeaway pdf``, ``… epub`` and ``… zip`` read the built site, write
+their file into its folder ``takeaway`` and name it on the first page, with its size. So
+a link is there exactly when its file is; the next build of the site begins without.
 
 The PDF is printed by Chromium from one document (:mod:`tools.takeaway_book`) and made
 small afterwards (:mod:`tools.takeaway_print`). It is printed twice: the first print
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from tools import course, setup_cell
+from tools import course, setup_cell, takeaway_epub
 from tools import takeaway_book as book
 
 ROOT = Path(__file__).parents[1]
@@ -70,28 +70,50 @@ def plan(root=ROOT):
     return parts
 
 
-def joined(root=ROOT):
-    """Return the whole book as one HTML document, which lies in ``_build``."""
-    site, facts = root / SITE, about(root)
-    wanted = plan(root)
+def read(root=ROOT, folder="", formulas=None):
+    """Return the pages of the built site with their places in the book.
+
+    Parameters
+    ----------
+    root : Path
+        The repository.
+    folder : str
+        What the addresses of pictures begin with.
+    formulas : callable, optional
+        See :func:`tools.takeaway_book.page`.
+
+    Returns
+    -------
+    parts : list of (str, list of Page)
+        The pages under the captions of the book, the last one with the solutions.
+    styles : list of str
+        The style sheets of the site that they use.
+    """
+    wanted, site = plan(root), about(root)["address"]
     known = {f"book/{name}.html": name for _, names in wanted for name in names}
     parts, styles = [], []
     for caption, names in wanted:
         pages = []
         for name in names:
             path = f"book/{name}.html"
-            html = BLOCK.sub("", (site / path).read_text("utf-8"))
+            html = BLOCK.sub("", (root / SITE / path).read_text("utf-8"))
             styles += [s for s in STYLESHEET.findall(html) if s not in styles]
-            pages.append(book.page(name, html))
-            book.files(pages[-1].section, path, "html/")
-            book.lead(pages[-1].section, path, known, facts["address"])
+            pages.append(book.page(name, html, formulas))
+            book.files(pages[-1].section, path, folder)
+            book.lead(pages[-1].section, path, known, site)
             book.own_names(pages[-1].section, name)
         parts.append((caption, pages))
-    parts.append(("", [book.solutions([page for _, inner in parts for page in inner])]))
-    sheets = [f"html/{name}" for name in styles]
-    own = os.path.relpath(root / STYLE, (root / DRAFT).parent)
+    back = book.solutions([page for _, inner in parts for page in inner])
+    return [*parts, ("", [back])], styles
+
+
+def joined(root=ROOT):
+    """Return the whole book as one HTML document, which lies in ``_build``."""
+    parts, styles = read(root, "html/")
+    facts, own = about(root), os.path.relpath(root / STYLE, (root / DRAFT).parent)
+    sheets = [*(f"html/{name}" for name in styles), own]
     front = book.front(facts, "html/_static/logo.svg")
-    return book.document(parts, front, [*sheets, own], facts)
+    return book.document(parts, front, sheets, facts)
 
 
 def pdf(root=ROOT):
@@ -107,6 +129,16 @@ def pdf(root=ROOT):
         data = printed(tagged=True)
     draft.unlink()
     return _write(root, f"{NAME}.pdf", takeaway_print.finished(data, about(root)))
+
+
+def epub(root=ROOT):
+    """Write the EPUB and return its path."""
+    parts, _ = read(root, formulas=takeaway_epub.mathml)
+    facts, path = about(root), root / SITE / FOLDER / f"{NAME}.epub"
+    path.parent.mkdir(exist_ok=True)
+    front = book.front(facts, "_static/logo.svg")
+    takeaway_epub.write(path, parts, front, facts, root / SITE)
+    return path
 
 
 # --- the archive ----------------------------------------------------------------------
@@ -163,14 +195,20 @@ def filled(html, words):
 
 def offer(folder):
     """Return the sentence that names what is there to take: links, with their sizes."""
-    kinds = {"pdf": "the whole book as a PDF", "zip": "this site as an archive"}
+    kinds = {
+        "pdf": "the whole book as a PDF",
+        "epub": "the same as an EPUB",
+        "zip": "this site as an archive",
+    }
     links = [
         f'<a href="../{FOLDER}/{NAME}.{kind}">{words}</a> '
         f"({(folder / f'{NAME}.{kind}').stat().st_size / 1e6:.0f} MB)"
         for kind, words in kinds.items()
         if (folder / f"{NAME}.{kind}").is_file()
     ]
-    return f"To read without a connection: {' and '.join(links)}."
+    *others, last = links
+    listed = " and ".join(filter(None, [", ".join(others), last]))
+    return f"To read without a connection: {listed}."
 
 
 def name_them(root=ROOT):
@@ -190,9 +228,9 @@ def _write(root, name, data):
 def main(arguments=None):
     """Make one file and say where it is; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.takeaway")
-    parser.add_argument("what", choices=["pdf", "zip"])
+    parser.add_argument("what", choices=["pdf", "epub", "zip"])
     what = parser.parse_args(arguments).what
-    path = {"pdf": pdf, "zip": archive}[what]()
+    path = {"pdf": pdf, "epub": epub, "zip": archive}[what]()
     name_them()
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e6:.1f} MB")
     return 0

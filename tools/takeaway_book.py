@@ -64,8 +64,17 @@ def soup(html):
     return BeautifulSoup(html, "html.parser")
 
 
-def page(stem, html):
+def page(stem, html, formulas=None):
     """Return the article of a page of the site, ready for paper but for its links.
+
+    Parameters
+    ----------
+    stem : str
+        Its name.
+    html : str
+        The page.
+    formulas : callable, optional
+        What happens to each formula; by default :func:`describe`.
 
     Raises
     ------
@@ -82,7 +91,7 @@ def page(stem, html):
     for useless in section.select(USELESS):
         useless.decompose()
     for formula in section.select(".katex"):
-        describe(formula)
+        (formulas or describe)(formula)
     for code in section.select("pre"):
         calm(code)
     for fold in section.select("details"):
@@ -323,9 +332,9 @@ def front(about, logo):
         "authors and the version.</p>"
         f"<p>The site, with cells that run and exercises that are checked: {site}.<br>"
         f"The notebooks, and a place to report a fault: {code}.</p>"
-        "<p>On paper nothing folds: an answer stands below its question, and hints and "
-        "solutions at the end of the book. What can be dragged on the site is printed "
-        f"as it begins. The following pages are on the site only: {missing}; and the "
+        "<p>Here nothing folds: an answer stands below its question, and hints and "
+        "solutions at the end of the book. What can be dragged on the site stands "
+        f"here as it begins. Some pages are on the site only: {missing}; and the "
         "reference of the package, which is looked up while one writes code. Links to "
         "them lead there.</p></section>"
     )

@@ -1,13 +1,15 @@
 """Pages are joined, named and led on as the printed book needs it."""
 
+import re
 import zipfile
+from xml.etree import ElementTree
 
 import pikepdf
 import pytest
 from pikepdf import Array, Dictionary, Name
 from PIL import Image
 
-from tools import course, takeaway, takeaway_print, takeaway_tags
+from tools import course, takeaway, takeaway_epub, takeaway_print, takeaway_tags
 from tools import takeaway_book as book
 
 SITE = "https://example.org/course/"
@@ -41,10 +43,10 @@ OTHER = """<article><section id="why"><h1>Chapter 1: Why?</h1><p id="a-b">Text
 KNOWN = {"book/01-why.html": "01-why", "book/02-pass.html": "02-pass"}
 
 
-def made(name="02-pass", html=HTML):
+def made(name="02-pass", html=HTML, folder="html/", formulas=None):
     """Return a page as it stands in the whole."""
-    page = book.page(name, html)
-    book.files(page.section, f"book/{name}.html", "html/")
+    page = book.page(name, html, formulas)
+    book.files(page.section, f"book/{name}.html", folder)
     book.lead(page.section, f"book/{name}.html", KNOWN, SITE)
     book.own_names(page.section, name)
     return page
@@ -283,8 +285,6 @@ def test_the_outline_ends_with_the_third_level():
         assert (third.title, third.children) == ("level 3", [])
 
 
-# --- the archive and the first page ---------------------------------------------------
-
 FIRST = "<p>a</p><!-- takeaway --><p>make pdf</p><!-- /takeaway --><p>b</p>"
 
 
@@ -299,6 +299,77 @@ def root(tmp_path):
     facts = (takeaway.ROOT / "CITATION.cff").read_text("utf-8")
     (tmp_path / "CITATION.cff").write_text(facts, "utf-8")
     return tmp_path
+
+
+# --- the EPUB -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def epub(root):
+    """Return the files of a small book, by their names."""
+    site, formulas = root / takeaway.SITE, takeaway_epub.mathml
+    (site / "_images").mkdir()
+    (site / "_images/a.png").write_bytes(b"png")
+    pages = [made("01-why", OTHER, "", formulas), made("02-pass", HTML, "", formulas)]
+    parts = [("Part", pages), ("", [book.solutions(pages)])]
+    path = root / "a.epub"
+    takeaway_epub.write(
+        path, parts, "<header>Cover<br></header>", takeaway.about(), site
+    )
+    with zipfile.ZipFile(path) as packed:
+        return {info.filename: packed.read(info) for info in packed.infolist()}
+
+
+def test_an_epub_says_what_it_is_first(epub):
+    assert next(iter(epub.items())) == ("mimetype", b"application/epub+zip")
+    assert b"book/package.opf" in epub["META-INF/container.xml"]
+
+
+def test_an_epub_lists_all_of_its_files_and_is_well_formed(epub):
+    listed = re.findall(
+        r'<item id="[^"]+" href="([^"]+)"', epub["book/package.opf"].decode()
+    )
+    named = {f"book/{name}" for name in listed}
+    assert named | {"mimetype", "META-INF/container.xml", "book/package.opf"} == set(
+        epub
+    )
+    for name, content in epub.items():
+        if name.endswith((".xhtml", ".opf", ".xml")):
+            ElementTree.fromstring(content)
+
+
+def test_in_an_epub_links_lead_from_file_to_file(epub):
+    text = epub["book/02-pass.xhtml"].decode()
+    addresses = ["01-why.xhtml#01-why--a-b", "02-pass.xhtml#02-pass--four"]
+    addresses += ["solutions.xhtml#solutions-02-pass--exercise-2-1"]
+    assert all(f'href="{address}"' in text for address in addresses)
+    back = epub["book/solutions.xhtml"].decode()
+    assert 'href="02-pass.xhtml#02-pass--exercise-2-1"' in back
+    contents = epub["book/contents.xhtml"].decode()
+    assert 'href="02-pass.xhtml"' in contents and 'href="solutions.xhtml"' in contents
+
+
+def test_in_an_epub_a_formula_is_mathml_and_svg_has_its_capitals(epub):
+    text = epub["book/02-pass.xhtml"].decode()
+    assert '<math alttext="\\hat x">' in text and "katex" not in text
+    assert 'viewBox="0 0 1 1"' in text and "<clipPath id" in text
+    assert 'src="pictures/a.png"' in text and epub["book/pictures/a.png"] == b"png"
+    listed = b'href="02-pass.xhtml" media-type="application/xhtml+xml" properties='
+    assert listed + b'"mathml svg"' in epub["book/package.opf"]
+
+
+def test_the_style_of_an_epub_has_colors_and_no_variables(tmp_path):
+    path = tmp_path / takeaway_epub.PICTURES
+    path.parent.mkdir(parents=True)
+    rules = (
+        ".bn-svg { --ink: var(--bn-ink, #123456); }\n.bn-svg text { fill: var(--ink); }"
+    )
+    path.write_text(rules, "utf-8")
+    style = takeaway_epub.style(tmp_path)
+    assert ".bn-svg text { fill: #123456; }" in style and "var(" not in style
+
+
+# --- the archive and the first page ---------------------------------------------------
 
 
 def test_the_archive_is_the_site_without_what_is_taken_away(root):
@@ -329,6 +400,9 @@ def test_the_first_page_names_what_is_there_with_its_size(root):
     page = (root / takeaway.SITE / takeaway.FIRST).read_text("utf-8")
     assert page.count("takeaway -->") == 2 and page.count("<a ") == 2
     assert "the whole book as a PDF</a> (5 MB) and <a" in page
+    (folder / f"{takeaway.NAME}.epub").write_bytes(bytes(4_000_000))
+    assert "(5 MB), <a" in takeaway.offer(folder)
+    assert "EPUB</a> (4 MB) and <a" in takeaway.offer(folder)
 
 
 def test_a_first_page_without_a_place_for_them_stops_it():
@@ -339,7 +413,7 @@ def test_a_first_page_without_a_place_for_them_stops_it():
 def test_the_book_has_the_place_and_says_what_to_do():
     text = (takeaway.ROOT / "book/index.md").read_text("utf-8")
     (block,) = takeaway.BLOCK.finditer(text)
-    assert "`make pdf`" in block[0] and "`make zip`" in block[0]
+    assert all(f"`make {kind}`" in block[0] for kind in ("pdf", "epub", "zip"))
 
 
 def test_without_a_browser_it_says_what_to_install(monkeypatch):
