@@ -1,5 +1,5 @@
 # Two commands matter: `make book` builds the site, `make test` checks it; CI runs
-# `make conventions` after it.
+# `make conventions`, `make pdf`, `make epub` and `make zip` after it.
 # Each target sets up what it needs and is quiet when nothing is to do.
 
 PYTHON ?= python3
@@ -32,7 +32,7 @@ MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
 # import PyTorch, and each would spend half of that time on compiling it again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help book test lighthouse teacher bench exercise-report studies studies-again mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
+.PHONY: help book pdf epub zip test lighthouse teacher bench exercise-report studies studies-again mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -102,6 +102,23 @@ exercise-report: $(VENV)/.tests
 #:                each, and the figures as slides (slides.pdf)
 teacher: $(VENV)/.tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tools.teacher
+
+#: make pdf       print the whole book into one PDF with chromium, and check it; the first
+#:                page of the built site then leads to it
+pdf: $(SITE) $(VENV)/.locked chromium
+	@$(BIN)/python -m tools.takeaway pdf
+	@$(BIN)/python -m pytest -q -n0 tests/takeaway/opened_pdf.py
+
+#: make epub      the same for e-readers, with MathML
+epub: $(SITE) $(VENV)/.locked
+	@$(BIN)/python -m tools.takeaway epub
+	@$(BIN)/python -m pytest -q -n0 tests/takeaway/opened_epub.py
+
+#: make zip       pack the built site into one file to read without a connection, and
+#:                check it; the first page then leads to it
+zip: $(SITE) $(VENV)/.locked
+	@$(BIN)/python -m tools.takeaway zip
+	@$(BIN)/python -m pytest -q -n0 tests/takeaway/opened_zip.py
 
 #: make bench     time the layers against PyTorch, one thread; rewrites bnlib/lab/speed.json
 # CPU time, not the clock's: other work on the machine then hardly counts.

@@ -20,8 +20,12 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from tqdm import tqdm
 from traitlets import default
 
+from tools import drawing
 from tools import normal_form as nb
 from tools.exact_env import kernel_environment
+
+# Figures are stored as pictures and as drawings; a reader's notebook makes pictures.
+DRAWINGS = {"BNLIB_FIGURES": "drawings"}
 
 
 class OwnKernelManager(AsyncKernelManager):
@@ -83,12 +87,13 @@ def execute(path):
             bar.update()
 
         try:
-            run(notebook, path.parent, note)
+            run(notebook, path.parent, note, env=kernel_environment() | DRAWINGS)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
             where = nb.place(notebook, current)
             return [f"{where} failed, the file stays as it was:\n{text}"]
     nb.normalize(notebook)
+    drawing.store(notebook)
     complaints = nb.faults(notebook)
     if not complaints:
         nb.write(notebook, path)

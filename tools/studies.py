@@ -92,10 +92,13 @@ def versions():
 
 
 def measure(unit):
-    """Run a unit and return its rows."""
+    """Run a unit and return its rows, the same ones in every process and order."""
     import torch
 
     torch.set_num_threads(1)
+    # What a study draws without a seed of its own, as noise behind a norm, must not
+    # hang on what the process measured before.
+    torch.default_generator.manual_seed(0)
     module = importlib.import_module(f"book.studies.{unit.family}")
     study, setting, began = getattr(module, unit.study), unit.setting, _cpu()
     found = list(study.measure(setting))

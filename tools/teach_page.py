@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 MARK = "> **Note.** May be skipped"
 END = ("What can go wrong", "What to remember", "Further reading")
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)  # what a question takes for an answer
 WORD = re.compile(r"[^\W\d_][\w'’-]*")
 BOX = re.compile(r"> \*\*In this chapter\.\*\* (.*)")
 CORE_SECTIONS = re.compile(r"\bCore: ((?:\*[^*]+\*|,| |and)+)")
@@ -38,7 +39,7 @@ def sections(notebook):
     for cell in notebook.cells:
         if cell.cell_type != "markdown" or "exercise" in cell.metadata:
             continue
-        for line in cell.source.splitlines():
+        for line in COMMENT.sub("", cell.source).splitlines():
             if heading := re.match(r"(###?) (.*)", line):
                 found.append(Section(heading[2], len(heading[1])))
             elif line.startswith(MARK):

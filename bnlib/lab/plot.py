@@ -4,17 +4,21 @@ matplotlib is imported by the functions, never by the package: the arithmetic of
 chapters 1 to 3 must run where there is nothing but NumPy.
 """
 
+import os
+from pathlib import Path
+
 __all__ = ["COLORS", "draw_axes", "draw_cube", "draw_graph", "label_lines", "use_style"]
 
 # Okabe & Ito's palette, distinguishable with every common color blindness, in the
-# order of use. Yellow is left out: it vanishes on white.
+# order of use. Yellow is left out, and sky and amber are darker: each has a contrast
+# of 3 to white.
 COLORS = {
     "blue": "#0072B2",
     "orange": "#D55E00",
     "green": "#009E73",
     "purple": "#CC79A7",
-    "sky": "#56B4E9",
-    "amber": "#E69F00",
+    "sky": "#3A94CC",
+    "amber": "#C07F00",
     "black": "#000000",
     "gray": "#767676",
 }
@@ -22,6 +26,10 @@ COLORS = {
 
 def use_style():
     """Set the book's figure style: sharp, deterministic, readable at phone width.
+
+    A figure 6 inches wide shows its words in 13 points, so that they have 10 pixels
+    and more where it is 358 pixels wide. They are set in the typeface of the book,
+    which comes with bnlib; what it lacks is taken from matplotlib's own.
 
     In a notebook, figures become PNG at twice the nominal resolution without version
     or date in the file, so that running a chapter again gives the same bytes.
@@ -37,16 +45,22 @@ def use_style():
     import matplotlib as mpl
     from cycler import cycler
 
+    face = _add_typeface()
     mpl.rcParams.update(
         {
             "figure.figsize": (6.0, 3.4),
-            "figure.dpi": 100,
-            "savefig.dpi": 100,
+            "figure.dpi": 90,
+            "savefig.dpi": 90,
             "figure.constrained_layout.use": True,
-            "font.family": "DejaVu Sans",  # ships with matplotlib
-            "font.size": 11,
-            "axes.titlesize": 11,
-            "axes.labelsize": 11,
+            "font.family": [face, "DejaVu Sans"],  # the second ships with matplotlib
+            "mathtext.fontset": "custom",
+            **{
+                f"mathtext.{kind}": face
+                for kind in ("rm", "it", "bf", "sf", "tt", "cal")
+            },
+            "font.size": 13,
+            "axes.titlesize": 13,
+            "axes.labelsize": 13,
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.prop_cycle": cycler(color=list(COLORS.values())),
@@ -58,7 +72,7 @@ def use_style():
     _use_retina_png()
 
 
-def label_lines(ax, *, size=10, pad=4):
+def label_lines(ax, *, size=12, pad=4):
     """Write each line's label at its right end in its color, instead of a legend.
 
     Labels that would touch each other are pushed apart vertically.
@@ -67,7 +81,7 @@ def label_lines(ax, *, size=10, pad=4):
     ----------
     ax : matplotlib.axes.Axes
         Axes with labeled lines; limits and scales must be final.
-    size : float, default=10
+    size : float, default=12
         Font size in points.
     pad : float, default=4
         Distance from the end of the line, in points.
@@ -86,7 +100,7 @@ def label_lines(ax, *, size=10, pad=4):
     lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
     ends = [(line.get_xdata()[-1], line.get_ydata()[-1]) for line in lines]
     heights = np.array([ax.transData.transform(end)[1] for end in ends])
-    step = 1.25 * size * ax.figure.dpi / 72  # one line of text, in pixels
+    step = 1.3 * size * ax.figure.dpi / 72  # one line of text, in pixels
     shifts = _spread(heights, step) - heights
     for line, end, shift in zip(lines, ends, shifts, strict=True):
         ax.annotate(
@@ -143,7 +157,7 @@ def draw_axes(ax, shared, groups=1):
         _draw_cell(ax, n * (size["HW"] + 1) + p, size["C"] - 1 - c, k)
     for n in range(size["N"]):
         middle = n * (size["HW"] + 1) + size["HW"] / 2
-        ax.text(middle, size["C"] + 0.15, f"example {n}", ha="center", size=10)
+        ax.text(middle, size["C"] + 0.15, f"example {n}", ha="center", size=12)
     ax.set(
         xlim=(-0.1, 3 * size["HW"] + 2.1),
         ylim=(-0.1, size["C"] + 0.8),
@@ -151,7 +165,7 @@ def draw_axes(ax, shared, groups=1):
         yticks=[size["C"] - 0.5 - c for c in range(size["C"])],
         yticklabels=[f"channel {c}" for c in range(size["C"])],
     )
-    ax.tick_params(length=0, labelsize=10)
+    ax.tick_params(length=0, labelsize=12)
     ax.spines[:].set_visible(False)
     return len(numbers)
 
@@ -162,7 +176,7 @@ def _draw_cell(ax, left, bottom, number):
     tints = [COLORS[name] for name in ("blue", "amber", "green", "purple", "gray")]
     color = tints[number % len(tints)]
     ax.add_patch(Rectangle((left, bottom), 1, 1, fc=(color, 0.35), ec="white", lw=1.5))
-    ax.text(left + 0.5, bottom + 0.5, number, ha="center", va="center", size=10)
+    ax.text(left + 0.5, bottom + 0.5, number, ha="center", va="center", size=12)
 
 
 def draw_cube(ax, shared, *, groups=1, ghosts=1):
@@ -235,9 +249,9 @@ def _draw_face(ax, corner, one, other, marked):
 
 def _name_cube_axes(ax):
     x, y = 2 * _BACK[0] - 0.25, 2 * _BACK[1] + 0.1
-    ax.text(2, -4.15, "channels", ha="center", va="top", size=10)
-    ax.text(-0.2, -2, "positions", ha="right", va="center", rotation=90, size=10)
-    ax.text(x, y, "examples", ha="right", va="bottom", size=10)
+    ax.text(2, -4.15, "channels", ha="center", va="top", size=11)
+    ax.text(-0.2, -2, "positions", ha="right", va="center", rotation=90, size=11)
+    ax.text(x, y, "examples", ha="right", va="bottom", size=11)
     ax.set(xlim=(-1.1, 6), ylim=(-4.8, 2.2), xticks=[], yticks=[], aspect="equal")
     ax.spines[:].set_visible(False)
 
@@ -396,3 +410,39 @@ def _use_retina_png():
     options = {"bbox_inches": None, "metadata": {"Software": None}}
     InlineBackend.instance(parent=shell).print_figure_kwargs = options
     set_matplotlib_formats("retina", **options)
+    if os.environ.get("BNLIB_FIGURES") == "drawings":
+        _add_drawings(shell)
+
+
+def _add_drawings(shell):
+    """Let each figure give a drawing as well, which the site shows for the picture."""
+    from IPython.core.formatters import SVGFormatter
+    from matplotlib.figure import Figure
+
+    formatter = SVGFormatter(parent=shell.display_formatter)
+    formatter.for_type(Figure, _draw)
+    # No viewer of notebooks knows this type, so each takes the picture.
+    shell.display_formatter.formatters["application/vnd.bnlib.drawing"] = formatter
+
+
+def _draw(figure):
+    import io
+
+    import matplotlib as mpl
+
+    file = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "bnlib"}):
+        figure.savefig(file, format="svg", metadata=nothing)
+    return file.getvalue()
+
+
+def _add_typeface():
+    """Tell matplotlib of our font, once; return its name."""
+    from matplotlib import font_manager
+
+    path = Path(__file__).with_name("fonts") / "measured-sans.ttf"
+    known = font_manager.fontManager
+    if str(path) not in {font.fname for font in known.ttflist}:
+        known.addfont(path)
+    return font_manager.get_font(path).family_name

@@ -154,7 +154,7 @@ def _blocks(s, options, seed):
         (4, 8),
         "SGD with momentum",
         60,
-        5,
+        8,
     ),
     images(
         "warped, ResNet of 15 layers",
@@ -163,7 +163,7 @@ def _blocks(s, options, seed):
         (7, 8),
         "SGD with momentum",
         60,
-        5,
+        8,
     ),
 )
 def convolutions(s):

@@ -6,8 +6,12 @@ import re
 
 import pytest
 
-from tests.book.tiny_book import REPOSITORY, build
+from bnlib.lab.plot import COLORS
+from tests.book.tiny_book import REPOSITORY, ROOT, build
 from tests.tools.samples import code, picture, text
+from tools.drawing import MIME
+
+UNKNOWN = ["mystnb.unknown_mime_type"]
 
 CLAIM = "✔ {} · the sentence of {} · measured 0.71, needs < 1\n"
 
@@ -290,6 +294,60 @@ def test_picture_with_words_is_fine(tmp_path):
     book = build(tmp_path, {"a.ipynb": cells})
     assert book.warnings == []
     assert 'alt="One pixel."' in book.page("a")
+
+
+DRAWN = (
+    '<svg viewBox="2 2 428 240" fill="none"><clipPath id="c0"><rect/></clipPath>'
+    '<path clip-path="url(#c0)" d="M0 0h1"/><g><text>loss</text></g></svg>'
+)
+
+
+def drawn():
+    """Return a picture with the drawing that is stored beside it."""
+    output = picture()
+    output["data"][MIME] = DRAWN
+    return output
+
+
+def test_a_drawing_takes_the_place_of_its_picture(tmp_path):
+    metadata = {"mystnb": {"image": {"alt": "A <steep> curve."}}}
+    cells = [text("# A"), code("plot()", drawn(), drawn(), picture(), **metadata)]
+    book = build(tmp_path, {"a.ipynb": cells}, suppress_warnings=UNKNOWN)
+    assert not book.warnings
+    page = book.page("a")
+    words = 'role="img" aria-label="A &lt;steep&gt; curve." width="535" height="300"'
+    assert page.count(f'<svg class="course-drawing" {words}') == 2
+    assert page.count("<img") == 1, "what has no drawing stays a picture"
+    for number in (0, 1):  # what is named is named once on a page
+        assert page.count(f'id="drawing-{number}-0"') == 1
+        assert page.count(f"url(#drawing-{number}-0)") == 1
+
+
+def test_who_shares_a_page_with_a_drawing_shows_its_picture(tmp_path):
+    metadata = {"mystnb": {"image": {"alt": "A curve."}}}
+    cells = [text("# A"), code("plot()", drawn(), **metadata)]
+    book = build(tmp_path, {"a.ipynb": cells}, suppress_warnings=UNKNOWN)
+    assert "<img" not in book.page("a")
+    assert len(list((book.out / "_images").glob("*.png"))) == 1
+
+
+def test_a_drawing_without_words_is_a_warning_too(tmp_path):
+    cells = [text("# A"), code("plot()", drawn())]
+    (warning,) = build(tmp_path, {"a.ipynb": cells}, suppress_warnings=UNKNOWN).warnings
+    assert "picture without alternative text (code cell 1)" in warning
+
+
+def test_the_stylesheet_knows_the_colors_of_all_drawings():
+    style = (ROOT / "book" / "_static" / "course.css").read_text("utf8")
+    dark = set(re.findall(r'"dark"\] \.course-drawing \[\w+="(#\w+)"\]', style))
+    assert {color.lower() for color in COLORS.values()} - {"#000000"} <= dark
+    for path in sorted((ROOT / "book").glob("*.ipynb")):
+        for cell in json.loads(path.read_text("utf8"))["cells"]:
+            for output in cell.get("outputs", []):
+                svg = "".join(output.get("data", {}).get(MIME, ""))
+                used = set(re.findall(r' (?:fill|stroke)="(#\w+)"', svg))
+                # A color map is seen as it is: its colors are values.
+                assert used <= dark or len(used) > 10, (path.name, used - dark)
 
 
 def test_markdown_picture_without_words_is_a_warning(tmp_path):

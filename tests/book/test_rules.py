@@ -110,7 +110,8 @@ def test_a_chapter_is_short(file):
     for cell in notebook(file).cells:
         if cell.cell_type != "markdown" or "exercise" in cell.metadata:
             continue
-        text = re.sub(r"<details>.*?</details>|\$[^$]*\$|\]\([^)]*\)", "", cell.source)
+        text = re.sub(r"(?s)<!--.*?-->", "", cell.source)
+        text = re.sub(r"<details>.*?</details>|\$[^$]*\$|\]\([^)]*\)", "", text)
         words += len(re.findall(r"[^\W\d_][\w'’-]*", text))
     assert words <= MOST_WORDS, f"{words} words of prose"
 

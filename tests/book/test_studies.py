@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bnlib.lab.models import mlp
-from book.studies import FAMILIES, base, data, judge, picture, results
+from book.studies import FAMILIES, base, data, effects, judge, picture, results
 from book.studies.quantities import COURSES, QUANTITIES, Course, Quantity
 from tools import course, studies
 
@@ -161,6 +161,15 @@ def test_a_stored_setting_is_replaced_and_the_others_stay(tmp_path):
     stored = results.read("effects", tmp_path)
     assert [r.value for r in stored if r.setting == "one"] == [9.0] * 3
     assert [r.value for r in stored if r.setting == "other"] == [1.0]
+
+
+def test_what_was_measured_before_does_not_change_a_number(monkeypatch):
+    def speed(setting):
+        yield from base.found("W6.std", torch.rand(setting.seeds))
+
+    monkeypatch.setattr(effects, "speed", base.study(unit().setting)(speed))
+    numbers = [[r.value for r in studies.measure(unit())] for _ in range(2)]
+    assert numbers[0] == numbers[1] and len(set(numbers[0])) == 2
 
 
 def test_what_is_stored_is_not_measured_again_unless_its_row_changes(tmp_path):

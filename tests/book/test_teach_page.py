@@ -102,9 +102,10 @@ OPENING = "# Chapter 2: T\n\n> **In this chapter.** {} 10 minutes to read.\n\non
 def notebook(core=""):
     """Return a chapter with three sections, of which one and a part are marked."""
     skip = f"{teach_page.MARK}: five more words of it"
+    question = "<!-- predict: name\n- kind: words\n-->"  # no words of the prose
     return samples.chapter(
         samples.text(OPENING.format(core)),
-        samples.text("end of the opening\n\n## First, long\n\na b c d"),
+        samples.text(f"end of the opening\n\n## First, long\n\na b c d\n\n{question}"),
         samples.text(f"### Part\n\n{skip}\n\n## Second\n\n{skip}\n\n## Third\n\ne f"),
         samples.text("## What to remember\n\ng"),
     )

@@ -30,8 +30,29 @@ def style():
 def test_line_colors_are_the_palette_and_contrast_with_white():
     cycle = [entry["color"] for entry in matplotlib.rcParams["axes.prop_cycle"]]
     assert cycle == list(COLORS.values())
-    for name in ("blue", "orange", "green", "gray", "black"):
-        assert contrast_with_white(COLORS[name]) > 3, name
+    for name, color in COLORS.items():
+        assert contrast_with_white(color) > 3, name
+
+
+def test_words_are_set_in_the_typeface_of_the_book():
+    fig = plt.figure()
+    word = fig.text(0, 0, "γ = 0.5 × σ")
+    assert word.get_fontname() == "Measured Sans"
+    # A second call must not make matplotlib know the file twice.
+    use_style()
+    known = matplotlib.font_manager.fontManager.ttflist
+    assert sum(font.name == "Measured Sans" for font in known) == 1
+
+
+def test_words_have_ten_pixels_on_a_phone():
+    # A figure 6 inches wide fills 358 pixels; on the site it has no margin of its own.
+    scale = 358 / (6 * 72 - 4)
+    _, ax = plt.subplots()
+    ax.plot([0, 1], label="line")
+    label_lines(ax)
+    ax.set(xlabel="x", title="title")
+    words = [*ax.texts, ax.title, ax.xaxis.label, *ax.get_xticklabels()]
+    assert min(word.get_size() for word in words) * scale >= 10
 
 
 def contrast_with_white(color):

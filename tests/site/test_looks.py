@@ -32,16 +32,19 @@ def test_each_figure_is_one_element_with_picture_and_words(site, chapter):
     for figure in whole:
         caption = figure.partition("<figcaption>")[2]
         assert re.match(r"\s*<p[^>]*><strong>Figure \d+\.\d+\.</strong>", caption)
-        assert figure.count("<img") == 1
         assert '<a class="reference internal image-reference"' not in figure
-        size = r'<img [^>]*width="\d+" height="\d+" loading="lazy"'
-        assert re.search(size, figure), "space for a picture that comes late"
+        picture = r'<img [^>]*width="\d+" height="\d+" loading="lazy"'
+        words = r'role="img" aria-label="[^"]{40,}" width="\d+" height="\d+"'
+        drawing = rf'<svg class="course-drawing" {words}'
+        found = re.findall(f"{picture}|{drawing}", figure)
+        assert len(found) == 1, "one picture, and space for one that comes late"
+        assert figure.count("<img") + figure.count("<svg") == 1
+    assert len(set(re.findall(r' id="([^"]+)"', html))) == html.count(' id="')
 
 
 def test_a_link_to_a_figure_shows_the_picture(visit):
     page, _ = visit(f"{CHAPTERS[3]}.html#figure-4-2")
-    picture = page.locator("#figure-4-2 img")
-    picture.evaluate("image => image.decode()")
+    picture = page.locator("#figure-4-2 svg")
     bar = page.locator(".bd-header-article").bounding_box()
     box = picture.bounding_box()
     assert bar["y"] + bar["height"] <= box["y"] + 1
@@ -66,11 +69,79 @@ def test_the_code_of_a_figure_is_one_click_away(visit, expect):
 
 
 def test_dark_pictures_have_the_values_of_light_ones(visit):
-    page, _ = visit("book/09-devices.html", **LOOKS["dark"])
-    picture = page.locator("figure img").first
+    page, _ = visit("book/10-new-data.html", **LOOKS["dark"])
+    picture = page.locator("#figure-10-1 img")
     style = "image => getComputedStyle(image)"
     assert picture.evaluate(f"{style}.filter") == "none"
     assert picture.evaluate(f"{style}.backgroundColor") == "rgb(255, 255, 255)"
+
+
+CONTRASTS = """() => {
+    const parts = text => text.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map(it => it / 255)
+        .map(it => it <= 0.04045 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, it, k) => sum + it * [0.2126, 0.7152, 0.0722][k], 0.05);
+    const ground = light(parts(getComputedStyle(document.body).backgroundColor));
+    const found = {};
+    for (const it of document.querySelectorAll('svg.course-drawing :is(text, path)')) {
+        const word = it.tagName === 'text', style = getComputedStyle(it);
+        const ink = word ? style.fill : style.stroke;
+        const clear = style.strokeOpacity < 1 || style.opacity < 1;
+        if (!ink.startsWith('rgb') || clear) continue;
+        const pair = [ground, light(parts(ink))].sort((a, b) => b - a);
+        const contrast = pair[0] / pair[1];
+        const key = `${word ? 'word' : 'line'} ${it.getAttribute('fill') ?? ''} ${ink}`;
+        found[key] = Math.min(found[key] ?? 99, contrast);
+    }
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_drawings_are_seen_on_both_grounds(visit, look):
+    for name in ("book/01-scaling", "book/03-backward", "book/10-new-data"):
+        page, _ = visit(f"{name}.html", **LOOKS[look])
+        found = page.evaluate(CONTRASTS)
+        assert len(found) >= 6, found
+        for kind, contrast in found.items():
+            assert contrast >= (4.5 if kind.startswith("word") else 3), (name, kind)
+        ink = page.locator("svg.course-drawing text:not([fill])").first
+        same = (
+            "it => getComputedStyle(it).fill === getComputedStyle(document.body).color"
+        )
+        assert ink.evaluate(same)
+
+
+# The typeface
+
+
+@pytest.mark.parametrize("look", ["light", "disk"])
+def test_words_and_drawings_are_set_in_the_typeface_of_the_course(look_at, look):
+    page, _ = look_at("book/02-forward", look)
+    loaded = page.evaluate(
+        "document.fonts.ready.then(fonts => [...fonts]"
+        ".filter(font => font.status === 'loaded')"
+        ".map(font => `${font.family} ${font.style}`.replaceAll('\"', '')))"
+    )
+    assert {"Measured Sans normal", "Measured Sans italic"} <= set(loaded)
+    family = "it => getComputedStyle(it).fontFamily.split(',')[0]"
+    for place in ("h1", "article p", "svg.course-drawing text", "nav a"):
+        assert "Measured Sans" in page.locator(place).first.evaluate(family), place
+    ahead = page.locator('link[rel="preload"][href$="measured-sans.woff2"]')
+    assert ahead.count() == (look != "disk")
+
+
+def test_a_line_of_text_has_about_seventy_letters(look_at):
+    page, _ = look_at("book/02-forward")
+    letters = page.evaluate(
+        """() => [...document.querySelectorAll('article section > p')].flatMap(it => {
+            const size = parseFloat(getComputedStyle(it).lineHeight);
+            const lines = Math.round(it.offsetHeight / size);
+            return lines > 3 ? [it.innerText.length / lines] : [];
+        })"""
+    )
+    assert len(letters) > 5
+    assert 55 <= sum(letters) / len(letters) <= 75
 
 
 # Claims, questions and the opening of a chapter

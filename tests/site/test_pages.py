@@ -90,8 +90,9 @@ def test_page_reads_from_the_disk(look_at, unlike_page):
 
 def test_every_picture_has_words(look_at, unlike_page):
     page, _ = look_at(unlike_page)
-    content = page.locator("article img")
-    words = [image.get_attribute("alt") or "" for image in content.all()]
+    words = page.locator("article :is(img, svg.course-drawing)").evaluate_all(
+        "all => all.map(it => it.alt ?? it.getAttribute('aria-label') ?? '')"
+    )
     assert all(text.strip() and not text.endswith(".png") for text in words), words
 
 
@@ -112,6 +113,27 @@ def test_pictures_keep_their_proportions_on_a_phone(look_at, unlike_page):
             "[image.naturalWidth / image.naturalHeight, image.width / image.height])"
         )
         assert abs(shown / natural - 1) < 0.02, image.get_attribute("alt")
+
+
+def test_words_of_drawings_are_legible_on_a_phone(look_at, chapter):
+    page, _ = look_at(chapter, "phone")
+    sizes = page.locator("svg.course-drawing").evaluate_all(
+        """all => all.map(svg => {
+            const scale = svg.getScreenCTM().a;
+            const words = [...svg.querySelectorAll('text')];
+            const size = word => parseFloat(getComputedStyle(word).fontSize);
+            const box = svg.getBoundingClientRect();
+            const out = words.filter(word => {
+                const { left, right } = word.getBoundingClientRect();
+                return left < box.left - 3 || right > box.right + 3;
+            });
+            const smallest = Math.min(...words.map(size)) * scale;
+            return [smallest, out.map(it => it.textContent)];
+        })"""
+    )
+    assert sizes, "a chapter without a drawing?"
+    assert min(size for size, _ in sizes) >= 10, sizes
+    assert all(out == [] for _, out in sizes), sizes
 
 
 def test_formulas_need_no_script(look_at, chapter):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tools.compare import differences, figure_difference, last_place, text_difference
+from tools.drawing import MIME
 
 SAME = [
     ("loss 0.043", "loss 0.043"),
@@ -112,6 +113,13 @@ def test_pixels_are_left_alone_for_another_matplotlib_but_not_the_number(drawing
     assert differences([shown(drawing)], [other])
     assert differences([shown(drawing)], [other], figures=False) == []
     assert differences([shown(drawing)], [other, other], figures=False)
+
+
+def test_a_drawing_beside_a_picture_is_not_compared(drawing):
+    stored = shown(drawing)
+    stored["data"][MIME] = "<svg/>"
+    assert differences([stored], [shown(drawing)]) == []
+    assert differences([stored], [shown(255 - drawing)])
 
 
 def test_a_lost_output_is_told_with_its_text():

@@ -11,6 +11,7 @@ from nbformat import v4
 from samples import chapter, code, stream, text
 
 from tools import normal_form
+from tools.drawing import MIME
 from tools.notebooks import main
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +49,8 @@ def test_executing_twice_gives_the_same_bytes(tmp_path):
     assert b"image/png" in first
     # A retina figure is stored with the size at which it is to be shown.
     figure = normal_form.read(path).cells[1].outputs[0]
-    assert figure.metadata["image/png"] == {"height": 340, "width": 600}
+    assert figure.metadata["image/png"] == {"height": 306, "width": 540}
+    assert figure.data[MIME].startswith("<svg viewBox=")
     assert main(["execute", str(path)]) == 0
     assert path.read_bytes() == first
     assert main(["check", str(path)]) == 0

@@ -3,7 +3,9 @@
 Colab, GitHub and Jupyter show the sources as they are; on the site they also get
 
 * colored boxes for ``> **Note.** ...`` and the like (:mod:`.callouts`),
+* questions that take an answer, and show it beside what was measured (:mod:`.predict`),
 * links from "(2.1)", "Figure 2.1" and "Exercise 2.1" to the thing (:mod:`.numbers`),
+* exercises in a frame that ends where they end (:mod:`.cards`),
 * pictures joined with their captions, and the code that draws them folded
   (:mod:`.figures`),
 * links from a cited address to the bibliography, and back (:mod:`.citations`),
@@ -14,7 +16,8 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * explorables: pictures that can be dragged (:mod:`.explore`),
 * what came out of them on other data and other nets (:mod:`.far`),
 * local copies of our own pictures, and a warning where words are missing
-  (:mod:`.pictures`),
+  (:mod:`.pictures`), and drawings in the place of those that have one
+  (:mod:`.drawings`),
 * addresses made from the one in ``_config.yml`` (:mod:`.address`),
 * the order of the ledger and the earlier addresses of chapters (:mod:`.chapters`),
 * cells that run on the page, by Python in the browser (:mod:`.live`), and a list of the
@@ -23,8 +26,9 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * the reference of a package, from its docstrings, and links between its names and the
   pages that use them (:mod:`.api`, :mod:`.uses`),
 * what a page says of itself to those who list or share it (:mod:`.head`),
-* small fonts of icons and formulas (:mod:`.icons`, :mod:`.fonts`) and accessible theme
-  parts (:mod:`.finish`), in one stylesheet and script (:mod:`.bundles`).
+* small fonts of icons, and those of words and formulas at once (:mod:`.icons`,
+  :mod:`.fonts`), accessible theme parts (:mod:`.finish`), in one stylesheet and script
+  (:mod:`.bundles`).
 """
 
 from . import (
@@ -32,9 +36,11 @@ from . import (
     api,
     bundles,
     callouts,
+    cards,
     chapters,
     citations,
     claims,
+    drawings,
     explore,
     far,
     figures,
@@ -48,6 +54,7 @@ from . import (
     live_list,
     numbers,
     pictures,
+    predict,
     search,
     terms,
     uses,
@@ -57,6 +64,7 @@ PARTS = (
     address,
     callouts,
     numbers,
+    predict,
     figures,
     citations,
     terms,
@@ -65,8 +73,10 @@ PARTS = (
     landing,
     live,
     live_list,
+    cards,
     far,
     pictures,
+    drawings,
     explore,
     search,
     icons,
@@ -85,7 +95,7 @@ def setup(app):
         part.setup(app)
     return {
         "version": "1",
-        "env_version": 3,
+        "env_version": 4,
         "parallel_read_safe": True,
         "parallel_write_safe": False,
     }

@@ -17,11 +17,11 @@ LINK = re.compile(
     r'\s*<link (?=[^>]*rel="stylesheet")[^>]*href="'
     r'((?![^"]*/(?:site|noscript)-[0-9a-f]{10}\.css)[^"?]+)[^"]*"[^>]*>'
 )
-# Those of Sphinx and the theme that belong to every page; others may look for their own
-# address.
+# Those that belong to every page, of Sphinx, the theme and our own; others may look for
+# their own address.
 SCRIPT = re.compile(
     r'\s*<script defer src="([^"?]*/(?:doctools|sphinx_highlight|clipboard\.min'
-    r'|copybutton|sphinx-book-theme)\.js)[^"]*"></script>'
+    r'|copybutton|sphinx-book-theme|reader)\.js)[^"]*"></script>'
 )
 ADDRESS = re.compile(r"""url\((["']?)(?!data:|https?:|#|/)([^"')]+)\1\)""")
 IMPORT = re.compile(r"""@import\s+["']([^"':]+)["'];""")
@@ -40,8 +40,12 @@ NARROW = """
     position: static; visibility: visible; width: 100%;
   }
 }
-.bd-header-article .header-article-items__end, .primary-toggle, .secondary-toggle {
+.bd-header-article .header-article-items__end, .primary-toggle, .secondary-toggle,
+.bd-article .predict-form {
   display: none;
+}
+.bd-article .callout-predict > p:has(+ .predict-form) {
+  margin-bottom: 0;
 }
 """
 

@@ -52,9 +52,13 @@ class Figures(SphinxTransform):
                 self.join(caption, f"{found[1]} {found[2]}")
         name = "the"
         for cell in self.document.findall(nodes.container):
-            if "tag_imports" in cell["classes"] and cell.get("nb_element"):
+            if not cell.get("nb_element"):
+                continue
+            if "tag_imports" in cell["classes"]:
                 fold(cell, f"Show {name} imports")
                 name = "more"
+            elif "tag_fold" in cell["classes"]:
+                fold(cell, "Show the code")
 
     def join(self, caption, name):
         parent = caption.parent

@@ -31,6 +31,8 @@ REPAIRS = [
         (r'\s*<script defer src="[^"]*fontawesome\.js[^"]*"></script>', ""),
         (r'\s*<link rel="preload" as="script"[^>]*>', ""),
         (r'<div id="ethical-ad-placement".*?</div>', ""),
+        # The theme's script marks a section of this list too late; reader.js does it.
+        (r'<nav id="pst-page-toc-nav"', '<nav id="course-contents"'),
         (r'(<div id="jb-print-docs-body"[^>]*>\s*)<h1>(.*?)</h1>', r"\1<p>\2</p>"),
         *[(r'(<meta name="viewport"[^>]*>.*?)<meta name="viewport"[^>]*>', r"\1")] * 2,
         (

@@ -1,9 +1,10 @@
-"""Fonts of formulas that are there when the words are.
+"""Fonts that are there when the words are.
 
-They are cut down to the letters that the formulas of the site use. The two that nearly
-every formula needs begin to load with the page, not after its styles, and until a font
-has come its letters are shown in another one, not left out. A page that was opened from
-the disk may load fonts, but none ahead: its browser would complain.
+The face of the text, made by ``tools/fonts.py``, and the two that nearly every formula
+needs begin to load with the page, not after its styles; until a font has come its
+letters are shown in another one, not left out. Those of formulas are cut down to the
+letters that the site uses. A page that was opened from the disk may load fonts, but
+none ahead: its browser would complain.
 """
 
 import json
@@ -15,6 +16,7 @@ from docutils import nodes
 
 from .icons import write_subset
 
+TEXT = "_static/fonts/measured-sans.woff2"
 KATEX = Path("_static", "katex")
 SOURCE = Path(__file__).parents[2] / KATEX / "fonts"
 FIRST = ("KaTeX_Main-Regular.woff2", "KaTeX_Math-Italic.woff2")
@@ -35,13 +37,16 @@ def is_formula(node):
 
 
 def preload(app, pagename, templatename, context, doctree):
-    """Let a page with formulas ask for the first fonts at once."""
-    if doctree is None or doctree.next_node(is_formula) is None:
-        return
-    paths = [f"{KATEX.as_posix()}/fonts/{name}" for name in FIRST]
-    addresses = [context["pathto"](path, resource=True) for path in paths]
-    line = PRELOAD.format(json.dumps(addresses))
-    context["metatags"] = (context.get("metatags") or "") + line
+    """Let a page ask for the first fonts at once; a book may have none of its own."""
+    folders = (Path(app.confdir, name) for name in app.config.html_static_path)
+    own = any((folder.parent / TEXT).is_file() for folder in folders)
+    paths = [TEXT] if own else []
+    if doctree is not None and doctree.next_node(is_formula) is not None:
+        paths += [f"{KATEX.as_posix()}/fonts/{name}" for name in FIRST]
+    if paths:
+        addresses = [context["pathto"](path, resource=True) for path in paths]
+        line = PRELOAD.format(json.dumps(addresses))
+        context["metatags"] = (context.get("metatags") or "") + line
 
 
 def letters(formulas):

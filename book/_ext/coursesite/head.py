@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from docutils import nodes
 
 from .address import website
+from .drawings import course_drawing
 
 LONGEST = 200
 SENTENCE = re.compile(r".*?[.?!:](?= |$)")
@@ -41,7 +42,8 @@ def shorten(text):
 
 def picture(doctree):
     """Return the file of the first picture of a cell, None without one."""
-    names = (Path(image["uri"]).name for image in doctree.findall(nodes.image))
+    drawn = doctree.findall(lambda it: isinstance(it, (nodes.image, course_drawing)))
+    names = (Path(image["uri"]).name for image in drawn)
     return next((name for name in names if name.endswith(".png")), None)
 
 

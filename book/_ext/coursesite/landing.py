@@ -2,9 +2,13 @@
 
 ``<!-- slogans: W1 W4 -->`` becomes a card for each of these claims, made from the
 ledger, so that no number stands on the page twice. A paragraph of nothing but links,
-with " · " between them, becomes a row of buttons.
+with " · " between them, becomes a row of buttons. ``<!-- path -->`` becomes a picture
+of which chapter needs which, and ``<!-- goals -->`` a list of what a reader will be
+able to do. Both come from the table of chapters and from the sentence "You need …" with
+which a chapter opens.
 """
 
+import json
 import re
 from html import escape
 from pathlib import Path
@@ -14,8 +18,13 @@ from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 
 from . import ledger_data as data
+from .chapters import chapters, table
 
 SLOGANS = re.compile(r"<!-- slogans: ([A-Z0-9 ]+) -->")
+PATH = "<!-- path -->"
+GOALS = "<!-- goals -->"
+NEEDS = re.compile(r"You need (.*?)\.(?:\s|$)")
+ROW, STEP, WIDTH = 36, 24, 360  # of the picture, in its own pixels
 LINKS = (nodes.reference, addnodes.pending_xref, addnodes.download_reference)
 
 
@@ -68,15 +77,108 @@ def wall(names, entries):
     )
 
 
+# --- the path -------------------------------------------------------------------------
+
+
+def needs(srcdir, rows):
+    """Return the chapters that each chapter names as what a reader needs."""
+    files = [row["file"] for row in rows]
+    found = {}
+    for file in files:
+        cells = json.loads(Path(srcdir, "book", f"{file}.ipynb").read_text("utf8"))
+        opening = NEEDS.search("".join(cells["cells"][0]["source"]))
+        text = opening[1] if opening else ""
+        found[file] = [other for other in files if f"({other}.ipynb" in text]
+    return found
+
+
+def path_tree(needed):
+    """Return ``(file, its parent or None, depth)`` of each chapter, parents first.
+
+    The parent is the last chapter that it needs: the others are needed by that one.
+    """
+    parent = {file: (before or [None])[-1] for file, before in needed.items()}
+
+    def below(file, depth):
+        for child in (c for c in parent if parent[c] == file):
+            yield child, file, depth
+            yield from below(child, depth + 1)
+
+    return list(below(None, 0))
+
+
+def path_picture(srcdir):
+    """Return the picture of the chapters, each a link."""
+    titles = {row["file"]: row["title"] for row in chapters(srcdir)}
+    tree = path_tree(needs(srcdir, chapters(srcdir)))
+    needed = {before for _, before, _ in tree}
+    place = {
+        file: (14 + STEP * depth, ROW * i + ROW // 2)
+        for i, (file, _, depth) in enumerate(tree)
+    }
+    lines, links = [], []
+    for file, before, _ in tree:
+        x, y = place[file]
+        look = "path-core" if file in needed else "path-more"
+        title = f"{int(file[:2])} {escape(titles[file])}"
+        what = "core" if file in needed else "may be skipped"
+        if before:
+            left, above = place[before]
+            bend = f"V{y - 10}Q{left} {y} {left + 10} {y}H{x}"
+            lines.append(f'<path class="{look}" d="M{left} {above}{bend}"/>')
+        links.append(
+            f'<a href="{file}.html" aria-label="{title}, {what}">'
+            f'<rect x="{x - 14}" y="{y - ROW // 2}" width="{WIDTH - x + 14}" '
+            f'height="{ROW}"/><circle class="{look}" cx="{x}" cy="{y}" r="7"/>'
+            f'<text class="{look}" x="{x + 16}" y="{y + 5}">{title}</text></a>'
+        )
+    return (
+        '<figure class="course-path">'
+        f'<svg viewBox="0 0 {WIDTH} {ROW * len(tree)}" role="group" '
+        'aria-label="The chapters, each below the one that it needs">'
+        f"{''.join(lines)}{''.join(links)}</svg>"
+        "<figcaption><p>Each chapter stands below the one that it needs.</p>"
+        '<p><b aria-hidden="true">●</b> <b>Core:</b> other chapters build on it.</p>'
+        '<p><span aria-hidden="true">○</span> May be skipped: no other chapter needs '
+        "it.</p></figcaption></figure>"
+    )
+
+
+def goals(srcdir):
+    """Return the first goal of each chapter, by the parts of the book."""
+    lists = []
+    for part in table(srcdir)["parts"]:
+        items = "".join(
+            f'<li>{coded(row["goals"][0])} (<a href="{row["file"]}.html">chapter&nbsp;'
+            f"{int(row['file'][:2])}</a>)</li>"
+            for row in part["chapters"]
+        )
+        caption = escape(part["caption"])
+        lists.append(f"<div><p><b>{caption}</b></p><ul>{items}</ul></div>")
+    return f'<div class="course-goals">{"".join(lists)}</div>'
+
+
+def coded(text):
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+# --- the page -------------------------------------------------------------------------
+
+
 def fill(app, error):
     """Put the cards into the first page, once the ledger has been made."""
     page, entries = getattr(app, "course_ledger", (None, []))
-    if error is not None or app.builder.format != "html" or page is None:
+    if error is not None or app.builder.format != "html":
         return
     path = Path(app.outdir, app.builder.get_target_uri(app.config.root_doc))
-    text = path.read_text("utf8")
-    filled = SLOGANS.sub(lambda found: wall(found[1].split(), entries), text)
-    path.write_text(filled, "utf8")
+    text = filled = path.read_text("utf8")
+    if page is not None:
+        filled = SLOGANS.sub(lambda found: wall(found[1].split(), entries), filled)
+    for mark, make in ((PATH, path_picture), (GOALS, goals)):
+        if mark in filled:
+            filled = filled.replace(mark, make(app.srcdir))
+    if filled != text:
+        path.write_text(filled, "utf8")
 
 
 def setup(app):

@@ -128,7 +128,8 @@ class Ledger(SphinxPostTransform):
         """Count the verdicts, with what each means."""
         counts = Counter(entry["verdict"] for entry in self.entries)
         items = [
-            f'<li>{badge(w)} <b>{counts[w]}</b> <span class="meaning">{meaning}</span>'
+            f"<li>{badge(w)} <b>{counts[w]}</b> "
+            f'<span class="meaning">{meaning}</span></li>'
             for w, meaning in data.MEANING.items()
             if counts[w]
         ]

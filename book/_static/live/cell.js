@@ -62,7 +62,8 @@ export class Output {
   constructor(cell) {
     this.cell = cell;
     this.stored = cell.querySelector(":scope > .cell_output, :scope > figure > .cell_output");
-    this.alt = this.stored?.querySelector("img")?.alt ?? "What the cell has drawn";
+    const drawn = this.stored?.querySelector("img, svg.course-drawing");
+    this.alt = drawn?.alt ?? drawn?.getAttribute("aria-label") ?? "What the cell has drawn";
     this.box = make("div", { className: "cell_output docutils container live-output" });
     this.clear();
   }

@@ -71,6 +71,9 @@ export const saveSolved = (name, date = new Date().toISOString()) =>
   solvedOn(name) ?? put(SOLVED + name, date);
 export const eraseSolved = (name) => place.removeItem(SOLVED + name);
 
+// Keys of what reader.js keeps: predictions, and sections that were read.
+export const others = () => [...keys(`${PREFIX}predict:`), ...keys(`${PREFIX}read:`)];
+
 export function eraseAll() {
   for (const key of keys(PREFIX)) place.removeItem(key);
 }
@@ -82,7 +85,7 @@ export function onOtherTab(listener) {
   const control = new AbortController();
   const hear = ({ key, newValue }) => {
     if (key?.startsWith(ANSWER)) listener(key.slice(ANSWER.length), parse(newValue));
-    else if (key === null || key.startsWith(PREFIX)) listener();
+    else if (!key || key.startsWith(PREFIX)) listener();
   };
   addEventListener("storage", hear, { signal: control.signal });
   return control;

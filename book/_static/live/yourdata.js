@@ -42,9 +42,10 @@ export function show(page) {
     said.textContent = names.length
       ? `${count(answers.size, "answer")}, ${count(solved, "solved exercise")}.`
       : "Nothing is kept here: no answer, no solved exercise.";
+    const others = store.others().length;
     if (!store.isKept()) said.textContent += " This browser keeps nothing beyond this page.";
     for (const one of tools.querySelectorAll("button"))
-      one.disabled = !(one.textContent.startsWith("Import") || (one.textContent.startsWith("Export") ? answers.size : names.length));
+      one.disabled = !(one.textContent.startsWith("Import") || (one.textContent.startsWith("Export") ? answers.size : names.length + others));
   }
 
   function inOrder(one, other) {
@@ -141,10 +142,12 @@ export function show(page) {
       store.eraseAll();
       close();
       paint();
+      dispatchEvent(new Event("storage")); // for the list of predictions, yours.js
       tell("Everything is erased.");
       tools.querySelector("button:enabled").focus();
     }, "live-run");
-    const what = said.textContent.replace(/\.$/, "");
+    const rest = store.others().length ? ", all predictions and marks of sections read" : "";
+    const what = (store.answers().length + store.solved().length ? said.textContent.replace(/\.$/, "") + rest : rest.slice(2));
     dialog.append(
       make("p", {}, `Erase ${what} from this browser? This cannot be undone; an export keeps the answers.`),
       bar("Erase everything", button("Keep everything", close), erase),
