@@ -182,10 +182,10 @@
     if (box.top < frame.top || box.bottom > frame.bottom) scroller.scrollTop += box.top - frame.top - frame.height / 2;
   }
 
-  let asked = false;
+  let due = false;
   const soon = () => {
-    if (!asked) requestAnimationFrame(() => ((asked = false), mark()));
-    asked = true;
+    if (!due) requestAnimationFrame(() => ((due = false), mark()));
+    due = true;
   };
   if (sections.length) {
     for (const event of ["scroll", "resize", "hashchange"]) addEventListener(event, soon, { passive: true });

@@ -161,19 +161,38 @@ WRONG = {
     "a\n- {kind: order, options: [b, c], right: b}": "right must be all options",
     "a\n- {kind: number, measured: N9}": "must be a claim of this page, got 'N9'",
     "a\n- {kind: number, measured: 12}": "a claim or a text with one _, got '12'",
-    "a\n- {kind: number, measured: N2}": "close must be a number, or a factor like x3",
-    "a\n- {kind: number, measured: N1.gain, close: yes}": "close must be a number",
+    "a\n- {kind: number, measured: B14}": "close must be a number, or a factor like x3",
+    "a\n- {kind: number, measured: A15.gain, close: yes}": "close must be a number",
 }
 
 
-@pytest.mark.parametrize("comment, sentence", WRONG.items())
-def test_a_wrong_comment_is_named_and_shown_to_nobody(tmp_path, comment, sentence):
-    made = book(tmp_path, comment)
-    (warning,) = made.warnings  # with -W, which make book has, the build stops
-    assert re.search(r"one(\.ipynb)?:.*WARNING: predict: ", warning)
-    assert sentence in warning
-    assert "predict-form" not in made.page("one")
-    assert "<!-- predict" not in made.page("one")
+def named(comment, number):
+    """Return a comment under a name of its own, where it has one."""
+    return comment.replace("a\n", f"a{number}\n", 1)
+
+
+@pytest.fixture(scope="module")
+def wrong_book(tmp_path_factory):
+    """Return a book with a page for each wrong comment, in their order."""
+    pages = {
+        f"page{i:02d}.ipynb": [
+            text(f"# One\n\n{QUESTION.format(named(comment, i))}{ANSWER}"),
+            code("1", printed=PRINTED.replace("N1", f"A{i}").replace("N2", f"B{i}")),
+        ]
+        for i, comment in enumerate(WRONG)
+    }
+    return build(tmp_path_factory.mktemp("wrong"), pages)
+
+
+@pytest.mark.parametrize("comment", WRONG)
+def test_a_wrong_comment_is_named_and_shown_to_nobody(wrong_book, comment):
+    name = f"page{[*WRONG].index(comment):02d}"
+    found = [line for line in wrong_book.warnings if name in line]
+    (warning,) = found  # with -W, which make book has, the build stops
+    assert re.search(r"\.ipynb:\d*.*WARNING: predict: ", warning)
+    assert WRONG[comment] in warning
+    assert "predict-form" not in wrong_book.page(name)
+    assert "<!-- predict" not in wrong_book.page(name)
 
 
 def test_a_comment_belongs_below_its_question(tmp_path):

@@ -6,10 +6,11 @@ import json
 import pytest
 
 from tests.site.course import CHAPTERS, LOOKS, PHONE
+from tests.site.live import STORE as PREFIX
+from tests.site.live import needs_python
 from tests.site.test_pages import STANDARDS, describe
 
 FIRST = f"{CHAPTERS[0]}.html"
-PREFIX = "batch-normalization-measured:"
 YOURS = "book/your-data.html"
 KEPT = f"Object.keys(localStorage).filter(key => key.startsWith('{PREFIX}')).sort()"
 
@@ -203,12 +204,13 @@ def test_questions_are_as_before_without_a_script(look_at):
 
 @pytest.mark.parametrize("look", ["dark", "phone"])
 def test_an_answered_box_is_accessible_and_fits(visit, look, expect):
-    page, _ = visit(FIRST, **LOOKS[look])
+    page, _ = visit(FIRST, reduced_motion="reduce", **LOOKS[look])
     box = page.locator("#predict-nearest-neighbor")
     box.get_by_label("99%").check()
     box.get_by_label("Students who keep").fill("8")
     box.get_by_role("button", name="Keep my answer").click()
     expect(answer_of(page, "nearest-neighbor").locator(".predict-said")).to_be_visible()
+    assert page.evaluate("document.getAnimations().length") == 0
     keep(page, f"read:{CHAPTERS[0]}", {"read": ["#two-ways-to-scale"], "of": 20})
     assert page.locator("#course-contents .reader-read").count() == 1
     box = "#predict-nearest-neighbor"
@@ -363,6 +365,22 @@ def test_what_is_kept_is_listed_and_erased(visit, expect, offline):
     assert trouble.console == []
 
 
+@needs_python
+def test_everything_is_erased_at_once(visit, expect):
+    page, _ = visit(YOURS)
+    keep(page, "predict:a", {"said": [["1"]], "question": "How many?"})
+    keep(page, f"read:{CHAPTERS[1]}", {"read": ["#four-lines"], "of": 19})
+    page.get_by_role("button", name="Erase everything …").click()
+    dialog = page.get_by_role("dialog", name="Erase everything")
+    expect(dialog).to_contain_text(
+        "Erase all predictions and marks of sections read from this browser?"
+    )
+    dialog.get_by_role("button", name="Erase everything").click()
+    expect(page.locator("#predictions-and-sections-read li")).to_have_count(0)
+    expect(page.locator(".bd-links .reader-read")).to_have_count(0)
+    assert page.evaluate(KEPT) == []
+
+
 # Exercises
 
 
@@ -401,20 +419,20 @@ def test_a_solution_looks_like_a_hint(look_at):
 # The first minute, and what it costs
 
 
-def test_a_newcomer_is_two_clicks_from_all_of_it(visit, expect):
+def test_a_newcomer_is_one_click_from_the_cell_of_a_claim(visit, expect):
     page, _ = visit("book/index.html")
-    # A claim's cell: one click.
     page.get_by_role("link", name="See the cell of W1.noise").click()
     expect(page.locator("#claim-w1-noise")).to_be_in_viewport()
-    page.go_back()
-    # An exercise that can be answered here: two clicks.
+
+
+@needs_python
+def test_a_newcomer_is_two_clicks_from_an_exercise_and_a_cell_that_runs(visit, expect):
+    page, _ = visit("book/index.html")
     page.get_by_role("link", name="Answer an exercise here").click()
-    starter = page.locator("#exercise-2-1, #exercise-2-1 ~ *").first
-    expect(starter).to_be_in_viewport()
+    expect(page.locator("h3", has_text="Exercise 2.1")).to_be_in_viewport()
     page.get_by_role("button", name="Answer on this page").first.click()
-    expect(page.locator(".cm-editor, textarea").first).to_be_visible()
+    expect(page.get_by_role("button", name="Check").first).to_be_visible()
     page.goto(page.url.partition("book/")[0] + "book/index.html")
-    # A cell that runs: two clicks.
     page.get_by_role("link", name="Start with chapter 1").click()
     page.get_by_role("button", name="Run this page").click()
     expect(page.get_by_role("button", name="Run all", exact=True)).to_be_visible()
