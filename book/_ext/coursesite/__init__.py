@@ -6,6 +6,8 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * links from "(2.1)", "Figure 2.1" and "Exercise 2.1" to the thing (:mod:`.numbers`),
 * pictures joined with their captions, and the code that draws them folded
   (:mod:`.figures`),
+* printed results as tables, and lines of code that go on below their beginning where
+  the screen is narrow (:mod:`.tables`, :mod:`.lines`),
 * links from a cited address to the bibliography, and back (:mod:`.citations`),
 * links from the first use of a term to the glossary (:mod:`.terms`),
 * the claims of the stored outputs as targets and links (:mod:`.claims`), and the ledger
@@ -43,11 +45,13 @@ from . import (
     icons,
     landing,
     ledger,
+    lines,
     live,
     live_list,
     numbers,
     pictures,
     search,
+    tables,
     terms,
     uses,
 )
@@ -57,6 +61,7 @@ PARTS = (
     callouts,
     numbers,
     figures,
+    tables,
     citations,
     terms,
     claims,
@@ -70,6 +75,7 @@ PARTS = (
     search,
     icons,
     head,
+    lines,
     finish,
     bundles,
     chapters,
@@ -83,7 +89,7 @@ def setup(app):
         part.setup(app)
     return {
         "version": "1",
-        "env_version": 3,
+        "env_version": 4,
         "parallel_read_safe": True,
         "parallel_write_safe": False,
     }
