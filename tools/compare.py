@@ -7,6 +7,7 @@ their drawings, which only `make execute` makes, are not.
 
 import base64
 import io
+import json
 import re
 
 from tools.drawing import MIME
@@ -127,8 +128,9 @@ def _tell(when, kind, value):
 def _compare(kind, stored, computed, figures):
     if kind in ("image/png", "image/jpeg"):
         return figure_difference(stored, computed) if figures else None
-    if not isinstance(stored, str):  # JSON
-        return None if stored == computed else f"{kind} changed"
+    if not isinstance(stored, str):  # JSON, such as the cells of a table
+        pair = (json.dumps(it, ensure_ascii=False) for it in (stored, computed))
+        stored, computed = pair
     return text_difference(stored, computed)
 
 

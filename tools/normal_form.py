@@ -52,6 +52,18 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def printed(cell):
+    """Return what a code cell has printed, tables as text."""
+    texts = []
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        if output.output_type == "stream" and output.name == "stdout":
+            texts.append(output.text)
+        elif any(kind.endswith("table+json") for kind in data):
+            texts.append(data["text/plain"] + "\n")
+    return "".join(texts)
+
+
 def place(notebook, cell):
     """Name a cell so that one finds it: its number, counted from 1, and its id."""
     number = 1 + next(n for n, other in enumerate(notebook.cells) if other is cell)

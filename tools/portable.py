@@ -13,6 +13,7 @@ from pathlib import Path
 from tools import normal_form as nb
 
 MAX_CODE_LINES = 12
+MAX_CODE_COLUMNS = 72  # fit beside both bars at 14 pixels
 MIN_ALT_CHARACTERS = 40
 
 MARKDOWN_RULES = {
@@ -171,6 +172,12 @@ def _code_faults(cell):
             f"{len(lines)} lines of code are more than {MAX_CODE_LINES}; "
             "split the cell, or move a function to bnlib"
         )
+    found += [
+        f"a line of {len(line)} columns is longer than {MAX_CODE_COLUMNS}, "
+        f"shorten it: {line.strip()[:40]!r}"
+        for line in lines
+        if len(line) > MAX_CODE_COLUMNS and "setup" not in nb.tags(cell)
+    ]
     found += [
         f"the tag {tag} switches the comparison off; remove it"
         for tag in nb.tags(cell)

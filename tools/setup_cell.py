@@ -14,7 +14,7 @@ GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git|/)?$")
 VERSION = re.compile(r'^__version__ = "(\d+\.\d+\.\d+)"$', re.MULTILINE)
 
 SOURCE = """\
-# @title Set-up: installs bnlib on Colab, does nothing where it is installed
+# @title Set-up: installs bnlib on Colab, nothing where it is installed
 import importlib.util
 import re
 import subprocess
@@ -23,46 +23,56 @@ from pathlib import Path
 
 
 class SetUpStopped(Exception):
-    def _render_traceback_(self):  # IPython shows this instead of a traceback
+    def _render_traceback_(self):  # shown instead of a traceback
         return [str(self)]
 
 
 def set_up(needed, repository):
     def found():
         spec = importlib.util.find_spec("bnlib")
-        source = Path(spec.origin).read_text("utf-8") if spec and spec.origin else ""
-        return re.search(r'^__version__ = "([\\d.]+)"|\\Z', source, re.M)[1] or "0"
+        file = spec and spec.origin
+        source = Path(file).read_text("utf-8") if file else ""
+        stated = r'^__version__ = "([\\d.]+)"|\\Z'
+        return re.search(stated, source, re.M)[1] or "0"
 
     def older(version):
-        return [*map(int, version.split("."))] < [*map(int, needed.split("."))]
+        numbers = [[*map(int, v.split("."))] for v in (version, needed)]
+        return numbers[0] < numbers[1]
 
-    for folder in (Path.cwd(), *Path.cwd().parents):  # a clone, installed or not
-        if (folder / "bnlib/__init__.py").is_file() and str(folder) not in sys.path:
+    here = Path.cwd()
+    for folder in (here, *here.parents):  # a clone, installed or not
+        clone = (folder / "bnlib/__init__.py").is_file()
+        if clone and str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
     if not older(found()):
         return
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
-    quiet = ["--disable-pip-version-check", "--root-user-action=ignore", "--retries=1"]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    pip += ["--no-deps", "--upgrade", "--disable-pip-version-check"]
+    pip += ["--root-user-action=ignore", "--retries=1"]
     archive = f"{repository}/archive/refs/tags/v{needed}.zip"
     package = f"batch-normalization-measured @ {archive}"
-    done = subprocess.run([*pip, *quiet, package], capture_output=True, text=True)
+    call = {"capture_output": True, "text": True}
+    done = subprocess.run([*pip, package], **call)
     importlib.invalidate_caches()
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1][:300]
+        lines = done.stderr.strip().splitlines() or ["nothing"]
         raise SetUpStopped(
-            f"bnlib, version {needed}, could not be installed: connect this machine "
-            f"to the internet, then run this cell again (pip said: {said})."
+            f"bnlib, version {needed}, could not be installed: connect "
+            "this machine to the internet, then run this cell again "
+            f"(pip said: {lines[-1][:300]})."
         )
     if "bnlib" in sys.modules:
         raise SetUpStopped(
-            f"bnlib {needed} is installed now, but an older one was imported before: "
-            "restart the session (on Colab: Runtime, Restart session), then run all."
+            f"bnlib {needed} is installed now, but an older one was "
+            "imported before: restart the session (on Colab: Runtime, "
+            "Restart session), then run all."
         )
     if older(found()):
         where = importlib.util.find_spec("bnlib").origin
         raise SetUpStopped(
-            f"bnlib must be {needed} or newer, got {found()} from {where}: update that "
-            "copy or move the notebook out of its folder, then run this cell again."
+            f"bnlib must be {needed} or newer, got {found()} from "
+            f"{where}: update that copy or move the notebook out of its "
+            "folder, then run this cell again."
         )
 
 

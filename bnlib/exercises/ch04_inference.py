@@ -83,10 +83,11 @@ def _update_cases():
 
 _UPDATE_RUNNING_STARTER = '''\
 def update_running(running_mean, running_var, x, momentum):
-    """Return running mean and variance, each (C,), after the batch x, (N, C)."""
-    running_mean = (1 - momentum) * running_mean + momentum * x.mean(axis=0)
+    """Return mean and variance, (C,), after the batch x, (N, C)."""
+    old, new = 1 - momentum, momentum
+    running_mean = old * running_mean + new * x.mean(axis=0)
     spread = ((x - running_mean) ** 2).sum(axis=0) / (len(x) - 1)
-    running_var = (1 - momentum) * running_var + momentum * spread
+    running_var = old * running_var + new * spread
     return running_mean, running_var
 '''
 

@@ -789,7 +789,7 @@ def _affine_free(result, layers):
 
 _FREEZE_STARTER = '''\
 def freeze(net):
-    """Return the net, in train mode but for its batch norms, which are frozen."""
+    """Return the net in train mode, its batch norms frozen."""
     for layer in net.children():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.eval()

@@ -54,7 +54,7 @@ def _past_cases():
 
 _PAST_ONLY_STARTER = '''\
 def past_only(x, eps):
-    """Return the normalized sequence, (T, C); row t depends on rows 0 to t."""
+    """Return the normalized sequence, (T, C); the past gives row t."""
     mean = x.mean(axis=0)
     var = x.var(axis=0)
     return (x - mean) / np.sqrt(var + eps)

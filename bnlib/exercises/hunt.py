@@ -42,7 +42,7 @@ def _standardize_cases():
 
 _STANDARDIZE_STARTER = '''\
 def standardize(train, test):
-    """Return train, (N, C), and test, (M, C), as z-scores of the training set."""
+    """Return train, (N, C), and test, (M, C), as z-scores of train."""
     train = train - train.mean(axis=0)
     train = train / train.std(axis=0)
     test = (test - train.mean(axis=0)) / train.std(axis=0)
@@ -275,7 +275,7 @@ def _stored_cases():
 
 _STORED_STARTER = '''\
 def stored_variance(batch_vars, momentum):
-    """Return the running average, (C,), of variances (T, C), without its start."""
+    """Return the running mean of variances (T, C) without its start."""
     stored = np.ones_like(batch_vars[0])
     for var in batch_vars:
         stored = (1 - momentum) * stored + momentum * var
@@ -362,7 +362,7 @@ def _advantage_cases():
 
 _ADVANTAGE_STARTER = '''\
 def advantage(plain, bn):
-    """Return the points that BN adds; both tables have shape (rates, seeds)."""
+    """Return the points that BN adds; both tables: (rates, seeds)."""
     best = bn.mean(axis=1).argmax()
     return bn[best].mean() - plain[best].mean()
 '''
@@ -450,7 +450,7 @@ def _line_cases():
 
 _LINE_STARTER = '''\
 def losses_on_line(loss, theta, direction, steps):
-    """Return a list with the loss at theta - a * direction for each a in steps."""
+    """Return the losses at theta - a * direction, a list over steps."""
     losses = []
     for a in steps:
         theta -= a * direction
@@ -521,7 +521,7 @@ def _block_cases():
 
 _PRE_BLOCK_STARTER = '''\
 def pre_block(x, w1, w2):
-    """Return the output of the block; x has shape (N, C), w1 and w2 (C, C)."""
+    """Return the output of the block; x is (N, C), w1 and w2 (C, C)."""
     x = np.maximum(batch_norm(x)[0], 0)
     h = np.maximum(batch_norm(x @ w1)[0], 0)
     return x + h @ w2
@@ -596,7 +596,7 @@ def _group_cases():
 
 _GROUP_NORM_STARTER = '''\
 def group_norm(x, groups, eps):
-    """Return x, (N, C, H, W), normalized over groups of neighboring channels."""
+    """Return x, (N, C, H, W), normalized over groups of neighbors."""
     n, c, h, w = x.shape
     z = x.reshape(n, c // groups, groups, h, w)
     mean = z.mean(axis=(1, 3, 4), keepdims=True)
@@ -677,7 +677,7 @@ def _moment_cases():
 
 _MERGED_STARTER = '''\
 def merge_moments(counts, means, mean_squares):
-    """Return mean and biased variance, each (C,), of all ranks together."""
+    """Return mean and biased variance, (C,), of all ranks together."""
     mean = means.mean(axis=0)
     return mean, mean_squares.mean(axis=0) - mean**2
 '''
@@ -805,7 +805,7 @@ def _reestimate_cases():
 
 _REESTIMATE_STARTER = '''\
 def reestimate_norms(net, batches):
-    """Return the net in eval mode with the statistics of the batches."""
+    """Return the net in eval mode, with the batches' statistics."""
     net.eval()
     for layer in net.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
@@ -874,7 +874,7 @@ def _slim_cases():
 
 _SLIM_STEP_STARTER = '''\
 def slim_step(gamma, grad, lr, strength):
-    """Return gamma, (C,), after one step of SGD on the loss and the price."""
+    """Return gamma, (C,), after a step of SGD on loss and price."""
     return gamma - lr * (grad + strength * gamma)
 '''
 
@@ -944,7 +944,7 @@ def _filter_cases():
 
 _STANDARD_FILTERS_STARTER = '''\
 def standard_filters(w, eps):
-    """Return the standardized filters, of the shape of w, (C_out, C_in, k, k)."""
+    """Return the standardized filters, like w: (C_out, C_in, k, k)."""
     mean = w.mean()
     var = w.var()
     return (w - mean) / np.sqrt(var + eps)

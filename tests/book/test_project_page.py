@@ -38,7 +38,7 @@ def role(number, name):
 def stored(name):
     """Return what a cell of the page printed when it was executed."""
     cell = next(cell for cell in PAGE.cells if cell.id == name)
-    return "".join(output.text for output in cell.outputs)
+    return normal_form.printed(cell)
 
 
 def test_the_steps_stand_in_order_on_the_page():

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from tests.site.course import PHONE, TOC_PAGES
-from tests.site.live import START, broken_rules, cells, needs_python
+from tests.site.course import PHONE, ROOT, TOC_PAGES
+from tests.site.live import START, broken_rules, needs_python
+from tools import normal_form
 from tools.compare import text_difference
 
 pytestmark = needs_python
@@ -14,19 +15,19 @@ LONG = 400_000
 WHOLE = ["book/01-scaling", "book/02-forward", "book/03-backward"]
 # Rounding: which digits it has is no fact about the world.
 ROUNDING = {"F3.twopass"}
-TEXT = "all => all.map(it => [...it.querySelectorAll('.live-output pre')]" + (
-    ".map(pre => pre.textContent).join(''))"
-)
+TEXT = """all => all.map(it => [...it.querySelectorAll(
+    '.live-output :is(pre, caption, tr)')].map(part => part.cells
+        ? [...part.cells].map(cell => cell.textContent).join(' ').trim() + '\\n'
+        : part.textContent + (part.tagName === 'CAPTION' ? '\\n' : '')).join(''))"""
 
 
 def stored(page):
     """Return what each cell that runs has printed, and whether it needs PyTorch."""
-    for cell in cells(page):
-        tags = cell["metadata"].get("tags", [])
+    for cell in normal_form.read(ROOT / f"{page}.ipynb").cells:
+        tags = normal_form.tags(cell)
         about = cell["metadata"].get("exercise")
         if cell["cell_type"] == "code" and not about and "remove-cell" not in tags:
-            texts = ["".join(o.get("text", "")) for o in cell["outputs"]]
-            yield "".join(texts), "torch" in tags
+            yield normal_form.printed(cell), "torch" in tags
 
 
 def open_page(visit, name, **options):

@@ -51,6 +51,18 @@ def test_a_difference_names_both_numbers_and_what_was_allowed():
     assert message.startswith("stored 0.043, computed 0.046, allowed difference 0.001")
 
 
+def test_cells_of_a_table_may_move_like_printed_numbers():
+    def bundle(loss):
+        cells = {"heads": ["net", "loss"], "rows": [["plain", loss]]}
+        return [{"output_type": "display_data", "data": {"application/x+json": cells}}]
+
+    assert differences(bundle("0.043 ± 0.001"), bundle("0.044 ± 0.001")) == []
+    (message,) = differences(bundle("0.043"), bundle("0.046"))
+    assert message.startswith("stored 0.043, computed 0.046")
+    (message,) = differences(bundle("0.043"), bundle("fails"))
+    assert message.startswith("the text changed")
+
+
 @pytest.mark.parametrize(
     "numbers, unit",
     [(("12", "13"), 0.0), (("0.12", "0.1"), 0.01), (("1.5e-3", "2e-3"), 1e-4)],

@@ -50,7 +50,7 @@ def good():
     """Return a chapter without faults."""
     return chapter(
         text("# Chapter 2: The forward pass\n\nA question?"),
-        code("\n".join(f"a{n} = {n}" for n in range(30)), tags=["setup"]),
+        code("\n".join(f"a{n} = {n:80}" for n in range(30)), tags=["setup"]),
         text(PROSE),
         picture(),
         text("**Figure 2.1.** A curve."),
@@ -112,6 +112,10 @@ CELLS = {
     "long-cell": (
         change(5, source="\n".join("x = 1" for _ in range(13))),
         "cell 6 (cell-5): 13 lines of code are more than 12",
+    ),
+    "wide-line": (
+        change(5, source=f"x = 1\ny = {'1 + ' * 17}1"),
+        "cell 6 (cell-5): a line of 73 columns is longer than 72, shorten it: 'y = 1",
     ),
     "nbval-comment": (
         change(5, source="# NBVAL_IGNORE_OUTPUT\nprint(1)"),

@@ -8,6 +8,8 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * exercises in a frame that ends where they end (:mod:`.cards`),
 * pictures joined with their captions, and the code that draws them folded
   (:mod:`.figures`),
+* printed results as tables, and lines of code that go on below their beginning where
+  the screen is narrow (:mod:`.tables`, :mod:`.lines`),
 * links from a cited address to the bibliography, and back (:mod:`.citations`),
 * links from the first use of a term to the glossary (:mod:`.terms`),
 * the claims of the stored outputs as targets and links (:mod:`.claims`), and the ledger
@@ -50,12 +52,14 @@ from . import (
     icons,
     landing,
     ledger,
+    lines,
     live,
     live_list,
     numbers,
     pictures,
     predict,
     search,
+    tables,
     terms,
     uses,
 )
@@ -66,6 +70,7 @@ PARTS = (
     numbers,
     predict,
     figures,
+    tables,
     citations,
     terms,
     claims,
@@ -82,6 +87,7 @@ PARTS = (
     icons,
     fonts,
     head,
+    lines,
     finish,
     bundles,
     chapters,

@@ -103,6 +103,11 @@ export class Output {
     this.pre.tabIndex = this.pre.scrollWidth > this.pre.clientWidth ? 0 : -1;
   }
 
+  table(html) {
+    this.box.append(make("div", { className: "output", innerHTML: html }));
+    this.pre = null;
+  }
+
   draw(text) {
     const [width, height, data] = text.split(" ");
     const image = make("img", { width, height, alt: this.alt, src: `data:image/png;base64,${data}` });

@@ -93,6 +93,7 @@ export function open({ cells, line }, closed) {
         if (kind === "loading") state.textContent = `Loading ${text} …`;
         if (kind === "text") output.print(text);
         if (kind === "figure") output.draw(text);
+        if (kind === "table") output.table(text);
       });
       // A cell that compares with PyTorch may do nothing where there is none.
       if (went === "ok" && !output.text && cell.matches(".live-torch"))

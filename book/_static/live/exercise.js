@@ -72,6 +72,7 @@ export async function open({ starter, name }, closed) {
     if (kind === "loading") said.textContent = `Loading ${text} …`;
     if (kind === "text") output.print(text);
     if (kind === "figure") output.draw(text);
+    if (kind === "table") output.table(text);
     if (kind === "solved") {
       for (const [one] of JSON.parse(text)) store.saveSolved(one);
       mark();
