@@ -66,3 +66,10 @@ def test_what_an_earlier_build_has_joined_is_not_joined_again():
     )
     for name in ("site-0123456789.css", "noscript-0123456789.css"):
         assert not bundles.LINK.search(link.format(f"styles/{name}"))
+
+
+def test_the_options_that_pages_wait_for_are_found():
+    script = '<script src="{}_static/documentation_options.js?v=1"></script>'
+    for folder in ("", "../", "/site/"):
+        assert bundles.OPTIONS.fullmatch(script.format(folder))
+    assert not bundles.OPTIONS.search('<script src="_static/doctools.js"></script>')

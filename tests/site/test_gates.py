@@ -187,3 +187,10 @@ def test_code_has_elements_for_colors_only(site):
             assert f'<span class="{name}">' not in html
         assert styles["k"].strip() != ink
         assert '<span class="k">' in html
+
+
+def test_no_page_waits_for_a_script(site, page_name):
+    html = (site / f"{page_name}.html").read_text("utf8")
+    scripts = re.findall(r"<script [^>]*src=[^>]*>", html)
+    assert len(scripts) >= 3
+    assert all("defer" in script for script in scripts), scripts

@@ -20,8 +20,12 @@ LINK = re.compile(
 # Those that belong to every page, of Sphinx, the theme and our own; others may look for
 # their own address.
 SCRIPT = re.compile(
-    r'\s*<script defer src="([^"?]*/(?:doctools|sphinx_highlight|clipboard\.min'
-    r'|copybutton|sphinx-book-theme|reader)\.js)[^"]*"></script>'
+    r'\s*<script defer(?:="defer")? src="([^"?]*/(?:doctools|sphinx_highlight'
+    r'|clipboard\.min|copybutton|sphinx-book-theme|reader|yours)\.js)[^"]*"></script>'
+)
+# A few words that all pages wait for: they stand in the page itself.
+OPTIONS = re.compile(
+    r'<script src="(?:[^"]*/)?_static/documentation_options\.js[^"]*"></script>'
 )
 ADDRESS = re.compile(r"""url\((["']?)(?!data:|https?:|#|/)([^"')]+)\1\)""")
 IMPORT = re.compile(r"""@import\s+["']([^"':]+)["'];""")
@@ -144,8 +148,10 @@ def bundle(app, error):
     if not target.is_dir():  # another theme
         return
     known, used = {}, words(outdir)
+    options = outdir / "_static" / "documentation_options.js"
+    spoken = f"<script>{' '.join(options.read_text('utf8').split())}</script>"
     for path in outdir.rglob("*.html"):
-        page = path.read_text("utf8")
+        page = OPTIONS.sub(lambda found: spoken, path.read_text("utf8"))
         to = relpath(target, path.parent.resolve())
         for found, join in ((LINK, join_styles), (SCRIPT, join_scripts)):
             tags = list(found.finditer(page))

@@ -1,6 +1,6 @@
 """Fonts that are there when the words are.
 
-The face of the text, made by ``tools/fonts.py``, and the two that nearly every formula
+The faces of the text, made by ``tools/fonts.py``, and the two that nearly every formula
 needs begin to load with the page, not after its styles; until a font has come its
 letters are shown in another one, not left out. Those of formulas are cut down to the
 letters that the site uses. A page that was opened from the disk may load fonts, but
@@ -16,7 +16,7 @@ from docutils import nodes
 
 from .icons import write_subset
 
-TEXT = "_static/fonts/measured-sans.woff2"
+TEXT = [f"_static/fonts/measured-sans{style}.woff2" for style in ("", "-italic")]
 KATEX = Path("_static", "katex")
 SOURCE = Path(__file__).parents[2] / KATEX / "fonts"
 FIRST = ("KaTeX_Main-Regular.woff2", "KaTeX_Math-Italic.woff2")
@@ -39,8 +39,8 @@ def is_formula(node):
 def preload(app, pagename, templatename, context, doctree):
     """Let a page ask for the first fonts at once; a book may have none of its own."""
     folders = (Path(app.confdir, name) for name in app.config.html_static_path)
-    own = any((folder.parent / TEXT).is_file() for folder in folders)
-    paths = [TEXT] if own else []
+    own = any((folder.parent / TEXT[0]).is_file() for folder in folders)
+    paths = [*TEXT] if own else []
     if doctree is not None and doctree.next_node(is_formula) is not None:
         paths += [f"{KATEX.as_posix()}/fonts/{name}" for name in FIRST]
     if paths:
