@@ -1,5 +1,6 @@
 """The pages of the course, as its configuration names them."""
 
+import json
 import re
 from pathlib import Path
 
@@ -32,3 +33,18 @@ CHAPTERS = [page for page in TOC_PAGES if re.match(r"book/\d\d-", page)]
 NARROW = [f"book/{name}" for name in ("use", "notation", "exercises", "license")]
 # Those whose claims stand in the ledger.
 MEASURED = [f"book/{name}" for name in measured()]
+
+
+def explored():
+    """Return {name: page}: where each explorable stands."""
+    found = {}
+    for page in TOC_PAGES:
+        path = ROOT / f"{page}.ipynb"
+        if path.is_file():
+            for cell in json.loads(path.read_text("utf8"))["cells"]:
+                code = "".join(cell["source"])
+                found |= dict.fromkeys(re.findall(r'\bexplore\("(\w+)"\)', code), page)
+    return found
+
+
+EXPLORED = explored()

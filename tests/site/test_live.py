@@ -24,8 +24,9 @@ SOLUTION = solutions(FORWARD)["2.1"]
 
 
 @pytest.mark.parametrize("practice", PRACTICE)
-def test_every_exercise_without_torch_is_solved_on_its_page(visit, practice):
+def test_every_exercise_without_torch_is_solved_on_its_page(visit, python, practice):
     page, trouble = visit(f"{practice}.html")
+    python.answer(page)
     right = solutions(practice)
     assert page.locator(".live-starter").count() == len(right)
     elsewhere = exercises(practice).keys() & NEEDS_TORCH
@@ -45,6 +46,7 @@ def test_every_exercise_without_torch_is_solved_on_its_page(visit, practice):
     exercise.check("✔")
     said = exercise.output.inner_text().split("\n✔ Exercise")[0]
     assert set(re.findall(r"✔ (\S+) ", said)) == set(right)
+    python.check()
 
 
 @pytest.fixture
@@ -157,8 +159,9 @@ OLD = {
 }
 
 
-def test_an_answer_to_an_older_exercise_is_kept_and_said(visit):
+def test_an_answer_to_an_older_exercise_is_kept_and_said(visit, python):
     page, _ = visit(f"{FORWARD}.html")
+    python.answer(page)
     keep(page, **{"answer:forward": OLD})
     page.reload()
     forward = Exercise(page, "2.1").open("Go on with your answer")
@@ -224,8 +227,9 @@ NARROW = {"width": 640, "height": 400}  # a laptop at 200 %
 VIEWS = {"laptop": LAPTOP, "phone": PHONE, "large letters": NARROW}
 
 
-def test_an_exercise_is_accessible_in_each_look(visit):
+def test_an_exercise_is_accessible_in_each_look(visit, python):
     page, _ = visit(f"{FORWARD}.html")
+    python.answer(page)
     keep(page, **{"answer:forward": OLD})
     page.reload()
     forward = Exercise(page, "2.1")
