@@ -65,9 +65,9 @@ HOST = """() => {
     const address = (folder, file) => new URL(folder + file, location.href).href;
     const line = new BroadcastChannel('python');
     const worker = new Worker(address(live, 'worker.mjs'), { type: 'module' });
-    const python = { worker: address(live, 'worker.mjs'), folder: address(pyodide, '') };
+    const python = (window.python = { worker: address(live, 'worker.mjs') });
+    python.folder = address(pyodide, '');
     python.asked = []; // the folders from which pages wanted to start it
-    window.python = python;
     const ready = new Promise((resolve, reject) => {
         worker.onmessage = ({ data }) => {
             if (data.kind === 'ready') resolve();
