@@ -13,6 +13,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Pages that share what they keep share compiled code as well: Python starts sooner.
+    "--process-per-site",
     # No page may leave this machine; what tries to is recorded all the same.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]

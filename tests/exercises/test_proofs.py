@@ -1,4 +1,8 @@
-"""Every exercise of the book proves itself: see proof.py."""
+"""Every exercise of the book proves itself: see proof.py.
+
+A test takes all answers of a kind to an exercise: as a test each would cost more than
+to judge it.
+"""
 
 from itertools import permutations
 
@@ -23,18 +27,14 @@ from proof import (
 from bnlib.exercises import case, check, get, hint, names
 from bnlib.exercises.engine.compare import quietly
 
-KNOWN = [(name, known) for name in names() for known in get(name).misconceptions]
-TEXTS = {f"{n}: hint {i}": text for n in names() for i, text in enumerate(get(n).hints)}
-TEXTS |= {f"{name}: why {known.name}": known.why for name, known in KNOWN}
-
 every_exercise = pytest.mark.parametrize("name", names())
 
 
-@pytest.mark.parametrize(
-    ("name", "fn"), [(name, fn) for name in names() for fn in right_answers(name)]
-)
-def test_right_answer_passes(name, fn):
-    assert verdict(name, fn).status == "right", verdict(name, fn).text
+@every_exercise
+def test_right_answers_pass(name):
+    for fn in right_answers(name):
+        judged = verdict(name, fn)
+        assert judged.status == "right", (fn, judged.text)
 
 
 @every_exercise
@@ -42,26 +42,24 @@ def test_starter_is_not_attempted(name):
     assert verdict(name, lambda *args: ...).status == "not attempted"
 
 
-@pytest.mark.parametrize(
-    ("name", "known"),
-    [(name, known) for name, known in KNOWN if known.wrong],
-    ids=lambda value: getattr(value, "name", value),
-)
-def test_misconception_is_named(name, known):
-    assert verdict(name, known.wrong).misconception == known.name
+@every_exercise
+def test_each_misconception_is_named(name):
+    for known in get(name).misconceptions:
+        if known.wrong:
+            judged = verdict(name, known.wrong)
+            assert judged.misconception == known.name, judged.text
 
 
-@pytest.mark.parametrize(
-    ("name", "misconception", "fn"),
-    all_mutants(),
-    ids=[f"{name}-{misconception}" for name, misconception, _ in all_mutants()],
-)
-def test_mutant_is_rejected_with_its_own_message(name, misconception, fn):
-    judged = verdict(name, fn)
-    assert judged.status == "not yet"
-    assert names_in(judged.text, get(name)) == {misconception}, judged.text
-    why = next(k.why for k in get(name).misconceptions if k.name == misconception)
-    assert " ".join(why.split()) in " ".join(judged.text.split())
+@every_exercise
+def test_mutants_are_rejected_each_with_its_own_message(name):
+    why = {known.name: known.why for known in get(name).misconceptions}
+    for misconception, fns in MUTANTS.get(name, {}).items():
+        for fn in fns:
+            judged = verdict(name, fn)
+            assert judged.status == "not yet", (misconception, fn)
+            assert names_in(judged.text, get(name)) == {misconception}, judged.text
+            said = " ".join(judged.text.split())
+            assert " ".join(why[misconception].split()) in said
 
 
 @every_exercise
@@ -141,20 +139,22 @@ def test_every_output_has_a_name(name):
 FIRST = {get(name).number.split(".")[0]: name for name in reversed(names())}
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        (name, kind)
-        for name in names()
-        for kind in GARBAGE
-        if kind != "loops" or name in FIRST.values()
-    ],
-)
-def test_garbage_gives_a_sentence(name, kind, capfd):
+@pytest.mark.parametrize("name", FIRST.values())
+def test_an_endless_loop_gives_a_sentence(name, capfd):
+    judge_garbage(name, "loops", capfd)
+
+
+@every_exercise
+def test_garbage_gives_a_sentence(name, capfd):
+    for kind in GARBAGE.keys() - {"loops"}:
+        judge_garbage(name, kind, capfd)
+
+
+def judge_garbage(name, kind, capfd):
     fn, word = GARBAGE[kind]
     check(name, fn, time_limit=LOOP_LIMIT if kind == "loops" else 10.0)
     out, err = capfd.readouterr()
-    assert out.startswith(f"✘ Exercise {get(name).number} · not yet.\n")
+    assert out.startswith(f"✘ Exercise {get(name).number} · not yet.\n"), kind
     assert word in " ".join(out.split())
     *_, before, last = out.splitlines()
     if "case(" in last:
@@ -189,11 +189,13 @@ def test_untouched_is_said_where_it_was_compared(name):
     assert ("inputs untouched" in judged.text) == bool(compared)
 
 
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-def test_text_is_short_and_plain(text):
-    assert text.endswith(".")
-    assert len(text) <= 300
-    assert "$" not in text and "\\" not in text
+@every_exercise
+def test_texts_are_short_and_plain(name):
+    whys = [known.why for known in get(name).misconceptions]
+    for text in (*get(name).hints, *whys):
+        assert text.endswith("."), text
+        assert len(text) <= 300, text
+        assert "$" not in text and "\\" not in text, text
 
 
 @every_exercise

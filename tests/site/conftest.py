@@ -11,6 +11,7 @@ import pytest
 
 from tests.site.course import (
     CHAPTERS,
+    EXPLORED,
     KINDS,
     LAPTOP,
     LOOKS,
@@ -31,6 +32,7 @@ NAMES = {
     "measured_page": MEASURED,
     "narrow_page": NARROW,
     "kind_of_page": KINDS,
+    "explorable": EXPLORED,
 }
 
 
@@ -61,15 +63,19 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(items):
-    """Keep the tests of a page together, so that it is loaded once for all of them."""
-    items.sort(key=page_of)
+    """Keep the tests of a page together, so that it is loaded once for all of them.
+
+    The last file of each page is the one that leaves it in pieces.
+    """
+    items.sort(key=lambda item: (page_of(item), item.path.name == "test_pages.py"))
 
 
 def page_of(item):
     """Return the page that an item looks at, "" if it is not a single one."""
     if item.path.parent != Path(__file__).parent or not hasattr(item, "callspec"):
         return ""
-    return next((page for n, page in item.callspec.params.items() if n in NAMES), "")
+    named = (item.callspec.params[n] for n in NAMES if n in item.callspec.params)
+    return next((EXPLORED.get(page, page) for page in named), "")
 
 
 @pytest.fixture(scope="session")
@@ -136,19 +142,59 @@ def tab(browser, address, site):
     return tab
 
 
-@pytest.fixture
-def visit(tab):
-    """Return a function that shows a page in a tab for this test alone."""
-    pages, this_test = [], object()
+@pytest.fixture(scope="session")
+def context(browser):
+    """Return a function that gives the one context for some options.
 
-    def visit(path, **options):
-        page, trouble = tab(this_test, path, **options)
-        pages.append(page)
+    A new one loads and compiles all scripts again.
+    """
+    contexts = {}
+
+    def context(**options):
+        key = repr(sorted(options.items()))
+        if key not in contexts:
+            contexts[key] = browser.new_context(viewport=LAPTOP, **options)
+        return contexts[key]
+
+    return context
+
+
+FORGET = "() => { try { localStorage.clear(); } catch { /* blocked */ } }"
+
+
+@pytest.fixture
+def visit(context, address, site):
+    """Return a function that shows a page in a tab for this test alone.
+
+    The browser keeps nothing of what it kept for other tests.
+    """
+    tabs = {}
+
+    def visit(path, *, offline=False, viewport=LAPTOP, **options):
+        key = offline, repr(sorted(options.items()))
+        if key not in tabs:
+            page = context(**options).new_page()
+            page.set_default_timeout(60_000)
+            tabs[key] = page, watch(page, address)
+        page, trouble = tabs[key]
+        page.set_viewport_size(viewport)
+        page.goto(f"{site.as_uri() if offline else address}/{path}")
         return page, trouble
 
     yield visit
-    for page in pages:
+    for page, _ in tabs.values():
+        page.evaluate(FORGET)
         page.close()
+
+
+@pytest.fixture(scope="session")
+def python(context, address):
+    """Return a Python that pages can ask: to start one for each takes seconds."""
+    from tests.site.live import Python
+
+    page = context().new_page()
+    page.goto(f"{address}/book/02-forward.html")
+    return Python(page)
 
 
 @pytest.fixture
@@ -164,29 +210,41 @@ def expect():
 def look_at(tab):
     """Return a function that shows a page in a look, loaded once for all its tests.
 
-    So a test leaves the page as it was, or is the last one in its file. What a first
-    visit fetches, and how far the page shifts meanwhile, is kept in ``trouble.first``.
+    So a test leaves the page as it was, or is the last one in its file. "dark" is the
+    page of "light", in the other colors. What a first visit fetches, and how far the
+    page shifts meanwhile, is kept in ``trouble.first``.
     """
-    shown = {}
+    shown, colors = {}, {}
 
     def look_at(name, look="light"):
-        if look not in shown or shown[look][0] != name:
-            shown.pop(look, None)
-            page, trouble = tab("look", f"{name}.html", **LOOKS[look])
-            if look == "light":
+        key = "light" if look == "dark" else look
+        if key not in shown or shown[key][0] != name:
+            shown.pop(key, None)
+            page, trouble = tab("look", f"{name}.html", **LOOKS[key])
+            if key == "light":
                 trouble.first.update(page.evaluate(FIRST_VISIT))
-            shown[look] = name, page, trouble
-        _, page, trouble = shown[look]
+            shown[key] = name, page, trouble
+        _, page, trouble = shown[key]
+        if key == "light" and colors.setdefault(page, key) != look:
+            paint(page, look)
+            colors[page] = look
         return page, trouble
 
     return look_at
 
 
+def paint(page, theme):
+    """Let a reader choose another theme for all pages, "light" or "dark"."""
+    page.emulate_media(color_scheme=theme)
+    page.locator(f"html[data-theme={theme}]").wait_for(state="attached")
+
+
 def watch(page, address):
-    """Collect foreign requests, failures and complaints."""
-    trouble = SimpleNamespace(foreign=[], failed=[], console=[], first={})
+    """Collect requests, foreign ones, failures and complaints."""
+    trouble = SimpleNamespace(asked=[], foreign=[], failed=[], console=[], first={})
 
     def check_request(request):
+        trouble.asked.append(request.url)
         if not request.url.startswith((address, "file:", "data:", "blob:")):
             trouble.foreign.append(request.url)
 

@@ -1,5 +1,6 @@
 """The pages of the course, as its configuration names them."""
 
+import json
 import re
 from pathlib import Path
 
@@ -36,3 +37,18 @@ NARROW = [f"book/{name}" for name in ("use", "notation", "exercises", "license")
 MEASURED = [f"book/{name}" for name in measured()]
 # One page for each kind of what stands on them.
 KINDS = [TOC["root"], CHAPTERS[3], *API[:1], "book/claims", "book/far", "search"]
+
+
+def explored():
+    """Return {name: page}: where each explorable stands."""
+    found = {}
+    for page in TOC_PAGES:
+        path = ROOT / f"{page}.ipynb"
+        if path.is_file():
+            for cell in json.loads(path.read_text("utf8"))["cells"]:
+                code = "".join(cell["source"])
+                found |= dict.fromkeys(re.findall(r'\bexplore\("(\w+)"\)', code), page)
+    return found
+
+
+EXPLORED = explored()

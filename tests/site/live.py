@@ -58,6 +58,82 @@ def solutions(page):
     return found
 
 
+# A Python that many pages ask. It runs in the worker of one page; on the others a
+# stand-in for the worker hands messages on, and the page cannot tell.
+HOST = """() => {
+    const { live, pyodide } = document.querySelector('script[data-live]').dataset;
+    const address = (folder, file) => new URL(folder + file, location.href).href;
+    const line = new BroadcastChannel('python');
+    const worker = new Worker(address(live, 'worker.mjs'), { type: 'module' });
+    const python = (window.python = { worker: address(live, 'worker.mjs') });
+    python.folder = address(pyodide, '');
+    python.asked = []; // the folders from which pages wanted to start it
+    const ready = new Promise((resolve, reject) => {
+        worker.onmessage = ({ data }) => {
+            if (data.kind === 'ready') resolve();
+            else if (data.kind === 'broken') reject(new Error(data.text));
+            else if (python.hear) python.hear(data);
+            else line.postMessage(data);
+        };
+    });
+    worker.postMessage({ task: 'start', folder: python.folder });
+    line.onmessage = ({ data }) => {
+        if (data.task !== 'start') return worker.postMessage(data);
+        python.asked.push(data.folder);
+        ready.then(() => line.postMessage({ kind: 'ready' }));
+    };
+    // Runs code that is no cell of a page; returns what it prints.
+    python.run = code => new Promise(resolve => {
+        let said = '';
+        python.hear = ({ kind, text, went }) => {
+            if (kind === 'text') said += text;
+            if (!['done', 'broken'].includes(kind)) return;
+            python.hear = null;
+            resolve(went === 'ok' ? said : `${said}${text ?? went}`);
+        };
+        worker.postMessage({ id: 0, task: 'cell', code, name: 'tests' });
+    });
+    return ready;
+}"""
+STAND_IN = """
+const line = new BroadcastChannel('python');
+onmessage = ({ data }) => line.postMessage(data);
+line.onmessage = ({ data }) => postMessage(data);
+"""
+# What an answer would have to load before it runs.
+LOADED = "import sys\nprint('matplotlib' in sys.modules)"
+
+
+class Python:
+    """One Python, started as a page starts it, for many pages of one context."""
+
+    def __init__(self, page):
+        self.page = page
+        page.set_default_timeout(START)
+        page.evaluate(HOST)
+
+    def answer(self, page):
+        """Let a page that has not started Python yet ask this one."""
+        worker = self.page.evaluate("python.worker")
+        page.route(
+            "**/worker.mjs",
+            lambda route: route.fulfill(
+                content_type="text/javascript",
+                body=STAND_IN if route.request.url == worker else "another worker",
+            ),
+        )
+
+    def run(self, code):
+        """Run code and return what it prints."""
+        return self.page.evaluate("code => python.run(code)", code)
+
+    def check(self):
+        """Whoever asked would have found the same, had it started Python itself."""
+        asked, folder = self.page.evaluate("[python.asked, python.folder]")
+        assert {*asked} == {folder}
+        assert self.run(LOADED).strip() == "False"
+
+
 class Exercise:
     """An exercise on a page, and what a reader does with it."""
 

@@ -1,47 +1,49 @@
 """The explorables on their pages: by mouse, keyboard and finger, in every look."""
 
-import json
 import re
 
 import pytest
 
 from bnlib.lab.explore import bundle, explore
-from tests.site.course import LOOKS, PHONE, ROOT, TOC_PAGES
-from tests.site.test_pages import STANDARDS, describe
+from tests.site.course import EXPLORED, LAPTOP, LOOKS, PHONE
 
 NARROWEST = {"width": 320, "height": 700}
 
 
-def shown_on():
-    """Return {name: page}: where each explorable stands."""
-    found = {}
-    for page in TOC_PAGES:
-        path = ROOT / f"{page}.ipynb"
-        if path.is_file():
-            for cell in json.loads(path.read_text("utf8"))["cells"]:
-                for name in re.findall(
-                    r'\bexplore\("(\w+)"\)', "".join(cell["source"])
-                ):
-                    found[name] = f"{page}.html"
-    return found
-
-
-PAGES = shown_on()
-each = pytest.mark.parametrize("name", bundle.NAMES)
-
-
 @pytest.fixture
-def alive(visit, expect):
-    """Return a function that shows an explorable and waits until it is alive."""
+def alive(look_at):
+    """Return a function that shows an explorable and waits until it is alive.
 
-    def alive(name, **options):
-        page, trouble = visit(f"{PAGES[name]}#explore-{name}", **options)
-        figure = page.locator(f"#explore-{name}")
-        figure.scroll_into_view_if_needed()
-        expect(figure).to_have_class(re.compile("bn-alive"))
+    Its page is that of other tests, so it begins and ends as it was published.
+    """
+    seen = []
+
+    def alive(name, look="light"):
+        page, trouble = look_at(EXPLORED[name], look)
+        figure = awake(page, name)
+        seen.append((page, look, figure))
+        again(figure)
         return page, figure, trouble
 
-    return alive
+    yield alive
+    for page, look, figure in seen:
+        page.mouse.move(0, 0)
+        page.set_viewport_size(LOOKS[look].get("viewport", LAPTOP))
+        again(figure)
+        page.evaluate("document.activeElement.blur()")
+
+
+def awake(page, name):
+    from playwright.sync_api import expect
+
+    figure = page.locator(f"#explore-{name}")
+    figure.scroll_into_view_if_needed()
+    expect(figure).to_have_class(re.compile("bn-alive"), timeout=60_000)
+    return figure
+
+
+def again(figure):
+    figure.locator(".bn-again").evaluate("it => it.click()")
 
 
 def said(figure):
@@ -54,14 +56,13 @@ def center(node):
 
 
 def test_each_explorable_stands_in_a_chapter():
-    assert {*PAGES} == {*bundle.NAMES}
+    assert {*EXPLORED} == {*bundle.NAMES}
 
 
-@each
 @pytest.mark.parametrize("look", ["light", "dark"])
-def test_every_control_answers_to_the_keyboard(alive, look, name):
-    page, figure, trouble = alive(name, **LOOKS[look])
-    assert said(figure) == explore(name).sentence
+def test_every_control_answers_to_the_keyboard(alive, look, explorable):
+    page, figure, trouble = alive(explorable, look)
+    assert said(figure) == explore(explorable).sentence
     fields = figure.locator("input:enabled, [data-handle], button:not(.bn-again)")
     start = said(figure)
     for field in fields.all():
@@ -80,13 +81,12 @@ def test_every_control_answers_to_the_keyboard(alive, look, name):
         assert (said(figure) == start) == on, field.evaluate("it => it.outerHTML")
     figure.locator(".bn-again").focus()
     page.keyboard.press("Enter")
-    assert said(figure) == explore(name).sentence
+    assert said(figure) == explore(explorable).sentence
     assert trouble.console == [] and trouble.foreign == [] and trouble.failed == []
 
 
-@each
-def test_what_can_be_dragged_follows_the_mouse(alive, name):
-    page, figure, trouble = alive(name)
+def test_what_can_be_dragged_follows_the_mouse(alive, explorable):
+    page, figure, trouble = alive(explorable)
     handles = figure.locator("[data-handle]")
     for i in range(handles.count()):
         node = handles.nth(i)
@@ -118,9 +118,10 @@ def test_what_can_be_dragged_follows_the_mouse(alive, name):
     assert trouble.console == []
 
 
-@each
-def test_a_finger_moves_it(alive, name):
-    page, figure, _ = alive(name, viewport=PHONE, has_touch=True, is_mobile=True)
+def test_a_finger_moves_it(tab, explorable):
+    finger = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
+    page, _ = tab("look", f"{EXPLORED[explorable]}.html", **finger)
+    figure = awake(page, explorable)
     target = figure.locator("[data-handle], [data-tap], input[type=range]").first
     told = said(figure)
     x, y = center(target)
@@ -130,18 +131,6 @@ def test_a_finger_moves_it(alive, name):
         points = [{"x": point[0], "y": point[1]}] if point else []
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     assert said(figure) != told
-
-
-@each
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
-def test_an_explorable_that_is_alive_breaks_no_rule(alive, look, name):
-    from axe_playwright_python.sync_playwright import Axe
-
-    page, _, _ = alive(name, **LOOKS[look])
-    context = {"include": [[f"#explore-{name}"]]}
-    options = {"runOnly": STANDARDS, "resultTypes": ["violations"]}
-    found = Axe().run(page, context=context, options=options).response["violations"]
-    assert not found, "\n".join(map(describe, found))
 
 
 # The contrast of each text with what lies behind it, and of each shape that means
@@ -188,23 +177,23 @@ CONTRAST = """figure => {
 }"""
 
 
-@each
 @pytest.mark.parametrize("look", ["light", "dark"])
-def test_colors_can_be_told_from_the_ground(alive, look, name):
-    page, figure, _ = alive(name, **LOOKS[look])
+def test_colors_can_be_told_from_the_ground(alive, look, explorable):
+    page, figure, _ = alive(explorable, look)
     assert figure.evaluate(CONTRAST) == []
 
 
-def test_a_pale_text_would_be_seen(alive):
-    page, figure, _ = alive("push")
+def test_a_pale_text_would_be_seen(visit):
+    page, _ = visit(f"{EXPLORED['push']}.html")
+    figure = awake(page, "push")
     page.add_style_tag(content=".bn-explore { --bn-ink: #999 !important }")
     assert len(figure.evaluate(CONTRAST)) > 3
 
 
-@each
 @pytest.mark.parametrize("size", [PHONE, NARROWEST], ids=["390", "320"])
-def test_it_fits_a_phone_with_letters_one_can_read(alive, size, name):
-    page, figure, _ = alive(name, viewport=size)
+def test_it_fits_a_phone_with_letters_one_can_read(alive, size, explorable):
+    page, figure, _ = alive(explorable, "phone")
+    page.set_viewport_size(size)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     width = figure.bounding_box()["width"]
     inside = figure.locator("svg, .bn-side > *, .bn-said")
@@ -224,58 +213,55 @@ def test_it_fits_a_phone_with_letters_one_can_read(alive, size, name):
     assert figure.locator("svg").evaluate(out) == []
 
 
-@each
-def test_a_finger_finds_room(alive, name):
-    page, figure, _ = alive(name, viewport=PHONE)
+def test_a_finger_finds_room(alive, explorable):
+    page, figure, _ = alive(explorable, "phone")
     for node in figure.locator("[data-handle], button, input[type=range]").all():
         box = node.bounding_box()
         assert min(box["width"], box["height"]) >= 24
 
 
-@each
-def test_without_a_script_the_picture_and_its_sentence_are_there(visit, name):
-    page, _ = visit(PAGES[name], java_script_enabled=False)
-    figure = page.locator(f"#explore-{name}")
+def test_without_a_script_the_picture_and_its_sentence_are_there(look_at, explorable):
+    page, _ = look_at(EXPLORED[explorable], "no script")
+    figure = page.locator(f"#explore-{explorable}")
     assert figure.locator("svg").bounding_box()["height"] > 100
-    assert said(figure) == explore(name).sentence
+    assert said(figure) == explore(explorable).sentence
     assert figure.locator("input, button, [tabindex]").count() == 0
 
 
-@each
-def test_it_is_alive_from_the_disk(alive, name):
-    _, figure, trouble = alive(name, offline=True)
+def test_it_is_alive_from_the_disk(alive, explorable):
+    _, figure, trouble = alive(explorable, "disk")
     assert figure.locator("input, [data-handle]").count() > 0
     assert trouble.console == [] and trouble.foreign == []
 
 
-@each
-def test_paper_has_the_picture_and_no_controls(alive, name):
-    page, figure, _ = alive(name)
+def test_paper_has_the_picture_and_no_controls(alive, explorable):
+    page, figure, _ = alive(explorable)
     page.emulate_media(media="print")
-    assert (
-        figure.locator("svg").is_visible() and figure.locator(".bn-said").is_visible()
-    )
-    assert not figure.locator(".bn-side").is_visible()
+    parts = {part: figure.locator(part) for part in ("svg", ".bn-said", ".bn-side")}
+    printed = [part for part, found in parts.items() if found.is_visible()]
+    page.emulate_media(media="null")
+    assert printed == ["svg", ".bn-said"]
 
 
-@each
-def test_a_script_is_loaded_when_its_figure_comes_near(visit, expect, name):
-    asked = []
-    page, _ = visit("book/index.html")
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(page.url.replace("book/index.html", PAGES[name]))
-    top = page.locator(f"#explore-{name}").bounding_box()["y"]
+def test_a_script_is_loaded_when_its_figure_comes_near(tab, explorable):
+    page, trouble = tab("near", f"{EXPLORED[explorable]}.html")
+    top = page.locator(f"#explore-{explorable}").bounding_box()["y"]
     page.wait_for_timeout(500)
-    scripts = [url for url in asked if url.endswith(f"/explore/{name}.js")]
-    assert (scripts == []) == (top > 800 + page.viewport_size["height"])
-    page.locator(f"#explore-{name}").scroll_into_view_if_needed()
-    expect(page.locator(f"#explore-{name}")).to_have_class(re.compile("bn-alive"))
+
+    def scripts():
+        return [
+            url for url in trouble.asked if url.endswith(f"/explore/{explorable}.js")
+        ]
+
+    assert (scripts() == []) == (top > 800 + page.viewport_size["height"])
+    awake(page, explorable)
+    assert len(scripts()) == 1
 
 
-def test_a_figure_that_comes_later_wakes_up_as_well(alive, expect):
+def test_a_figure_that_comes_later_wakes_up_as_well(visit, expect):
     """A cell that was run on the page adds one; its own script stays silent there."""
     name = bundle.NAMES[0]
-    page, figure, trouble = alive(name)
+    page, trouble = visit(f"{EXPLORED[name]}.html")
     html = explore(name)._still()
     page.evaluate(
         """html => { const place = document.createElement('div');
@@ -286,21 +272,20 @@ def test_a_figure_that_comes_later_wakes_up_as_well(alive, expect):
     later = page.locator("#later [data-explore]")
     later.scroll_into_view_if_needed()
     expect(later).to_have_class(re.compile("bn-alive"))
-    assert later.locator(".bn-said").inner_text() == explore(name).sentence
+    assert said(later) == explore(name).sentence
     assert trouble.console == []
 
 
-@each
-def test_a_notebook_needs_no_page_of_ours(browser, name):
+def test_a_notebook_needs_no_page_of_ours(context, explorable):
     """As in Colab: a document in which the output of the cell is all there is."""
-    page = browser.new_page()
+    page = context().new_page()
     complaints = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.set_content(explore(name)._repr_mimebundle_()["text/html"])
+    page.set_content(explore(explorable)._repr_mimebundle_()["text/html"])
     figure = page.locator("[data-explore]")
     assert "bn-alive" in figure.get_attribute("class")
     assert figure.get_attribute("data-lm-suppress-shortcuts") == "true"
-    assert said(figure) == explore(name).sentence
+    assert said(figure) == explore(explorable).sentence
     assert figure.locator("svg").bounding_box()["height"] > 100
     assert figure.locator("img").count() == 0
     assert complaints == []

@@ -90,7 +90,7 @@ SHORT = ["book/conventions", "book/speed"]
 
 
 def test_a_reader_runs_edits_stops_and_restarts(visit, expect):
-    page, tools, trouble = open_page(visit, "book/03-backward", viewport=PHONE)
+    page, tools, trouble = open_page(visit, "book/conventions", viewport=PHONE)
     status = tools.get_by_role("status")
     cell = [
         page.get_by_role("group", name=f"Cell {i}", exact=True) for i in range(1, 5)
