@@ -143,10 +143,11 @@ def tab(browser, address, site):
 
 
 @pytest.fixture(scope="session")
-def context(browser):
+def context(browser, address):
     """Return a function that gives the one context for some options.
 
-    A new one loads and compiles all scripts again.
+    A new one loads and compiles all scripts again. So does a process, and that of the
+    pages ends with the last of them: one stays.
     """
     contexts = {}
 
@@ -154,6 +155,7 @@ def context(browser):
         key = repr(sorted(options.items()))
         if key not in contexts:
             contexts[key] = browser.new_context(viewport=LAPTOP, **options)
+            contexts[key].new_page().goto(f"{address}/book/license.html")
         return contexts[key]
 
     return context
