@@ -72,8 +72,8 @@ THEME_AT_ONCE = """<script data-cfasync="false">
   </script>"""
 # What the theme tells its authors on every page: which colors it took, and the like.
 CHATTER = re.compile(r"""console\.log\(([`"'])\[PST\].*?\1\)""")
-# It gives what can be scrolled sideways a stop of the keyboard, and asks after each stop
-# how wide the next one is: a hundred times the whole page is laid out.
+# It makes what can be scrolled sideways a stop of the keyboard, and asks after each one
+# how wide the next is: a hundred times the page is laid out.
 STOPS = re.compile(
     r"(document\.querySelectorAll\(\[[^\]]*\]\.join\([^)]*\)\))\.forEach\((\w)=>\{"
     r"\2\.tabIndex=([^}]*?)\?0:-1\}\)"
