@@ -693,6 +693,18 @@ def test_faults_of_the_theme_are_mended(before, after):
     assert repair(f"<p>{after}</p>") == f"<p>{after}</p>"
 
 
+def test_the_theme_asks_for_all_widths_before_it_changes_anything():
+    from coursesite.finish import quicken
+
+    asked = 'document.querySelectorAll(["pre",".out > .x"].join(", "))'
+    script = f"{asked}.forEach(e=>{{e.tabIndex=e.scrollWidth>e.clientWidth?0:-1}}),t()"
+    assert quicken(script) == (
+        f"[...{asked}].map(e=>[e,e.scrollWidth>e.clientWidth])"
+        ".forEach(([e,s])=>{e.tabIndex=s?0:-1}),t()"
+    )
+    assert quicken(quicken(script)) == quicken(script)
+
+
 def test_icons_are_found_in_pages_scripts_and_stylesheets(tmp_path):
     from coursesite.icons import used_code_points
 

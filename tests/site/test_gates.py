@@ -194,3 +194,10 @@ def test_no_page_waits_for_a_script(site, page_name):
     scripts = re.findall(r"<script [^>]*src=[^>]*>", html)
     assert len(scripts) >= 3
     assert all("defer" in script for script in scripts), scripts
+
+
+def test_what_scrolls_becomes_a_stop_in_one_go(site):
+    script = (site / "_static/scripts/pydata-sphinx-theme.js").read_text("utf8")
+    assert re.search(r"\.map\((\w)=>\[\1,\1\.scrollWidth>", script)
+    assert not re.search(r"\.tabIndex=\w\.scrollWidth", script)
+    assert "console.log(" not in script

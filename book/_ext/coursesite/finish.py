@@ -72,6 +72,13 @@ THEME_AT_ONCE = """<script data-cfasync="false">
   </script>"""
 # What the theme tells its authors on every page: which colors it took, and the like.
 CHATTER = re.compile(r"""console\.log\(([`"'])\[PST\].*?\1\)""")
+# It makes what can be scrolled sideways a stop of the keyboard, and asks after each one
+# how wide the next is: a hundred times the page is laid out.
+STOPS = re.compile(
+    r"(document\.querySelectorAll\(\[[^\]]*\]\.join\([^)]*\)\))\.forEach\((\w)=>\{"
+    r"\2\.tabIndex=([^}]*?)\?0:-1\}\)"
+)
+STOPS_AT_ONCE = r"[...\1].map(\2=>[\2,\3]).forEach(([\2,s])=>{\2.tabIndex=s?0:-1})"
 SCRIPTS = Path("_static", "scripts")
 TALKING = ("pydata-sphinx-theme.js", "sphinx-book-theme.js")
 
@@ -96,8 +103,13 @@ def repair(page):
 
 
 def silence(script):
-    """Return a script of the theme that does not say what it does."""
+    """Return a script that does not say what it does."""
     return CHATTER.sub("void 0", script)
+
+
+def quicken(script):
+    """Return a script of the theme that is silent and lays a page out once."""
+    return STOPS.sub(STOPS_AT_ONCE, silence(script))
 
 
 def repair_pages(app, error):
@@ -105,7 +117,7 @@ def repair_pages(app, error):
         return
     outdir = Path(app.outdir)
     scripts = [outdir / SCRIPTS / name for name in TALKING]
-    todo = [(path, silence) for path in scripts if path.is_file()]
+    todo = [(path, quicken) for path in scripts if path.is_file()]
     todo += [(path, repair) for path in outdir.rglob("*.html")]
     for path, mend in todo:
         before = path.read_text("utf8")
