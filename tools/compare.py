@@ -129,8 +129,8 @@ def _compare(kind, stored, computed, figures):
     if kind in ("image/png", "image/jpeg"):
         return figure_difference(stored, computed) if figures else None
     if not isinstance(stored, str):  # JSON, such as the cells of a table
-        pair = (json.dumps(it, ensure_ascii=False) for it in (stored, computed))
-        stored, computed = pair
+        how = {"ensure_ascii": False, "sort_keys": True}
+        stored, computed = (json.dumps(it, **how) for it in (stored, computed))
     return text_difference(stored, computed)
 
 

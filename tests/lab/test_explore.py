@@ -11,6 +11,7 @@ import pytest
 
 from bnlib import backward, batch_norm, batch_norm_inference, norms
 from bnlib.lab.explore import bundle, explore
+from bnlib.lab.table import KIND
 from bnlib.running import RunningStatistics
 from tools import explore as tool
 from tools import normal_form
@@ -258,7 +259,14 @@ def chapter_cells(file):
 def printed(file, identifier):
     """Return what a cell of a chapter has stored as printed."""
     (cell,) = [c for c in chapter_cells(file) if c["id"] == identifier]
-    return "".join(output.get("text", "") for output in cell.outputs)
+    return normal_form.printed(cell)
+
+
+def rows(file, identifier):
+    """Return the rows of the table that a cell of a chapter has stored."""
+    (cell,) = [c for c in chapter_cells(file) if c["id"] == identifier]
+    (table,) = [o.data[KIND] for o in cell.outputs if KIND in o.get("data", {})]
+    return table["rows"]
 
 
 def measured(name):
@@ -434,28 +442,31 @@ def test_random_states_are_told_apart(drawn, name):
 
 
 def test_the_batches_are_those_of_chapter_4():
-    data, table = measured("batches"), printed("04-inference", "stream-table")
-    rows = re.findall(r"(\d+): mixed ([\d.]+) ± [\d.]+, by class ([\d.]+)", table)
-    assert len(rows) == 6
-    for size, mixed, by_class in rows:
+    data, place = measured("batches"), ("04-inference", "stream-table")
+    assert len(rows(*place)) == 6
+    for size, *cells in rows(*place):
+        mixed, by_class = (float(cell.split(" ± ")[0]) for cell in cells)
         i = data["sizes"].index(int(size))
-        assert data["mixed"][i][0] == pytest.approx(float(mixed), abs=0.11)
-        assert data["sorted"][i][0] == pytest.approx(float(by_class), abs=0.11)
-    running = float(re.search(r"running statistics ([\d.]+)", table)[1])
+        assert data["mixed"][i][0] == pytest.approx(mixed, abs=0.11)
+        assert data["sorted"][i][0] == pytest.approx(by_class, abs=0.11)
+    running = float(re.search(r"running statistics ([\d.]+)", printed(*place))[1])
     assert data["running"][0] == pytest.approx(running, abs=0.11)
 
 
 def test_the_cuts_are_those_of_chapter_11():
     data = measured("prune")
-    shares = re.findall(r": ([\d.]+) of (\d+) channels", printed("11-pruning", "plan"))
+    shares = rows("11-pruning", "plan")
     widths = prune({"percent": 70})["widths"]
-    assert [len(layer) for layer in data["gammas"]] == [int(n) for _, n in shares]
-    for width, (share, most) in zip(widths, shares, strict=True):
+    assert [len(layer) for layer in data["gammas"]] == [int(n) for _, _, n in shares]
+    for width, (_, share, most) in zip(widths, shares, strict=True):
         assert width / int(most) == pytest.approx(float(share), abs=0.051)
-    at, table = data["ratios"].index(0.7), printed("11-pruning", "arms")
-    for name, key in (("slimmed", "tuned"), ("same widths, random", "random_tuned")):
-        mean = float(re.search(rf"^{name}.*? ([\d.]+) ", table, re.MULTILINE)[1])
-        assert data[key][at][0] / 100 == pytest.approx(mean, abs=0.011)
+    at = data["ratios"].index(0.7)
+    means = {name: float(mean) for name, mean, *_ in rows("11-pruning", "arms")}
+    for name, key in (
+        ("slimmed", "tuned"),
+        ("same widths, random channels", "random_tuned"),
+    ):
+        assert data[key][at][0] / 100 == pytest.approx(means[name], abs=0.011)
     left = printed("11-pruning", "saved")
     before, after = (size_of(prune({"percent": p})["widths"]) for p in (0, 70))
     for word, share in (

@@ -56,7 +56,10 @@ def test_cells_of_a_table_may_move_like_printed_numbers():
         cells = {"heads": ["net", "loss"], "rows": [["plain", loss]]}
         return [{"output_type": "display_data", "data": {"application/x+json": cells}}]
 
-    assert differences(bundle("0.043 ± 0.001"), bundle("0.044 ± 0.001")) == []
+    stored = bundle("0.043 ± 0.001")
+    (data,) = stored[0]["data"].values()
+    data["heads"] = data.pop("heads")  # a notebook keeps another order of the names
+    assert differences(stored, bundle("0.044 ± 0.001")) == []
     (message,) = differences(bundle("0.043"), bundle("0.046"))
     assert message.startswith("stored 0.043, computed 0.046")
     (message,) = differences(bundle("0.043"), bundle("fails"))
