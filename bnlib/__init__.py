@@ -20,7 +20,7 @@ from bnlib.norms import (
 )
 from bnlib.scaling import min_max, z_score
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 __all__ = [
     "backward",
