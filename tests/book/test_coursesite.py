@@ -323,6 +323,33 @@ def test_a_drawing_takes_the_place_of_its_picture(tmp_path):
         assert page.count(f"url(#drawing-{number}-0)") == 1
 
 
+def shown_ahead(folder, name):
+    metadata = {"mystnb": {"image": {"alt": "A curve."}}}
+    cells = [
+        text(f"# A\n\nWhy?\n\n<!-- ahead: {name} -->"),
+        code("plot()", drawn(), **metadata),
+        text("**Figure 1.1.** Loss."),
+    ]
+    return build(folder, {"a.ipynb": cells}, suppress_warnings=UNKNOWN)
+
+
+def test_a_figure_is_shown_ahead_of_the_code_that_leads_to_it(tmp_path):
+    book = shown_ahead(tmp_path, "1.1")
+    assert not book.warnings
+    ahead, _, rest = book.page("a").partition("</figure>")
+    assert 'id="drawing-0-0"' in ahead and 'id="drawing-1-0"' in rest
+    name = r'<a [^>]*href="#figure-1-1"><strong>Figure 1.1</strong></a>'
+    assert re.search(name + ", from further down. Loss.", ahead)
+    assert book.page("a").count('id="figure-1-1"') == 1
+
+
+def test_a_figure_to_show_ahead_that_is_not_there_is_a_warning(tmp_path):
+    book = shown_ahead(tmp_path, "1.2")
+    (warning,) = book.warnings
+    assert "ahead: the page must have a drawn figure-1-2, it has none" in warning
+    assert "ahead" not in book.page("a")
+
+
 def test_who_shares_a_page_with_a_drawing_shows_its_picture(tmp_path):
     metadata = {"mystnb": {"image": {"alt": "A curve."}}}
     cells = [text("# A"), code("plot()", drawn(), **metadata)]

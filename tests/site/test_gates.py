@@ -113,10 +113,12 @@ TEXTS = """() => {
         it => own(it) && !it.closest(tools) && (folded(it) || it.checkVisibility()));
     return window.courseTexts.length;
 }"""
-# The title stands above the contents, which only paper has.
+# The title stands above the contents, which only paper has. What a script has replaced
+# meanwhile, as the words for those without one, is on neither.
 MISSING = """() => {
     const title = document.querySelector('#jb-print-docs-body > p').textContent.trim();
-    return window.courseTexts.filter(it => !it.checkVisibility()).map(
+    return window.courseTexts.filter(
+        it => it.isConnected && !it.checkVisibility()).map(
         it => it.textContent.trim().slice(0, 120)).filter(text => text !== `${title}#`);
 }"""
 

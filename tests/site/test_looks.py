@@ -42,6 +42,24 @@ def test_each_figure_is_one_element_with_picture_and_words(site, chapter):
     assert len(set(re.findall(r' id="([^"]+)"', html))) == html.count(' id="')
 
 
+FIRST_FIGURE = """() => {
+    const figure = document.querySelector('article figure.course-figure');
+    const top = it => it.getBoundingClientRect().top;
+    return top(figure) - top(document.querySelector('article'));
+}"""
+
+
+def test_a_chapter_shows_a_figure_before_much_code(look_at, chapter):
+    page, _ = look_at(chapter)
+    assert page.evaluate(FIRST_FIGURE) < 1200
+
+
+def test_chapter_2_begins_with_its_two_curves(visit):
+    page, _ = visit(f"{CHAPTERS[1]}.html", viewport={"width": 1440, "height": 900})
+    picture = page.locator("#figure-2-1 svg").bounding_box()
+    assert picture["y"] + picture["height"] / 2 < 900
+
+
 def test_a_link_to_a_figure_shows_the_picture(visit):
     page, _ = visit(f"{CHAPTERS[3]}.html#figure-4-2")
     picture = page.locator("#figure-4-2 svg")

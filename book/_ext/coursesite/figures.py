@@ -2,15 +2,24 @@
 
 In a notebook a picture is the output of a cell and its caption a paragraph below. On
 the site both are one ``<figure>``, which is the target of "Figure 2.1", so that a link
-shows the picture. Nobody comes for the lines that draw it: they are folded, and so is
-the cell of the imports. Colab, GitHub and Jupyter show the cells as they are.
+shows the picture. Nobody comes for the lines that draw it: they are folded, and so are
+the imports and a cell with the tag ``fold``, whose output should come first. A comment
+``<!-- ahead: 5.4 -->`` at the beginning of a chapter shows one of its figures there,
+before the code that leads to it. Colab, GitHub and Jupyter show the cells as they are.
 """
+
+import re
 
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
 
 from .callouts import first_strong
+from .drawings import pictures
 from .numbers import CAPTION
+
+log = logging.getLogger(__name__)
+AHEAD = re.compile(r"<!-- ahead: (\d+\.\d+) -->")
 
 
 class course_figure(nodes.General, nodes.Element):
@@ -59,6 +68,29 @@ class Figures(SphinxTransform):
                 name = "more"
             elif "tag_fold" in cell["classes"]:
                 fold(cell, "Show the code")
+        for comment in list(self.document.findall(nodes.raw)):
+            asked = AHEAD.fullmatch(comment.astext().strip())
+            if asked:
+                self.show_ahead(comment, f"figure-{asked[1].replace('.', '-')}")
+
+    def show_ahead(self, comment, identifier):
+        """Show a figure of the page in the place of a comment, with a link to it."""
+        figure = self.document.ids.get(identifier)
+        drawn = figure and next(pictures(figure), None)
+        if not drawn:
+            place = (self.env.docname, comment.line)
+            text = "ahead: the page must have a drawn %s, it has none"
+            log.warning(text, identifier, location=place, type="coursesite")
+            comment.parent.remove(comment)
+            return
+        caption = figure.next_node(course_caption)[0].deepcopy()
+        title = first_strong(caption)
+        name = nodes.strong("", title.astext().strip().rstrip("."))
+        link = nodes.reference("", "", name, refid=identifier, internal=True)
+        caption.replace(title, [link, nodes.Text(", from further down.")])
+        ahead = course_figure("", drawn.deepcopy(), course_caption("", caption))
+        ahead["classes"].append("course-ahead")
+        comment.replace_self(ahead)
 
     def join(self, caption, name):
         parent = caption.parent
