@@ -50,6 +50,24 @@ def where_bnlib_is(room):
     return room.call("-c", "import bnlib; print(bnlib.__file__)")
 
 
+NOWHERE = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """Return the folder of what the set-up cell of the chapters has installed, once."""
+    folder, source = tmp_path_factory.mktemp("package"), setup_cell.source()
+    first = Room(torch=False)
+    assert not first.keep_package(folder)
+    assert first.call("-c", source) == ""
+    assert "site-packages" in where_bnlib_is(first)
+    # A second time nothing is installed: pip would reach nobody.
+    assert first.call("-c", source, **NOWHERE) == ""
+    assert first.keep_package(folder)
+    first.close()
+    return folder
+
+
 @pytest.mark.parametrize("room", [False, True], indirect=True, ids=["plain", "torch"])
 def test_a_room_has_what_is_declared_and_nothing_else(room, request):
     torch = request.node.callspec.params["room"]
@@ -74,8 +92,16 @@ def test_the_chapters_without_torch_are_run_in_the_browser():
     assert names == set(test_live_pages.WHOLE)
 
 
-def test_a_chapter_without_torch_makes_the_same_claims(room):
-    path = SHORTEST
+@pytest.fixture
+def prepared(package):
+    """Return a room without PyTorch in which the set-up cell finds bnlib."""
+    room = Room(torch=False, package=package)
+    yield room
+    room.close()
+
+
+def test_a_chapter_without_torch_makes_the_same_claims(prepared):
+    path, room = SHORTEST, prepared
 
     class ColabKernelManager(AsyncKernelManager):
         @default("kernel_spec_manager")
@@ -94,26 +120,15 @@ def test_a_chapter_without_torch_makes_the_same_claims(room):
             assert text is None, f"{normal_form.place(stored, was)}: {text}"
 
 
-NOWHERE = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
-
-
-def test_the_release_has_what_the_chapters_install(room, tmp_path):
-    source = setup_cell.source()
-    assert not room.keep_package(tmp_path)
-    assert room.call("-c", source) == ""
-    assert "site-packages" in where_bnlib_is(room)
-    # A second time nothing is installed: pip would reach nobody.
-    assert room.call("-c", source, **NOWHERE) == ""
-
-    # The next room finds what this one has installed, and leaves it as it is.
-    assert room.keep_package(tmp_path)
-    assert {part.name for part in tmp_path.iterdir()} == {
+def test_the_release_has_what_the_chapters_install(package, tmp_path):
+    # Another room finds what the first one has installed, and leaves it as it is.
+    assert {part.name for part in package.iterdir()} == {
         "bnlib",
         f"batch_normalization_measured-{setup_cell.version()}.dist-info",
     }
-    following = Room(torch=False, package=tmp_path)
-    assert following.call("-c", source, **NOWHERE) == ""
+    following = Room(torch=False, package=package)
+    assert following.call("-c", setup_cell.source(), **NOWHERE) == ""
     assert "site-packages" in where_bnlib_is(following)
     assert not following.keep_package(tmp_path / "other")
     following.close()
-    assert (tmp_path / "bnlib" / "__init__.py").is_file()
+    assert (package / "bnlib" / "__init__.py").is_file()

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from bnlib.lab.launch import join_group, launch
+from tests.forked_ranks import fork_ranks
 
 # --- ranks that fail ------------------------------------------------------------------
 
@@ -52,13 +53,15 @@ def test_killed_rank_ends_the_other_with_a_sentence(tmp_path):
 
 
 def test_hanging_rank_ends_the_other_within_the_time_limit(tmp_path, monkeypatch):
+    fork_ranks(monkeypatch)  # they begin together, so the limit can be short
     monkeypatch.setattr("bnlib.lab.launch.GRACE", 0.5)
-    words = f"got 1 from rank 0 .*{SENTENCE}.*Timed out waiting 8000ms"
+    words = f"got 1 from rank 0 .*{SENTENCE}.*Timed out waiting 3000ms"
     with pytest.raises(RuntimeError, match=words):
-        run_failing(tmp_path, "time.sleep(600)", limit=8)
+        run_failing(tmp_path, "time.sleep(600)", limit=3)
 
 
-def test_failed_rank_is_named_and_not_the_one_that_misses_it(tmp_path):
+def test_failed_rank_is_named_and_not_the_one_that_misses_it(tmp_path, monkeypatch):
+    fork_ranks(monkeypatch)
     words = r"got 1 from rank 1 \(.*ZeroDivisionError: division by zero\); run with"
     with pytest.raises(RuntimeError, match=words):
         run_failing(tmp_path, "1 / 0")

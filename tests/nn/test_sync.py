@@ -12,6 +12,7 @@ from torch import nn
 from bnlib.lab.launch import launch
 from bnlib.nn import BatchNorm, GhostBatchNorm, GroupNorm
 from bnlib.nn.sync import SyncBatchNorm, _part, convert_sync_batch_norm
+from tests.forked_ranks import fork_ranks
 
 WORKER = Path(cases.__file__)
 LIMIT = 1e-12
@@ -26,7 +27,9 @@ def results(tmp_path_factory):
     found = {}
     for size in cases.PARTS:
         folder = tmp_path_factory.mktemp(f"ranks{size}")
-        launch(WORKER, size, arguments=[folder], time_limit=240)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            fork_ranks(monkeypatch)
+            launch(WORKER, size, arguments=[folder], time_limit=240)
         found[size] = [torch.load(folder / f"{rank}.pt") for rank in range(size)]
     return found
 
