@@ -108,7 +108,7 @@ TEXTS = """() => {
         node => node.nodeName === '#text' && node.data.trim());
     const folded = it => it.closest('details:not([open])');
     const tools = 'button, form, label, output, .headerlink, .live-bar, .live-place, ' +
-        '.live-list, .expanded, .scope-again, annotation';
+        '.live-list, .bn-side, .expanded, .scope-again, annotation';
     window.courseTexts = [...document.querySelectorAll('article *')].filter(
         it => own(it) && !it.closest(tools) && (folded(it) || it.checkVisibility()));
     return window.courseTexts.length;

@@ -251,8 +251,9 @@ def describe(violation):
 
 
 # The theme notices a while after the size has changed.
-ALL_CAN_BE_SCROLLED = """() => [...document.querySelectorAll('pre')].every(
-    it => it.scrollWidth <= it.clientWidth || it.tabIndex === 0)"""
+ALL_CAN_BE_SCROLLED = """() => [
+    ...document.querySelectorAll('pre, .pst-scrollable-table-container'),
+].every(it => it.scrollWidth <= it.clientWidth || it.tabIndex === 0)"""
 OF_SIZES = ["target-size", "scrollable-region-focusable"]
 
 

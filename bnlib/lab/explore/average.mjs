@@ -147,7 +147,7 @@ export function draw(state) {
     words(8, 316, `eval mode answers ${num(now.answer)} for x = ${EXAMPLE}`, "start", "bn-head"),
     line(LEFT, 344, LEFT + WIDTH, 344, "bn-axis"),
     rect(place(now.best) - 1, 330, 2, 28, "bn-gray"),
-    words(place(now.best), 370, `population: ${num(now.best)}`, "middle", "bn-small"),
+    words(place(now.best), 368, `population: ${num(now.best)}`, "middle", "bn-small"),
     circle(place(now.answer), 344, 6, "bn-orange"),
     handle("steps", x, 262, "bn-blue"),
   ]
