@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import combinations
 
 import numpy as np
@@ -75,12 +75,7 @@ class _Evidence:
 
     def makes_both(self, one, other):
         """Whether two switches of one function, thrown at once, lead to it."""
-        both = self.exercise.run(partial(one, **other.keywords))
-
-        def made(index):
-            return quietly(both, self.args[index])
-
-        return all(self._matches(made, i) for i in range(len(self.args)))
+        return self.makes(_together(one, other))
 
     def wanted(self):
         """Return the right result of each case."""
@@ -213,6 +208,12 @@ def _made(evidence):
             continue
         made.append((known, results))
     return made
+
+
+@cache
+def _together(one, other):
+    """Return one function for two switches, the same each time: results are kept."""
+    return partial(one, **other.keywords)
 
 
 def _pair(evidence):
