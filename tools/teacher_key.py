@@ -28,7 +28,7 @@ def solutions(notebook):
                 folded = text.removeprefix("```python\n").removesuffix("\n```")
         if role(cell, "solution"):
             code = re.sub(
-                r"\A# @title .*\n|\n*^check\(.*\)$", "", cell.source, flags=re.M
+                r"\A# @title .*\n|\n*^check\([\s\S]*?\)$", "", cell.source, flags=re.M
             )
             found[cell.metadata.exercise.name] = folded or code.strip()
             folded = ""
