@@ -177,7 +177,8 @@ def told(page):
         assert (" · claim " in line) == bool(claim), line
         assert not claim or claim.startswith(f"✔ {line.rpartition(' ')[2]} · ")
     assert count.startswith(f"{boxes} of {boxes} predictions of this page answered")
-    assert page.evaluate(KEPT) == []
+    # A page that was open for long has been read.
+    assert not [key for key in page.evaluate(KEPT) if ":read:" not in key]
     page.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
 
 
