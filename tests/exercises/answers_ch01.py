@@ -81,6 +81,10 @@ def split_each_its_own(train, test):
     return [(part - part.mean(0)) / _safe(part.std(0)) for part in (train, test)]
 
 
+def split_each_its_own_without_a_rule(train, test):
+    return tuple((x - x.mean(axis=0)) / x.std(axis=0) for x in (train, test))
+
+
 def split_by_variance(train, test):
     mean, var = train.mean(0), train.var(0)
     var[var == 0] = 1
@@ -310,7 +314,10 @@ MUTANTS = {
         "constant columns recognized by std == 0": [z_std_is_zero],
     },
     "train-test": {
-        "test set scaled with its own statistics": [split_each_its_own],
+        "test set scaled with its own statistics": [
+            split_each_its_own,
+            split_each_its_own_without_a_rule,
+        ],
         "statistics taken from both sets": [split_pooled],
         "only the training set scaled": [split_test_untouched],
         "test set centered at its own mean": [split_own_mean],

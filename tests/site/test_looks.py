@@ -336,3 +336,17 @@ def test_the_first_screen_says_what_to_do(visit):
         below = [buttons.nth(n).bounding_box() for n in range(3)]
         assert all(box["y"] + box["height"] < viewport["height"] for box in below)
         assert all(box["height"] >= 24 for box in below)
+
+
+BROKEN_NAMES = """() => [...document.querySelectorAll('article dt > strong')].filter(it => {
+    const range = document.createRange();
+    range.selectNodeContents(it);
+    return !/[\\s,]/.test(it.textContent) && range.getClientRects().length > 1;
+}).map(it => it.textContent)"""
+
+
+@pytest.mark.parametrize("name", ["lab", "modules"])
+def test_the_name_of_a_parameter_stays_in_one_piece(visit, name):
+    page, _ = visit(f"book/api/{name}.html", viewport=PHONE)
+    assert page.locator("article dt > strong").count() > 20
+    assert page.evaluate(BROKEN_NAMES) == []
