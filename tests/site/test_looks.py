@@ -338,7 +338,9 @@ def test_the_first_screen_says_what_to_do(visit):
         assert all(box["height"] >= 24 for box in below)
 
 
-BROKEN_NAMES = """() => [...document.querySelectorAll('article dt > strong')].filter(it => {
+BROKEN_NAMES = """() => [
+    ...document.querySelectorAll('article dt > strong'),
+].filter(it => {
     const range = document.createRange();
     range.selectNodeContents(it);
     return !/[\\s,]/.test(it.textContent) && range.getClientRects().length > 1;
