@@ -1,6 +1,9 @@
 """The built site, a server for it and a browser to look at it with."""
 
+import http.server
 import os
+import threading
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +23,6 @@ from tests.site.course import (
     UNLIKE,
 )
 from tools.chromium import chromium
-from tools.host import host
 
 NAMES = {
     "page_name": PAGES,
@@ -86,11 +88,19 @@ def site():
     return folder
 
 
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        """Keep the report of the tests free of requests."""
+
+
 @pytest.fixture(scope="session")
 def address(site):
-    """Serve the site as a host does, below a folder, and return where."""
-    with host(site) as address:
-        yield address.rstrip("/")
+    """Serve the site and return where."""
+    handler = partial(QuietHandler, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 @pytest.fixture(scope="session")
