@@ -257,8 +257,8 @@ tools/lighthouse/node_modules/.ready: tools/lighthouse/package-lock.json
 
 # On a contributor's machine nothing is installed as root without a word.
 chromium:
-	@for name in chromium chromium-browser google-chrome chrome; do command -v $$name >/dev/null && exit 0; done; \
-	[ "$(CI)" = true ] || { echo "chromium is needed for the site tests: install it (apt-get install chromium, or your package manager), or let make call apt-get as root with make test CI=true."; exit 1; }; \
+	@for name in chromium-headless-shell chromium chromium-browser google-chrome chrome; do command -v $$name >/dev/null && exit 0; done; \
+	[ "$(CI)" = true ] || { echo "chromium is needed for the site tests: install it (apt-get install chromium-headless-shell, or your package manager), or let make call apt-get as root with make test CI=true."; exit 1; }; \
 	echo "Installing chromium for the site tests with apt-get ..."; \
-	{ apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null || \
+	{ apt-get update -qq && apt-get install -y -qq chromium-headless-shell; } >/dev/null || \
 	{ echo "apt-get could not install chromium: install it with your package manager, then run make test again."; exit 1; }

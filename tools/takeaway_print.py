@@ -10,9 +10,9 @@ from pikepdf import Array, Dictionary, Name, Pdf, String
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from tools.chromium import BROWSERS
 from tools.takeaway_tags import Tags
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # A browser without a sandbox runs in containers; nothing is loaded from elsewhere.
 ARGUMENTS = [
     "--no-sandbox",

@@ -121,15 +121,13 @@ def right_by_covariance(documents, length, own, kinds):
 
 
 def right_by_simulation(documents, length, own, kinds):
-    rng = np.random.default_rng(0)
-    shares = []
-    for _ in range(1500):
-        letters = [
-            rng.choice(rng.permutation(kinds)[:own], size=length)
-            for _ in range(documents)
-        ]
-        shares.append(np.bincount(np.ravel(letters), minlength=kinds))
-    shares = np.array(shares) / (documents * length)
+    rng, runs = np.random.default_rng(0), 1500
+    vocabularies = rng.random((runs, documents, kinds)).argsort(axis=2)[..., :own]
+    drawn = rng.integers(own, size=(runs, documents, length))
+    letters = np.take_along_axis(vocabularies, drawn, axis=2).reshape(runs, -1)
+    places = letters + kinds * np.arange(runs)[:, None]  # a count for each run
+    counts = np.bincount(places.ravel(), minlength=runs * kinds)
+    shares = counts.reshape(runs, kinds) / (documents * length)
     return (kinds - 1) / kinds**2 / shares.var(axis=0).mean()
 
 
