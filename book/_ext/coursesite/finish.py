@@ -83,10 +83,14 @@ SCRIPTS = Path("_static", "scripts")
 TALKING = ("pydata-sphinx-theme.js", "sphinx-book-theme.js")
 
 
+# A rule that asks what stands below it (:has) is tried again for each part of a page that
+# comes: only the page with the ledger is as wide as its table, and it says so itself.
+WIDE = re.compile(r'<body (?!data-wide)(?=.*?<table class="[^"]*\bledger\b)', re.DOTALL)
+
 CODE = re.compile(r'<div class="highlight"><pre>.*?</pre>', re.DOTALL)
 # Names, signs and blanks have the color of all code; there is an element for each, and
-# they are a third of a page.
-PLAIN = re.compile(r'<span class="(?:n|nn|nx|p|w)">([^<]*)</span>')
+# they are half of a page.
+PLAIN = re.compile(r'<span class="(?:n|nn|nx|o|p|w)">([^<]*)</span>')
 
 
 def lighten(found):
@@ -99,6 +103,7 @@ def repair(page):
     for pattern, replacement in REPAIRS:
         page = pattern.sub(replacement, page)
     page = CODE.sub(lighten, page)
+    page = WIDE.sub("<body data-wide ", page)
     return silence(THEME.sub(lambda found: THEME_AT_ONCE, page))
 
 
