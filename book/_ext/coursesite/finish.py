@@ -83,8 +83,8 @@ SCRIPTS = Path("_static", "scripts")
 TALKING = ("pydata-sphinx-theme.js", "sphinx-book-theme.js")
 
 
-# A rule that asks what stands below it (:has) is tried again for each part of a page that
-# comes: only the page with the ledger is as wide as its table, and it says so itself.
+# A rule that asks what stands below it (:has) is tried again for each part of a page
+# that comes. Only the page with the ledger is as wide as its table: it says so itself.
 WIDE = re.compile(r'<body (?!data-wide)(?=.*?<table class="[^"]*\bledger\b)', re.DOTALL)
 
 CODE = re.compile(r'<div class="highlight"><pre>.*?</pre>', re.DOTALL)
