@@ -693,9 +693,13 @@ def test_page_is_described_by_its_first_paragraph(tmp_path):
         ),
         (
             '<div class="highlight"><pre><span></span><span class="n">a</span>'
-            '<span class="o">=</span></pre></div>',
-            '<div class="highlight"><pre><span></span>a<span class="o">=</span>'
+            '<span class="o">=</span><span class="mi">1</span></pre></div>',
+            '<div class="highlight"><pre><span></span>a=<span class="mi">1</span>'
             "</pre></div>",
+        ),
+        (
+            '<body class="a"><table class="ledger table">',
+            '<body data-wide class="a"><table class="ledger table">',
         ),
         (
             'console.log("[PST]: it scrolled");console.log("more")',
