@@ -49,6 +49,19 @@ def test_the_losses_are_those_of_pytorch(normalize):
     np.testing.assert_array_equal(x, before)
 
 
+@pytest.mark.parametrize("normalize", [True, False])
+def test_nets_side_by_side_are_nets_alone(normalize):
+    x, y, _, _ = digits()
+    options = {"normalize": normalize, "steps": 30, "seed": 4}
+    # One overflows, and the others do not notice.
+    rates = [0.01, 1e30 if normalize else 1e300, 3, 0.3]
+    together = train_tiny(x, y, lr=rates, **options)
+    alone = [train_tiny(x, y, lr=lr, **options) for lr in rates]
+    assert together.shape == (4, 30)
+    assert not np.isfinite(together[1, -1])
+    np.testing.assert_allclose(together, alone, rtol=1e-6)
+
+
 @pytest.mark.filterwarnings("error")
 def test_an_overflow_is_nan_and_no_warning():
     x, y, _, _ = digits()
