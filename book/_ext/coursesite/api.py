@@ -204,7 +204,7 @@ class Api(SphinxDirective):
         return self.parse_text_to_nodes(here + inspect.cleandoc(module.docstring.value))
 
     def package(self, name):
-        packages = self.env.temp_data.setdefault("course_api", {})
+        packages = vars(self.env.app).setdefault("course_api", {})  # for all pages
         if name not in packages:
             packages[name] = load(self.env.srcdir, name)
         return packages[name]

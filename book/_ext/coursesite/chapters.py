@@ -5,6 +5,7 @@ chapter leads to its present page.
 """
 
 import html
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -24,6 +25,12 @@ def table(srcdir):
     path = Path(srcdir, TABLE)
     if not path.is_file():
         return {"parts": []}
+    return parsed(path, path.stat().st_mtime_ns)
+
+
+@cache  # every page asks for it, and YAML takes its time
+def parsed(path, changed):
+    """Return what a file says; ``changed`` is when, so that a new one is read."""
     return yaml.safe_load(path.read_text("utf8"))
 
 
