@@ -67,6 +67,16 @@ def test_the_page_has_the_goals_of_course_yml_and_the_sections_of_each_chapter()
         assert len(marked) == count, "a mark that belongs to no section of its own"
 
 
+def test_a_chapter_that_says_how_long_its_core_is_says_what_the_page_says():
+    told = {}
+    for chapter in CHAPTERS.values():
+        opening = BOOK[chapter.file].cells[0].source
+        for minutes in re.findall(r"The core, (\d+) minutes", opening):
+            told[chapter.file] = int(minutes)
+            assert f"({chapter.file}.ipynb) | {chapter.read} min | {minutes} min" in PAGE
+    assert len(told) >= 4
+
+
 @pytest.mark.parametrize(("title", "total"), [("Two hours", 120), ("Half a day", 240)])
 def test_a_plan_adds_up_and_leaves_time_for_what_it_asks(title, total):
     *rows, last = plan(title)

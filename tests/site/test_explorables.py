@@ -66,7 +66,7 @@ def test_every_control_answers_to_the_keyboard(alive, look, explorable):
     fields = figure.locator("input:enabled, [data-handle], button:not(.bn-again)")
     start = said(figure)
     for field in fields.all():
-        figure.locator(".bn-again").click()
+        again(figure)
         # A radio button that is on has nothing to say.
         on = field.evaluate("it => it.type === 'radio' && it.checked")
         field.focus()
