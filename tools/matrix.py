@@ -104,21 +104,35 @@ def main(arguments=None):
         parser.error(f"--chapters must begin like one of {known}, got {chosen}")
     failed = False
     for name in rows:
-        result = run_row(name, ROWS[name], paths)
+        try:
+            result = run_row(name, ROWS[name], paths)
+        except RuntimeError as error:
+            print(error, file=sys.stderr)
+            failed = True
+            continue
         write(merged(read(), name, result))
         failed |= any(value.startswith("✘") for value in result.values())
     return int(failed)
 
 
 def run_row(name, row, paths):
-    """Run notebooks under the conditions of one row; return its cells by heading."""
+    """Run notebooks under the conditions of one row; return its cells by heading.
+
+    Raises
+    ------
+    RuntimeError
+        If its Python or its packages cannot be installed; what is stored then stays.
+    """
     with tempfile.TemporaryDirectory() as folder:
         print(f"{name} ...", file=sys.stderr)
         try:
             python = install(row, Path(folder)) if row.python else sys.executable
         except subprocess.CalledProcessError as error:
-            print(error.stderr, file=sys.stderr)
-            return {"Python": f"✘ {row.python}: cannot be installed"}
+            raise RuntimeError(
+                f"{error.stderr}\n{name}: Python {row.python} and its packages must be "
+                "found or fetched, got the error above; put that Python on the PATH. "
+                "The row stays as it is"
+            ) from error
         manager = kernels_of(python, Path(folder)) if row.python else OwnKernelManager
         result = versions(python)
         for path in paths:

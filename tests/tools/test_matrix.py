@@ -1,5 +1,6 @@
 """The table of versions and chapters: what fails, what is kept, what is shown."""
 
+import re
 import subprocess
 import sys
 
@@ -86,14 +87,19 @@ def test_the_notebooks_run_in_the_python_of_the_row(tmp_path):
     assert matrix.verdict(path, manager, Row("3.12"))[0] == "✔"
 
 
-def test_a_row_that_cannot_be_installed_says_so(monkeypatch, capsys):
+def test_a_row_that_cannot_be_installed_says_so_and_stays(monkeypatch, capsys):
     def fail(*arguments):
         raise subprocess.CalledProcessError(1, "uv", stderr="no such version")
 
+    written = []
     monkeypatch.setattr(matrix, "install", fail)
-    found = matrix.run_row("3.10-oldest", ROWS["3.10-oldest"], [])
-    assert found == {"Python": "✘ 3.10: cannot be installed"}
-    assert "no such version" in capsys.readouterr().err
+    monkeypatch.setattr(matrix, "write", written.append)
+    assert matrix.main(["--rows", "3.10-oldest", "--chapters", "01"]) == 1
+    assert re.search(
+        "no such version\n3.10-oldest: Python 3.10 .* put that Python on the PATH",
+        capsys.readouterr().err,
+    )
+    assert written == []
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):
