@@ -229,7 +229,7 @@ def test_dark_reads_well_without_a_script(visit, viewport):
     for place in ("body", "div.highlight pre", "div.callout"):
         shade = background(page.locator(place).first)
         assert sum(shade) < 3 * 90, f"{place} is light"
-    for place in ("h1", "p", "div.callout p", "div.highlight .o"):
+    for place in ("h1", "p", "div.callout p", "div.highlight pre", "div.highlight .mi"):
         ink = color(page.locator(f"article {place}").first, "color")
         assert sum(ink) > 3 * 130, f"{place} is dark on dark"
 
