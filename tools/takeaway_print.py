@@ -1,7 +1,6 @@
 """Print a document with Chromium, and make the file small and well tagged."""
 
 import io
-import shutil
 import zlib
 from contextlib import contextmanager
 
@@ -10,7 +9,7 @@ from pikepdf import Array, Dictionary, Name, Pdf, String
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tools.chromium import BROWSERS
+from tools.chromium import BROWSERS, program
 from tools.takeaway_tags import Tags
 
 # A browser without a sandbox runs in containers; nothing is loaded from elsewhere.
@@ -34,13 +33,13 @@ def browser():
     FileNotFoundError
         If there is none.
     """
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
+    path = program()
+    if path is None:
         raise FileNotFoundError(
             f"a browser must be installed to print with, none of {BROWSERS} is; "
             "install chromium with your package manager"
         )
-    return program
+    return path
 
 
 @contextmanager

@@ -87,7 +87,8 @@ def _layer(rng, nets, inputs, outputs):
 def _step(layers, x, targets, normalize, rates):
     """Go one step downhill in place and return the losses before it, one for each net.
 
-    All arrays have shape (nets, examples, units); nets without an axis share an array.
+    Arrays have shape (nets, examples, units); x and targets, the same for all nets,
+    lack the first axis.
     """
     inputs, caches = [x], []
     for weight, bias, gamma in layers[:-1]:

@@ -417,6 +417,6 @@ def test_the_book_has_the_place_and_says_what_to_do():
 
 
 def test_without_a_browser_it_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(takeaway_print.shutil, "which", lambda name: None)
+    monkeypatch.setattr(takeaway_print, "program", lambda: None)
     with pytest.raises(FileNotFoundError, match="install chromium with your package"):
         takeaway_print.browser()
