@@ -81,7 +81,10 @@
 
     function show(values) {
       said = values;
-      for (const field of all("input, select", form)) field.disabled = true;
+      for (const field of all("input, select", form)) {
+        field.disabled = true;
+        if (field.checked) field.closest("label").classList.add("predict-chosen");
+      }
       keep.hidden = true;
       erased.hidden = false;
       lines.replaceChildren(...parts.map((part, i) => line(part, values[i])));
@@ -96,6 +99,7 @@
     function reset() {
       said = null;
       for (const field of all("input, select", form)) field.disabled = false;
+      for (const label of all(".predict-chosen", form)) label.classList.remove("predict-chosen");
       form.reset();
       keep.hidden = false;
       erased.hidden = true;

@@ -28,12 +28,26 @@ def test_rules_are_cut_at_the_outermost_braces():
 
 
 def test_rules_for_unknown_classes_go_and_all_others_stay():
-    purged = bundles.purged(CSS, {"on", "b"})
+    def known(*classes):
+        return lambda selector: bundles.names(selector) <= {*classes}
+
+    purged = bundles.purged(CSS, known("on", "b"))
     assert purged == (
         "a{color:red}@media (min-width:9px){.on b{top:0}}"
         ".on:not(.off) i{margin:0}@font-face{src:none}"
     )
-    assert bundles.purged(CSS, {"on", "off", "fa:x"}).count("{") == CSS.count("{")
+    kept = bundles.purged(CSS, known("on", "off", "fa:x"))
+    assert kept.count("{") == CSS.count("{")
+
+
+def test_of_others_no_rule_stays_that_asks_what_is_below(tmp_path):
+    rule = "a:has(b),i{top:0}@media print{p:has(q){top:0}}"
+    for name in ("theme.css", "course.css"):
+        (tmp_path / name).write_text(rule)
+    files = (tmp_path / "theme.css", tmp_path / "course.css")
+    bundles.join_styles(files, tmp_path, set())
+    (site,) = tmp_path.glob("site-*.css")
+    assert site.read_text() == f"i{{top:0}}{rule}"
 
 
 def test_without_a_script_the_system_chooses_the_theme():

@@ -728,10 +728,15 @@ def test_the_theme_asks_for_all_widths_before_it_changes_anything():
     from coursesite.finish import quicken
 
     asked = 'document.querySelectorAll(["pre",".out > .x"].join(", "))'
-    script = f"{asked}.forEach(e=>{{e.tabIndex=e.scrollWidth>e.clientWidth?0:-1}}),t()"
+    script = (
+        f"{asked}.forEach(e=>{{e.tabIndex=e.scrollWidth>e.clientWidth?0:-1}})}},t=_(e);"
+        'window.addEventListener("resize",t),e()'
+    )
     assert quicken(script) == (
-        f"[...{asked}].map(e=>[e,e.scrollWidth>e.clientWidth])"
-        ".forEach(([e,s])=>{e.tabIndex=s?0:-1}),t()"
+        f'[...{asked}].filter(e=>!e.closest("details:not([open])"))'
+        ".map(e=>[e,e.scrollWidth>e.clientWidth])"
+        ".forEach(([e,s])=>{e.tabIndex=s?0:-1})},t=_(e);"
+        '["resize","toggle"].forEach(n=>window.addEventListener(n,t,!0)),e()'
     )
     assert quicken(quicken(script)) == quicken(script)
 

@@ -96,3 +96,54 @@ def test_a_table_has_heads_of_columns_and_rows(site, chapter):
         for row in rows:
             assert row.startswith('<th scope="row"')
             assert row.count("<td") == len(data["heads"]) - data["labels"]
+
+
+def test_what_scrolls_in_a_fold_becomes_a_stop_when_it_opens(visit):
+    page, _ = visit("book/04-inference.html")
+    fold = page.locator("article details:has(pre)").first
+    block = fold.locator("pre").first
+    block.evaluate("it => { it.style.whiteSpace = 'pre'; it.style.width = '8rem'; }")
+    assert block.evaluate("it => it.tabIndex") == -1
+    fold.locator("summary").first.click()
+    page.wait_for_function("it => it.tabIndex === 0", arg=block.element_handle())
+
+
+def test_each_block_of_code_has_a_button_that_copies_it(look_at, chapter):
+    page, _ = look_at(chapter)
+    blocks, found = page.evaluate(
+        """() => {
+            const blocks = [...document.querySelectorAll('div.highlight pre')];
+            const target = it => it.nextElementSibling?.dataset.clipboardTarget;
+            return [blocks.length, blocks.filter(it => target(it) === `#${it.id}`
+                && document.querySelectorAll(`#${it.id}`).length === 1
+                && it.nextElementSibling.ariaLabel === 'Copy to clipboard').length];
+        }"""
+    )
+    assert blocks == found > 30
+
+
+# A class that the page says itself, and what a browser would have to look for.
+SAID = {
+    "div.callout-answered": "div.callout-predict:has(+ details)",
+    "div.callout-wide": "div.callout:has(pre, table)",
+    "div.cell.course-folded": "div.cell:has(> details.course-fold:first-child)",
+    "div.cell.tag_hide-cell": "div.cell:has(> details.admonition.hide)",
+    ".cell > .cell_output.course-drawn": ".cell > .cell_output:has(.bn-explore, img)",
+    "a.course-use": "a:has(> .course-term)",
+}
+
+
+def test_no_rule_asks_what_stands_below(site, look_at, chapter):
+    page, _ = look_at(chapter)
+    for said, looked_for in SAID.items():
+        both = [
+            page.evaluate("it => document.querySelectorAll(it).length", f"article {it}")
+            for it in (said, looked_for, f":is({said}):is({looked_for})")
+        ]
+        assert len({*both}) == 1, (said, both)
+    (link,) = re.findall(
+        r"styles/site-\w+\.css", (site / f"{chapter}.html").read_text()
+    )
+    rules = re.findall(r"[^{}]*:has\([^{}]*", (site / "_static" / link).read_text())
+    # What an explorable shows before its script is there, which is no part of most.
+    assert all(".bn-explore" in rule for rule in rules), rules

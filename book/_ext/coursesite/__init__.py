@@ -9,7 +9,8 @@ Colab, GitHub and Jupyter show the sources as they are; on the site they also ge
 * pictures joined with their captions, and the code that draws them folded
   (:mod:`.figures`),
 * printed results as tables, and lines of code that go on below their beginning where
-  the screen is narrow (:mod:`.tables`, :mod:`.lines`),
+  the screen is narrow (:mod:`.tables`, :mod:`.lines`), with a button that copies them
+  (:mod:`.copies`),
 * links from a cited address to the bibliography, and back (:mod:`.citations`),
 * links from the first use of a term to the glossary (:mod:`.terms`),
 * the claims of the stored outputs as targets and links (:mod:`.claims`), and the ledger
@@ -42,6 +43,7 @@ from . import (
     chapters,
     citations,
     claims,
+    copies,
     drawings,
     explore,
     far,
@@ -88,6 +90,7 @@ PARTS = (
     fonts,
     head,
     lines,
+    copies,
     finish,
     bundles,
     chapters,

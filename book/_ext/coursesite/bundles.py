@@ -1,7 +1,10 @@
 """One stylesheet and one script instead of nine and five, and one for want of scripts.
 
 A page is not painted before all its stylesheets are there, so they become one, without
-the rules for classes that no page and no script of the site names. The theme chooses
+the rules for classes that no page and no script of the site names, and without those
+of others that ask what stands below an element (``:has``): a browser tries them again
+for each part of a page that comes or changes; course.css says the same by classes. The
+theme chooses
 light or dark by a script; without it no rule of either fits. For that case, and only
 then, another one repeats the rules of both, asks the system which to take, and shows
 the list of chapters, which on a narrow screen a button opens.
@@ -34,6 +37,7 @@ COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 CLASS = re.compile(r"\.((?:\\.|[\w-])+)")
 INSIDE = re.compile(r"\([^()]*\)|\[[^\]]*\]")  # of :not(...), and of attributes
 WORD = re.compile(r"[\w-]+")
+OWN = ("course.css", "explore.css")
 QUOTED = re.compile(r"\[data-theme=(?:['\"]?)(light|dark)(?:['\"]?)\]")
 
 NARROW = """
@@ -45,7 +49,7 @@ NARROW = """
   }
 }
 .bd-header-article .header-article-items__end, .primary-toggle, .secondary-toggle,
-.bd-article .predict-form {
+.bd-article .predict-form, .copybtn {
   display: none;
 }
 .bd-article .callout-predict > p:has(+ .predict-form) {
@@ -82,17 +86,17 @@ def words(outdir):
     return found
 
 
-def purged(css, known):
-    """Return a stylesheet without the selectors whose classes are all unknown here."""
+def purged(css, is_kept):
+    """Return a stylesheet with the selectors for which ``is_kept`` is true."""
     kept = []
     for selector, block in rules(css):
         if selector.startswith(("@media", "@supports")):
-            inner = purged(block[1:-1], known)
+            inner = purged(block[1:-1], is_kept)
             kept += [f"{selector}{{{inner}}}"] if inner else []
         elif selector.startswith("@"):
             kept.append(f"{selector}{block}")
         else:
-            parts = [p for p in COMMA.split(selector) if names(p) <= known]
+            parts = list(filter(is_kept, COMMA.split(selector)))
             kept += [f"{','.join(parts)}{block}"] if parts else []
     return "".join(kept)
 
@@ -170,7 +174,16 @@ def exchanged(page, tags, line):
 
 
 def join_styles(files, target, used):
-    css = purged("\n".join(whole(file, target) for file in files), used)
+    def known(selector):
+        return names(selector) <= used
+
+    def asks_nothing(selector):
+        return known(selector) and ":has(" not in selector
+
+    css = "".join(
+        purged(whole(file, target), known if file.name in OWN else asks_nothing)
+        for file in files
+    )
     site = write(css, target, "site", "css")
     other = write(without_script(css), target, "noscript", "css")
     link = '<link rel="stylesheet" href="TO/{}">'

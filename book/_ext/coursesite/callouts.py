@@ -79,6 +79,10 @@ def split_facts(found):
     return found[:at], found[at:]
 
 
+def is_wide(node):
+    return isinstance(node, (nodes.literal_block, nodes.table))
+
+
 class Callouts(SphinxTransform):
     """Turn block quotes into boxes."""
 
@@ -90,6 +94,8 @@ class Callouts(SphinxTransform):
             word = strong.astext().strip().rstrip(".:").lower() if strong else ""
             if word in KINDS:
                 classes = ["callout", f"callout-{KINDS[word]}"]
+                if next(quote.findall(is_wide), None):
+                    classes.append("callout-wide")
                 box = nodes.container("", *quote.children, classes=classes)
                 quote.replace_self(box)
 

@@ -74,6 +74,7 @@ class Figures(SphinxPostTransform):
                 # theme lays a gray ground under it.
                 drawn = nodes.raw("", text, format="html")
                 drawn["explorable"] = (f"explore-{name}", *said(picture))
+                node.parent["classes"].append("course-drawn")
                 node.parent.replace(node, drawn)
 
 

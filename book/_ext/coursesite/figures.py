@@ -46,6 +46,8 @@ def fold(cell, summary):
     """Move the source of a cell into a fold behind all else of the cell."""
     source = cell.children[0]
     cell.remove(source)
+    if not cell.children:
+        cell["classes"].append("course-folded")
     cell += course_fold("", source, summary=summary)
 
 

@@ -73,12 +73,19 @@ THEME_AT_ONCE = """<script data-cfasync="false">
 # What the theme tells its authors on every page: which colors it took, and the like.
 CHATTER = re.compile(r"""console\.log\(([`"'])\[PST\].*?\1\)""")
 # It makes what can be scrolled sideways a stop of the keyboard, and asks after each one
-# how wide the next is: a hundred times the page is laid out.
+# how wide the next is: a hundred times the page is laid out. What stands in a closed
+# fold has no width before the browser lays out what nobody sees; it is asked when the
+# fold opens.
 STOPS = re.compile(
     r"(document\.querySelectorAll\(\[[^\]]*\]\.join\([^)]*\)\))\.forEach\((\w)=>\{"
-    r"\2\.tabIndex=([^}]*?)\?0:-1\}\)"
+    r"\2\.tabIndex=([^}]*?)\?0:-1\}\)(?P<rest>.*?)"
+    r'window\.addEventListener\("resize",(?P<again>\w)\)'
 )
-STOPS_AT_ONCE = r"[...\1].map(\2=>[\2,\3]).forEach(([\2,s])=>{\2.tabIndex=s?0:-1})"
+STOPS_AT_ONCE = (
+    r'[...\1].filter(\2=>!\2.closest("details:not([open])")).map(\2=>[\2,\3])'
+    r".forEach(([\2,s])=>{\2.tabIndex=s?0:-1})\g<rest>"
+    r'["resize","toggle"].forEach(n=>window.addEventListener(n,\g<again>,!0))'
+)
 SCRIPTS = Path("_static", "scripts")
 TALKING = ("pydata-sphinx-theme.js", "sphinx-book-theme.js")
 
@@ -87,7 +94,7 @@ TALKING = ("pydata-sphinx-theme.js", "sphinx-book-theme.js")
 # that comes. Only the page with the ledger is as wide as its table: it says so itself.
 WIDE = re.compile(r'<body (?!data-wide)(?=.*?<table class="[^"]*\bledger\b)', re.DOTALL)
 
-CODE = re.compile(r'<div class="highlight"><pre>.*?</pre>', re.DOTALL)
+CODE = re.compile(r'<div class="highlight"><pre\b.*?</pre>', re.DOTALL)
 # Names, signs and blanks have the color of all code; there is an element for each, and
 # they are half of a page.
 PLAIN = re.compile(r'<span class="(?:n|nn|nx|o|p|w)">([^<]*)</span>')

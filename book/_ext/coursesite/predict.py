@@ -281,6 +281,9 @@ class Predictions(SphinxTransform):
         except Fault as fault:
             raise Fault(f"{name}: {fault}") from None
         box["ids"].append(f"predict-{name}")
+        below = node.next_node(siblings=True, descend=False)
+        if below is not None and below.astext().startswith("<details"):
+            box["classes"].append("callout-answered")
         box += nodes.raw("", fields(name, parts, outcomes), format="html")
 
     def seen(self):

@@ -2,7 +2,8 @@
 
 Such an output carries its cells as data beside the text, so nothing is guessed from
 spaces. The table is made by ``bnlib.lab.table``, as it is for a cell that a reader runs
-on the page.
+on the page. A table that an author has written says how many columns it has
+(``columns-4``), for the look of it on a phone.
 """
 
 import importlib.util
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.transforms import SphinxTransform
 
 # Builders of pages; others print the text.
 PAGES = ("html", "dirhtml", "singlehtml", "epub")
@@ -39,7 +41,18 @@ class Tables:
         return [nodes.raw("", table.html(), format="html", classes=["output"])]
 
 
+class Columns(SphinxTransform):
+    """Give each table a class that says how many columns it has."""
+
+    default_priority = 20
+
+    def apply(self, **kwargs):
+        for group in self.document.findall(nodes.tgroup):
+            group.parent["classes"].append(f"columns-{group['cols']}")
+
+
 def setup(app):
+    app.add_transform(Columns)
     # Renderers are found by the metadata of installed packages; this folder is none.
     from myst_nb.core import render
 

@@ -155,7 +155,10 @@ class FirstUses(SphinxPostTransform):
     def link(self, words, term):
         label = nodes.inline("", words, classes=["course-term"])
         here, builder = self.env.docname, self.app.builder
-        return make_refnode(builder, here, term.docname, term.anchor, label, term.tip)
+        at = (term.docname, term.anchor)
+        link = make_refnode(builder, here, *at, label, term.tip)
+        link["classes"].append("course-use")
+        return link
 
 
 def pattern(words):

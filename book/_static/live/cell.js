@@ -70,6 +70,7 @@ export class Output {
 
   clear() {
     this.box.replaceChildren();
+    this.box.classList.remove("course-drawn");
     this.pre = null;
     this.text = "";
     this.show(true);
@@ -112,6 +113,7 @@ export class Output {
     const [width, height, data] = text.split(" ");
     const image = make("img", { width, height, alt: this.alt, src: `data:image/png;base64,${data}` });
     this.box.append(make("div", { className: "output image_png" }, image));
+    this.box.classList.add("course-drawn"); // no frame around it
     this.pre = null;
   }
 }

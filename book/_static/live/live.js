@@ -13,7 +13,7 @@
     return element;
   };
   const help = (...children) => make("span", { className: "live-help" }, ...children);
-  const bar = (...children) => make("div", { className: "live-bar" }, ...children);
+  const bar = () => make("div", { className: "live-bar" });
   const code = (text) => make("code", {}, text);
 
   const stored = () => {
@@ -42,19 +42,18 @@
     });
   };
 
-  // A button where `place` puts it. `open` of the module gets the cells and a function
+  // A button in a line of the page. `open` of the module gets the cells and a function
   // that brings the button back.
-  function offer(place, what, module, about, label) {
+  function offer(line, what, module, about, label) {
     if (!served) {
       const how = [" To run it here, enter ", code("python -m http.server"), " in the folder of the site, or "];
-      place(bar(help("This page was opened as a file.", ...how, code("make serve"), " in that of the project.")));
+      line.replaceChildren(help("This page was opened as a file.", ...how, code("make serve"), " in that of the project."));
       return;
     }
     const go = make("button", { type: "button", className: "live-run" });
     const mark = make("span", { className: "live-solved" });
     const note = help();
     note.setAttribute("role", "status");
-    const line = bar(go, mark, note);
     const show = () => {
       [go.textContent, mark.textContent] = label();
       note.textContent = about;
@@ -72,15 +71,16 @@
       }
     };
     show();
-    place(line);
+    line.replaceChildren(go, mark, note);
   }
 
   const runs = (size) => `Runs in your browser: loads Python once (${size}) and sends nothing.`;
 
   for (const starter of document.querySelectorAll(".cell.live-starter")) {
     const [, name] = starter.nextElementSibling.textContent.match(/check\(\s*"([\w-]+)"/);
-    const place = (line) => starter.querySelector(".cell_input").after(line);
-    offer(place, { starter, name }, "exercise.js", runs("about 10 MB"), () => [
+    const line = bar();
+    starter.querySelector(".cell_input").after(line);
+    offer(line, { starter, name }, "exercise.js", runs("about 10 MB"), () => [
       has(`answer:${name}`) ? "Go on with your answer" : "Answer on this page",
       has(`solved:${name}`) ? "✔ Solved" : "",
     ]);
@@ -88,10 +88,12 @@
 
   const cells = document.querySelectorAll(".cell.live-cell");
   if (cells.length) {
-    // The button stands there already, so that nothing moves: now it is made to work.
-    const place = document.querySelector(".live-place");
-    const [name, about] = ["button", ".live-help"].map((part) => place.querySelector(part).textContent);
-    offer((line) => place.replaceWith(line), { cells }, "chapter.js", about, () => [name, ""]);
+    // The button stands there already, so that nothing moves: now it is made to work. Its
+    // line stays: where another takes its place, a browser styles the whole page again.
+    const line = document.querySelector(".live-place");
+    const [name, about] = ["button", ".live-help"].map((part) => line.querySelector(part).textContent);
+    line.className = "live-bar";
+    offer(line, { cells }, "chapter.js", about, () => [name, ""]);
   }
 
   // Two pages that show what this browser keeps: one of them only if there is something.
