@@ -107,7 +107,7 @@ def describe(formula):
 
     Both would be printed: the hidden one as text that nobody sees.
     """
-    source = formula.find("annotation").get_text().strip()
+    source = formula["data-tex"].strip()
     formula.select_one(".katex-mathml").decompose()
     del formula.select_one(".katex-html")["aria-hidden"]
     formula["role"] = "img"

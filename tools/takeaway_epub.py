@@ -57,8 +57,7 @@ ONLY_ON_SCREEN = ("focusable", "tabindex", "data-tap", "data-handle", "data-expl
 def mathml(formula):
     """Let the MathML stand for a formula, with its source as words."""
     math = formula.find("math")
-    source = math.find("annotation").extract().get_text().strip()
-    math["alttext"] = source
+    math["alttext"] = formula["data-tex"].strip()
     # KaTeX's own: widths, which MathML has no more, and a third part of an index.
     for tag in math.find_all(("mtable", "mtd")):
         tag.attrs.pop("width", None)

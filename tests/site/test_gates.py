@@ -102,13 +102,13 @@ def test_every_kind_of_stop_shows_where_the_keyboard_is(look_at, unlike_page):
 
 
 # Text that the screen shows or that is folded, but for what only a screen needs: knobs,
-# what unfolds, what repeats a column on a phone, the TeX of a formula.
+# what unfolds, what repeats a column on a phone.
 TEXTS = """() => {
     const own = it => [...it.childNodes].some(
         node => node.nodeName === '#text' && node.data.trim());
     const folded = it => it.closest('details:not([open])');
     const tools = 'button, form, label, output, .headerlink, .live-bar, .live-place, ' +
-        '.live-list, .bn-side, .expanded, .scope-again, annotation';
+        '.live-list, .bn-side, .expanded, .scope-again';
     window.courseTexts = [...document.querySelectorAll('article *')].filter(
         it => own(it) && !it.closest(tools) && (folded(it) || it.checkVisibility()));
     return window.courseTexts.length;

@@ -19,8 +19,8 @@ HTML = """<html><body><article class="bd-article">
 <div class="live-bar"><button>Run</button></div><script>1</script>
 <p>See <a href="01-why.html#a-b">there</a>, <a href="#four">here</a>,
 <a href="api/lab.html#f">lab</a>, <a href="https://a.org/#x">a</a>.</p>
-<p><span class="katex"><span class="katex-mathml"><math><semantics><mi>x</mi>
-<annotation encoding="application/x-tex">\\hat x</annotation></semantics></math></span>
+<p><span class="katex" data-tex="\\hat x"><span class="katex-mathml"><math><mi>x</mi>
+</math></span>
 <span aria-hidden="true" class="katex-html">x</span></span></p>
 <section id="four"><h2>Four lines</h2>
 <img src="../_images/a.png" loading="lazy" alt="dots">

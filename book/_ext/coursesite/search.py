@@ -19,7 +19,7 @@ from sphinx import addnodes
 
 SECTIONS = Path("_static", "search", "sections.js")
 # What is not shown in a line of text: the TeX and the picture of a formula, all tags.
-MARKUP = re.compile(r'<annotation.*?</annotation>|<span class="katex-html.*|<[^>]+>')
+MARKUP = re.compile(r'<span class="katex-html.*|<[^>]+>')
 FOLD = re.compile("<summary.*?</summary>")
 TALL = re.compile("<m(frac|sqrt|table)")
 LONGEST_FORMULA = 20
