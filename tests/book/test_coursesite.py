@@ -692,10 +692,13 @@ def test_page_is_described_by_its_first_paragraph(tmp_path):
             'aria-label="Chapters" class="bd">',
         ),
         (
+            '<div class="highlight"><pre id="x"><span></span>\n</pre></div>',
+            '<div class="highlight"><pre id="x"><span></span>\n</pre></div>',
+        ),
+        (
             '<div class="highlight"><pre><span></span><span class="n">a</span>'
             '<span class="o">=</span><span class="mi">1</span></pre></div>',
-            '<div class="highlight"><pre><span></span>a=<span class="mi">1</span>'
-            "</pre></div>",
+            '<div class="highlight"><pre>a=<span class="mi">1</span></pre></div>',
         ),
         (
             '<body class="a"><table class="ledger table">',

@@ -98,11 +98,13 @@ CODE = re.compile(r'<div class="highlight"><pre\b.*?</pre>', re.DOTALL)
 # Names, signs and blanks have the color of all code; there is an element for each, and
 # they are half of a page.
 PLAIN = re.compile(r'<span class="(?:n|nn|nx|o|p|w)">([^<]*)</span>')
+# It stands before all code, so that a blank first line is not lost.
+EMPTY = re.compile(r"<span></span>(?!\n)")
 
 
 def lighten(found):
     """Return a block of code without needless elements."""
-    return PLAIN.sub(r"\1", found[0])
+    return EMPTY.sub("", PLAIN.sub(r"\1", found[0]))
 
 
 def repair(page):
