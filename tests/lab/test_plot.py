@@ -78,6 +78,17 @@ def test_labels_stand_at_the_line_ends_and_do_not_touch():
         assert text.get_color() == line.get_color()
 
 
+@pytest.mark.parametrize("rounding", [0, 1e-9, -1e-9])
+def test_labels_of_lines_that_end_together_do_not_hang_on_the_last_digit(rounding):
+    _, ax = plt.subplots()
+    ax.plot([0, 1], [0, rounding], label="first")
+    ax.plot([0, 1], [0, 0], label="second")
+    ax.set_ylim(-1, 1)
+    label_lines(ax)
+    first, second = (text.get_position()[1] for text in ax.texts)
+    assert first < 0 < second
+
+
 def test_label_of_a_single_line_is_not_moved():
     _, ax = plt.subplots()
     ax.plot([0, 1], [0, 1], label="alone")
