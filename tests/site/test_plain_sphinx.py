@@ -19,7 +19,7 @@ sys.exit(main(sys.argv[1:]))"""
 # What the course adds to a page, and how often each must be there.
 FEATURES = {
     "callouts": r'class="callout callout-[\w-]+',
-    "formulas": r'<span class="katex">',
+    "formulas": r'<span class="katex" data-tex="[^"]*">',
     "claims": r'id="claim-[\w-]+"',
     "rows of the ledger": r'id="ledger-[\w-]+"',
     "linked numbers": r'<a class="[^"]*" href="[^"]*"><span class="course-ref">[^<]*',
