@@ -120,6 +120,8 @@ def test_each_block_of_code_has_a_button_that_copies_it(look_at, chapter):
         }"""
     )
     assert blocks == found > 30
+    page, _ = look_at(chapter, "no script")
+    assert page.locator(".copybtn:visible").count() == 0, "it could not copy"
 
 
 # A class that the page says itself, and what a browser would have to look for.

@@ -49,7 +49,7 @@ NARROW = """
   }
 }
 .bd-header-article .header-article-items__end, .primary-toggle, .secondary-toggle,
-.bd-article .predict-form, .copybtn {
+.bd-article .predict-form, div.highlight button.copybtn:empty {
   display: none;
 }
 .bd-article .callout-predict > p:has(+ .predict-form) {
