@@ -120,6 +120,10 @@ def test_each_block_of_code_has_a_button_that_copies_it(look_at, chapter):
         }"""
     )
     assert blocks == found > 30
+    page.emulate_media(media="print")
+    printed = page.locator(".copybtn:visible").count()
+    page.emulate_media(media="screen")
+    assert printed == 0
     page, _ = look_at(chapter, "no script")
     assert page.locator(".copybtn:visible").count() == 0, "it could not copy"
 
