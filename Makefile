@@ -46,14 +46,18 @@ test:
 	@rm -f $(STAGES)
 	$(call stage,set-up with style and build,$(MAKE) --no-print-directory -j3 FIRST=$(VENV)/.locked chromium $(PYODIDE) $(VENV)/.tests lint $(SITE))
 	$(call stage,unit tests,OMP_NUM_THREADS=1 $(PYTEST) --dist worksteal --doctest-modules bnlib tests --ignore=tests/site)
-	$(call stage,notebooks,$(PYTEST) $(NBVAL) $(NOTEBOOKS))
+	$(call stage,notebooks (new or changed ones),$(MAKE) --no-print-directory $(PASSED))
 	$(call stage,site tests,$(PYTEST) --dist worksteal tests/site)
 	@awk '{ print; sum += $$1 } END { printf "%5d s  in all\n", sum }' $(STAGES)
 
 # Each core runs a test of its own, and the slowest are named.
 PYTEST := $(BIN)/python -m pytest -n auto --durations=10
-# Every chapter once, compared with its outputs, in a room like Colab.
+# Every chapter once, compared with its outputs, in a room like Colab; again when it, or
+# what it runs with, has changed since all passed here. In a fresh clone that is all.
 NBVAL  := -p tools.nbval_plus --nbval --nbval-current-env --colab --nbval-cell-timeout=300
+PASSED := $(VENV)/.notebooks
+RUN_BY := pyproject.toml _config.yml $(VENV)/.tests $(wildcard tools/*.py) \
+  $(shell find bnlib -type f -not -path '*/__pycache__/*' 2>/dev/null)
 # One stage of the tests, by its name; its seconds are printed at the end.
 STAGES := $(VENV)/.seconds
 define stage
@@ -190,6 +194,12 @@ $(SITE): $(SOURCES) $(VENV)/.book $(PYODIDE) | $(FIRST)
 	@$(BIN)/jupyter-book build . -W -n --keep-going -q > _build/log 2>&1 || { cat _build/log; rm -rf $(BUILT); exit 1; }
 	@grep '^Python for the pages' _build/log || true
 	@touch $(SITE)
+
+# What changes while they run counts as changed afterwards.
+$(PASSED): $(NOTEBOOKS) $(RUN_BY)
+	@touch $@.begun
+	@$(PYTEST) $(NBVAL) $(if $(filter-out $(NOTEBOOKS),$?),$(NOTEBOOKS),$?)
+	@mv $@.begun $@
 
 # Python for the browser, 26 MB, once. As long as it is not there, each build asks for it
 # again; a file that stays as it was makes no new site.

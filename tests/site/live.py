@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.site.axe import broken, describe
 from tests.site.course import ROOT, TOC_PAGES
 
 # Without a source of Python for the pages the site is built, and complete, without it.
@@ -142,9 +143,9 @@ class Exercise:
 
         expect.set_options(timeout=60_000)
         self.page, self.expect, self.number = page, expect, number
-        self.section = page.locator(
-            f"section:has(> h3:has-text('Exercise {number} ·'))"
-        )
+        heading = page.locator(f"section > h3:has-text('Exercise {number} ·')")
+        # By its id it is found at once, each time that something in it is asked for.
+        self.section = page.locator(f"#{heading.evaluate('it => it.parentElement.id')}")
         self.editor = self.section.locator(".cm-content")
         self.status = self.section.locator(".live-status")
         self.output = self.section.locator(".live-output")
@@ -208,14 +209,6 @@ def keep(page, **entries):
 
 def broken_rules(page):
     """Return what axe finds in the parts of a page that run."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    from tests.site.test_pages import STANDARDS, describe
-
     parts = (".live-bar", ".live-starter", ".live-check", ".live-data", ".live-dialog")
-    here = [[part] for part in parts if page.locator(part).count()]
-    context = {"include": here}
-    found = Axe().run(
-        page, context=context, options={"runOnly": STANDARDS, "preload": False}
-    )
-    return [describe(violation) for violation in found.response["violations"]]
+    here = [part for part in parts if page.locator(part).count()]
+    return [*map(describe, broken(page, *here))]

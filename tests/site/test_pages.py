@@ -5,18 +5,9 @@ import re
 
 import pytest
 
+from tests.site.axe import broken, describe
 from tests.site.conftest import paint
 from tests.site.course import EXPLORED, LOOKS, NARROWEST, PHONE
-
-STANDARDS = [
-    "wcag2a",
-    "wcag2aa",
-    "wcag21a",
-    "wcag21aa",
-    "wcag22aa",
-    "best-practice",
-]
-
 
 MOST_SHIFTED = 0.02
 # Scrolls through the page, and says how far what was shown has shifted meanwhile.
@@ -241,28 +232,11 @@ DROP = """([what, instead]) => {
 }"""
 
 
-def describe(violation):
-    """Return the rule that is broken, and where."""
-    places = [
-        f"  {node['target']} {node['html'][:120]}\n    {node['failureSummary']}"
-        for node in violation["nodes"][:3]
-    ]
-    return "\n".join([f"{violation['id']}: {violation['help']}", *places])
-
-
 # The theme notices a while after the size has changed.
 ALL_CAN_BE_SCROLLED = """() => [
     ...document.querySelectorAll('pre, .pst-scrollable-table-container'),
 ].every(it => it.scrollWidth <= it.clientWidth || it.tabIndex === 0)"""
 OF_SIZES = ["target-size", "scrollable-region-focusable"]
-
-
-def axe(page, **options):
-    """Return the accessibility rules that a page breaks, of those in the options."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    options |= {"resultTypes": ["violations"]}
-    return Axe().run(page, options=options).response["violations"]
 
 
 def show_all(page):
@@ -299,17 +273,18 @@ def violations(page, look):
         keep_three(page, look)
     if look != "dark":
         others = {rule: {"enabled": False} for rule in COLOR_RULES}
-        found += axe(page, runOnly=STANDARDS, rules=others)
+        # The styles are those of all looks.
+        found += broken(page, rules=others, preload=look == "light")
     if look != "phone":
         page.evaluate(DROP, [":not(td, th)", ""])  # columns stay where they are
         page.evaluate(SINK)
         page.evaluate(SHOW_ALL)
-        found += axe(page, runOnly={"type": "rule", "values": COLOR_RULES})
+        found += broken(page, runOnly={"type": "rule", "values": COLOR_RULES})
     if look == "phone":
         # No rule of the styles tells 320 pixels from 390, so only sizes can differ.
         page.set_viewport_size(NARROWEST)
         page.wait_for_function(ALL_CAN_BE_SCROLLED)
-        found += axe(page, runOnly={"type": "rule", "values": OF_SIZES})
+        found += broken(page, runOnly={"type": "rule", "values": OF_SIZES})
     return found
 
 

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
+from tests.site.axe import broken, describe
 from tests.site.course import CHAPTERS, LOOKS, PHONE
 from tests.site.live import STORE as PREFIX
 from tests.site.live import needs_python
-from tests.site.test_pages import STANDARDS, describe
 
 FIRST = f"{CHAPTERS[0]}.html"
 YOURS = "book/your-data.html"
@@ -37,12 +37,7 @@ def erase_all(page):
 
 def violations(page, *places):
     """Return the accessibility rules that these parts of a page break."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    options = {"runOnly": STANDARDS, "resultTypes": ["violations"]}
-    context = {"include": [[place] for place in places]}
-    found = Axe().run(page, context=context, options=options).response["violations"]
-    return [*map(describe, found)]
+    return [*map(describe, broken(page, *places))]
 
 
 # Predictions

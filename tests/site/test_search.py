@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.site.axe import broken, describe
 from tests.site.conftest import watch
 from tests.site.course import LAPTOP, PHONE, ROOT
 
@@ -186,16 +187,13 @@ def test_nothing_is_loaded_before_the_field_has_the_focus(opened, site):
 
 
 def test_what_is_found_is_accessible_in_both_themes_and_fits_a_phone(opened, expect):
-    from axe_playwright_python.sync_playwright import Axe
-
-    page, quiet = opened[0], {"preload": False}  # asks for no stylesheet again
+    page = opened[0]
     for theme in ("dark", "light"):
         page.emulate_media(color_scheme=theme)
         expect(page.locator("html")).to_have_attribute("data-theme", theme)
         page.evaluate("document.getAnimations().forEach(it => it.finish())")
-        run = Axe().run(page, context="#pst-search-dialog", options=quiet)
-        found = run.response["violations"]
-        assert not found, json.dumps(found, indent=1)[:2000]
+        found = broken(page, "#pst-search-dialog")
+        assert not found, "\n".join(map(describe, found))
     page.set_viewport_size(PHONE)
     box = page.locator("#pst-search-dialog").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
