@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import gc
 import os
 
 # Exercises that tests solve are not the developer's own; kernels inherit this.
@@ -25,3 +26,9 @@ def pytest_collection_modifyitems(items):
     tests is set up once.
     """
     items.sort(key=lambda item: item.path.name not in SLOW)
+
+
+def pytest_collection_finish():
+    """Leave to the garbage collector only what the tests make: the rest stays."""
+    gc.collect()
+    gc.freeze()
