@@ -32,7 +32,7 @@ MODES := $(filter all threads-% aten-% seeds-%,$(ROWS))
 # import PyTorch, and each would spend half of that time on compiling it again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help book pdf epub zip test lighthouse teacher bench exercise-report studies studies-again mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
+.PHONY: help book pdf epub zip test unit lighthouse teacher bench exercise-report studies studies-again mutants conventions zoo execute lint stamp lock matrix links serve clean chromium
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -44,11 +44,15 @@ book: $(SITE)
 #: make test      run everything that CI checks, but for make conventions
 test:
 	@rm -f $(STAGES)
-	$(call stage,set-up with style and build,$(MAKE) --no-print-directory -j3 FIRST=$(VENV)/.locked chromium $(PYODIDE) $(VENV)/.tests lint $(SITE))
-	$(call stage,unit tests,OMP_NUM_THREADS=1 $(PYTEST) --dist worksteal --doctest-modules bnlib tests --ignore=tests/site)
+	$(call stage,set-up with style,$(MAKE) --no-print-directory -j3 chromium $(PYODIDE) $(VENV)/.tests lint)
+	$(call stage,unit tests while the site is built,$(MAKE) --no-print-directory -j2 unit $(SITE))
 	$(call stage,notebooks (new or changed ones),$(MAKE) --no-print-directory $(PASSED))
 	$(call stage,site tests,$(PYTEST) --dist worksteal tests/site)
 	@awk '{ print; sum += $$1 } END { printf "%5d s  in all\n", sum }' $(STAGES)
+
+#: make unit      run the unit tests and the proofs of the exercises alone
+unit: $(VENV)/.tests
+	@OMP_NUM_THREADS=1 $(PYTEST) --dist worksteal --doctest-modules bnlib tests --ignore=tests/site
 
 # Each core runs a test of its own, and the slowest are named.
 PYTEST := $(BIN)/python -m pytest -n auto --durations=10
@@ -186,9 +190,7 @@ BUILT := $(addprefix _build/,.doctrees html jupyter_execute log)
 
 # From a clean tree every time: an incremental Sphinx build does not repeat the warnings
 # of unchanged pages, and so would call a broken book built.
-# FIRST is what else has to be there: make test builds while only PyTorch is missing.
-FIRST :=
-$(SITE): $(SOURCES) $(VENV)/.book $(PYODIDE) | $(FIRST)
+$(SITE): $(SOURCES) $(VENV)/.book $(PYODIDE)
 	@command -v node >/dev/null || { echo "node is needed to render the formulas: install Node.js 18 or newer, then run make again."; exit 1; }
 	@rm -rf $(BUILT) && mkdir -p _build
 	@$(BIN)/jupyter-book build . -W -n --keep-going -q > _build/log 2>&1 || { cat _build/log; rm -rf $(BUILT); exit 1; }
